@@ -1,0 +1,367 @@
+package api
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// VerifierConfig says whose tokens are accepted. Nothing in it may be left empty but what says so.
+type VerifierConfig struct {
+	Audience string // the only aud a token may carry
+	Issuers  []IssuerConfig
+	Leeway   time.Duration    // between clocks, at most 30 s; zero: 10 s; negative: none
+	Now      func() time.Time // nil: time.Now
+	Cached   int              // verified tokens kept; zero: 16,384; negative: verify every time
+	Poll     time.Duration    // how often key files are looked at; zero: 5 s; negative: only by Reload
+	Logger   *slog.Logger     // told of key files that changed or cannot be used; nil: slog.Default
+}
+
+// IssuerConfig is one issuer, its keys, and what it may say of people.
+type IssuerConfig struct {
+	Issuer        string        // iss, character for character
+	Methods       []string      // of ES256, EdDSA, RS256, RS512
+	Keys          string        // a JWKS file
+	MaxLifetime   time.Duration // exp - iat; zero: 1 h
+	Roles         []string      // roles it may assert in custos_role; empty with CIS2
+	Organisations []string      // ODS codes it may speak for; empty: any
+	MinAssurance  string        // "", "AAL1", "AAL2" or "AAL3"
+	CIS2          bool          // claims as NHS CIS2 gives them, read through Map
+	Map           []RoleMapping // the first that fits decides
+}
+
+// RoleMapping gives the holder of an activity code (B0107), job role code (R8000) or whole role code a role.
+type RoleMapping struct{ Code, Role string }
+
+// CIS2Mapping is the national one: B0107 looks children up in unscheduled care, B0170 in scheduled care.
+var CIS2Mapping = []RoleMapping{{"B0107", "clinician"}, {"B0170", "scheduled-clinician"}}
+
+// Verifier checks bearer tokens. Its methods may be called at once.
+type Verifier struct {
+	audience string
+	issuers  []issuer
+	leeway   time.Duration
+	now      func() time.Time
+	cached   int
+	log      *slog.Logger
+
+	// state is replaced whole when a key file changes: the verified tokens go with the keys that verified
+	// them, and a token that is being verified meanwhile lands in a cache that nobody reads any more.
+	state atomic.Pointer[verifierState]
+
+	reload sync.Mutex // held while key files are read
+	seen   [][32]byte // per issuer: hash of the file last looked at, good or bad; under reload
+	stop   chan struct{}
+	done   chan struct{}
+	once   sync.Once
+}
+
+type issuer struct {
+	IssuerConfig
+	claims *jwt.Validator
+}
+
+type verifierState struct {
+	keys  []map[string]verifyingKey // per issuer, by kid
+	cache *tokenCache               // nil: none
+}
+
+// NewVerifier reads the keys and starts watching their files until Close. It refuses a configuration with
+// which a check would be off: golang-jwt turns the check of an empty issuer, audience or method off in silence.
+func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
+	v := &Verifier{audience: cfg.Audience, leeway: cfg.Leeway, now: cfg.Now, cached: cfg.Cached, log: cfg.Logger,
+		stop: make(chan struct{}), done: make(chan struct{})}
+	if v.now == nil {
+		v.now = time.Now
+	}
+	if v.log == nil {
+		v.log = slog.Default()
+	}
+	if v.leeway == 0 {
+		v.leeway = 10 * time.Second
+	}
+	v.leeway = max(v.leeway, 0)
+	if v.cached == 0 {
+		v.cached = 1 << 14
+	}
+	switch {
+	case v.audience == "":
+		return nil, errors.New("tokens: no audience is configured")
+	case len(cfg.Issuers) == 0:
+		return nil, errors.New("tokens: no issuer is configured")
+	case v.leeway > 30*time.Second:
+		return nil, errors.New("tokens: the leeway is more than 30 s")
+	}
+	for _, c := range cfg.Issuers {
+		if err := c.check(); err != nil {
+			return nil, fmt.Errorf("tokens of issuer %q: %w", c.Issuer, err)
+		}
+		for _, other := range v.issuers {
+			if other.Issuer == c.Issuer {
+				return nil, fmt.Errorf("tokens of issuer %q: it is configured twice", c.Issuer)
+			}
+		}
+		v.issuers = append(v.issuers, issuer{c, jwt.NewValidator(
+			jwt.WithIssuer(c.Issuer), jwt.WithAudience(v.audience), jwt.WithLeeway(v.leeway), jwt.WithTimeFunc(v.now),
+			jwt.WithExpirationRequired(), jwt.WithNotBeforeRequired(), jwt.WithIssuedAt())})
+	}
+	v.seen = make([][32]byte, len(v.issuers))
+	v.state.Store(&verifierState{keys: make([]map[string]verifyingKey, len(v.issuers))})
+	if err := v.Reload(); err != nil {
+		return nil, err
+	}
+	if cfg.Poll < 0 {
+		close(v.done)
+		return v, nil
+	}
+	if cfg.Poll == 0 {
+		cfg.Poll = 5 * time.Second
+	}
+	go v.watch(cfg.Poll)
+	return v, nil
+}
+
+// check fills in what may be left empty, and refuses what may not.
+func (c *IssuerConfig) check() error {
+	if c.Issuer == "" || c.Keys == "" || len(c.Methods) == 0 {
+		return errors.New("issuer, methods and keys must be given")
+	}
+	for _, m := range c.Methods {
+		if !slices.Contains([]string{"ES256", "EdDSA", "RS256", "RS512"}, m) {
+			return errors.New("methods are of ES256, EdDSA, RS256 and RS512")
+		}
+	}
+	if c.MaxLifetime == 0 {
+		c.MaxLifetime = time.Hour
+	}
+	if c.MaxLifetime < 0 {
+		return errors.New("the longest lifetime is negative")
+	}
+	if !slices.Contains([]string{"", "AAL1", "AAL2", "AAL3"}, c.MinAssurance) {
+		return errors.New("the least assurance is one of AAL1, AAL2 and AAL3")
+	}
+	if c.CIS2 {
+		if len(c.Roles) > 0 {
+			return errors.New("a CIS2 issuer's roles come from its mapping")
+		}
+		for _, m := range c.Map {
+			if m.Code == "" {
+				return errors.New("a mapping has no code")
+			}
+			c.Roles = append(c.Roles, m.Role)
+		}
+	} else if len(c.Map) > 0 {
+		return errors.New("only a CIS2 issuer has a mapping")
+	}
+	if len(c.Roles) == 0 {
+		return errors.New("it may assert no role")
+	}
+	for _, r := range c.Roles {
+		if !slices.Contains(Roles, r) {
+			return fmt.Errorf("there is no role %q", r)
+		}
+	}
+	return nil
+}
+
+// Verify finds out who sent the request with these Authorization headers. The Problem says in one code why
+// it cannot; the order of the checks is the order in which each makes the next one safe.
+func (v *Verifier) Verify(authorization []string) (*Identity, *Problem) {
+	token, p := bearer(authorization)
+	if p != nil {
+		return nil, p
+	}
+	s := v.state.Load()
+	hash := hashToken(token)
+	if s.cache != nil {
+		if id := s.cache.get(hash); id != nil {
+			if p := v.stillValid(id); p != nil {
+				return nil, p
+			}
+			return id, nil
+		}
+	}
+	id, p := v.verify(s, token)
+	if p != nil {
+		return nil, p
+	}
+	id.TokenHash = hash
+	if s.cache != nil {
+		s.cache.put(hash, id)
+	}
+	return id, nil
+}
+
+func (v *Verifier) verify(s *verifierState, token string) (*Identity, *Problem) {
+	t, p := parseToken(token)
+	if p != nil {
+		return nil, p
+	}
+	n := slices.IndexFunc(v.issuers, func(i issuer) bool { return i.Issuer == t.claims.Issuer })
+	if n < 0 {
+		return nil, problem("token-issuer")
+	}
+	is := &v.issuers[n]
+	if !slices.Contains(is.Methods, t.header.Algorithm) {
+		return nil, problem("token-algorithm")
+	}
+	key, ok := s.keys[n][t.header.KeyID]
+	if !ok {
+		return nil, problem("token-key-unknown")
+	}
+	if key.algorithm != t.header.Algorithm {
+		return nil, problem("token-algorithm")
+	}
+	if jwt.GetSigningMethod(key.algorithm).Verify(t.signed, t.signature, key.public) != nil {
+		return nil, problem("token-signature")
+	}
+	c := &t.claims
+	if len(c.Audience) != 1 || c.Audience[0] != v.audience {
+		return nil, problem("token-audience")
+	}
+	const year2200 = 7258118400 // in nanoseconds too it fits 64 bits
+	if c.Expires <= 0 || c.Expires > year2200 || c.IssuedAt <= 0 || c.IssuedAt > year2200 ||
+		c.NotBefore <= 0 || c.NotBefore > year2200 || c.Expires <= c.IssuedAt {
+		return nil, badClaim("exp, iat or nbf")
+	}
+	if err := is.claims.Validate(c); err != nil {
+		switch {
+		case errors.Is(err, jwt.ErrTokenExpired):
+			return nil, problem("token-expired")
+		case errors.Is(err, jwt.ErrTokenNotValidYet), errors.Is(err, jwt.ErrTokenUsedBeforeIssued):
+			return nil, problem("token-not-yet-valid")
+		}
+		return nil, problem("token-claims")
+	}
+	if c.Expires-c.IssuedAt > int64(is.MaxLifetime/time.Second) {
+		return nil, problem("token-lifetime")
+	}
+	return is.identity(t)
+}
+
+// stillValid repeats the checks that time alone can change.
+func (v *Verifier) stillValid(id *Identity) *Problem {
+	now, leeway := v.now().UnixNano(), int64(v.leeway)
+	if now >= id.Expires*int64(time.Second)+leeway {
+		return problem("token-expired")
+	}
+	if now < id.NotBefore*int64(time.Second)-leeway {
+		return problem("token-not-yet-valid")
+	}
+	return nil
+}
+
+// Reload reads every key file now. An issuer whose file cannot be used keeps the keys it had, and the
+// error says so. Tokens of a key that is gone are refused from here on.
+func (v *Verifier) Reload() error { return v.load(true) }
+
+// load reads the key files; unless all, those alone that are not what was seen last.
+func (v *Verifier) load(all bool) error {
+	v.reload.Lock()
+	defer v.reload.Unlock()
+	next := &verifierState{keys: slices.Clone(v.state.Load().keys)}
+	changed := false
+	var errs []error
+	for i := range v.issuers {
+		is := &v.issuers[i]
+		keys, text, err := readKeys(is.Keys, is.Methods)
+		hash := sha256.Sum256(text)
+		if !all && hash == v.seen[i] {
+			continue // unchanged; or still as bad as when it was reported
+		}
+		v.seen[i] = hash
+		if err != nil {
+			err = fmt.Errorf("keys of issuer %q: %w", is.Issuer, err)
+			v.log.Error("key file not used; the last good keys stay", "issuer", is.Issuer, "error", err, "keys", len(next.keys[i]))
+			errs = append(errs, err)
+			continue
+		}
+		v.log.Info("keys loaded", "issuer", is.Issuer, "keys", len(keys))
+		next.keys[i] = keys
+		changed = true
+	}
+	if changed {
+		if v.cached > 0 {
+			next.cache = newTokenCache(v.cached)
+		}
+		v.state.Store(next)
+	}
+	return errors.Join(errs...)
+}
+
+func (v *Verifier) watch(every time.Duration) {
+	defer close(v.done)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-v.stop:
+			return
+		case <-tick.C:
+			_ = v.load(false) // already logged; the last good keys stay
+		}
+	}
+}
+
+// Close stops watching the key files. Verify goes on working.
+func (v *Verifier) Close() error {
+	v.once.Do(func() { close(v.stop) })
+	<-v.done
+	return nil
+}
+
+func hashToken(token string) [32]byte {
+	var b [2048]byte // a token longer than this costs an allocation
+	if len(token) <= len(b) {
+		return sha256.Sum256(b[:copy(b[:], token)])
+	}
+	return sha256.Sum256([]byte(token))
+}
+
+// tokenCache remembers verified tokens by hash, in two generations per shard: when the young one is full it
+// becomes the old one, whose members come back when they are used. So it is bounded, and what is in use stays.
+type tokenCache struct {
+	shards [16]cacheShard
+	young  int // the most a young generation holds
+}
+
+type cacheShard struct {
+	mu         sync.RWMutex
+	young, old map[[32]byte]*Identity
+}
+
+func newTokenCache(tokens int) *tokenCache {
+	return &tokenCache{young: max(1, tokens/(2*16))}
+}
+
+func (c *tokenCache) get(hash [32]byte) *Identity {
+	s := &c.shards[hash[0]%16]
+	s.mu.RLock()
+	id := s.young[hash]
+	fresh := id != nil
+	if !fresh {
+		id = s.old[hash]
+	}
+	s.mu.RUnlock()
+	if id != nil && !fresh {
+		c.put(hash, id)
+	}
+	return id
+}
+
+func (c *tokenCache) put(hash [32]byte, id *Identity) {
+	s := &c.shards[hash[0]%16]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.young == nil || len(s.young) >= c.young {
+		s.old, s.young = s.young, make(map[[32]byte]*Identity)
+	}
+	s.young[hash] = id
+}

@@ -1,0 +1,221 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Problem is an error that a caller may be told about: one stable code, and words chosen by us.
+// No field of it ever holds something the caller sent, so a Problem may be logged and shown.
+// Any other error reaches the caller as a bare 500.
+type Problem struct {
+	Code    string // a key of problems; clients branch on it
+	Detail  string // one sentence; empty: the code's usual one
+	Pointer string // JSON pointer into the request body, made of field names we defined and of indexes
+	Seq     *uint64
+	Receipt string
+	From    string        // ISO 8601 date from which a service is live
+	After   time.Duration // Retry-After, whole seconds; zero: the status's usual one
+	Allow   string        // the methods a path does answer, for 405
+}
+
+// Error returns the code alone.
+func (p *Problem) Error() string { return p.Code }
+
+// problem makes the Problem of a code in the table.
+func problem(code string) *Problem { return &Problem{Code: code} }
+
+// with says more than the code's usual sentence. detail must not hold anything that was sent.
+func (p *Problem) with(detail string) *Problem {
+	p.Detail = detail
+	return p
+}
+
+// within puts a step in front of the pointer; decoders call it on the way out of a value.
+func (p *Problem) within(step string) *Problem {
+	p.Pointer = "/" + step + p.Pointer
+	return p
+}
+
+// kind is what the table knows of a code.
+type kind struct {
+	status int
+	title  string
+	detail string
+}
+
+const noDisclosure = `This is not "no plan": nothing is known from this answer about the child. ` +
+	`Follow the downtime procedure, and reach the local authority through the directory.`
+
+// problems is the one table from a code to what is answered. Codes are never reused.
+var problems = map[string]kind{
+	"json-syntax":          {400, "The body is not one valid JSON document", ""},
+	"json-duplicate-field": {400, "A field is given twice", ""},
+	"json-unknown-field":   {400, "A field is not known here", "The pointer names the object that holds it. Field names are case-sensitive."},
+	"json-missing-field":   {400, "A required field is missing", ""},
+	"json-type":            {400, "A field holds a value of the wrong type", ""},
+	"field-value":          {400, "A field holds a value that is not allowed", ""},
+	"date-format":          {400, "A date is not an ISO 8601 date", ""},
+	"date-order":           {400, "An end is before its start", ""},
+	"body-empty":           {400, "The body is empty", ""},
+	"body-incomplete":      {400, "The body ended before it was complete", ""},
+	"query-parameter":      {400, "A query parameter is unknown, doubled or not allowed", ""},
+
+	"nhs-number-format":      {400, "The NHS number is not ten digits", "Spaces, no-break spaces and hyphens are accepted; digits must be 0 to 9."},
+	"nhs-number-check-digit": {400, "The NHS number's check digit is wrong", "Please check it against the record: a digit is mistyped or two are exchanged."},
+
+	"request-id-format":      {400, "A request identifier is not a UUID", "X-Request-ID, X-Correlation-ID and TraceID are UUIDs, given at most once each."},
+	"idempotency-key-format": {400, "The idempotency key is not a UUID", ""},
+
+	"csv-header-absent":           {400, "The first line does not name the columns", ""},
+	"csv-header-missing-column":   {400, "A required column is missing", ""},
+	"csv-header-unknown-column":   {400, "A column is not known", ""},
+	"csv-header-duplicate-column": {400, "A column is named twice", ""},
+	"csv-encoding":                {400, "The file is not UTF-8 text", ""},
+	"csv-row-columns":             {400, "A row has too many or too few fields", ""},
+	"csv-row-quote":               {400, "A quotation mark is out of place in a row", ""},
+	"csv-row-encoding":            {400, "A row is not valid UTF-8 text", ""},
+	"csv-row-control":             {400, "A row holds a control character", ""},
+	"csv-row-too-long":            {400, "A row is too long, or a quotation mark is never closed", "Rows after it were not read."},
+
+	"token-missing":       {401, "A bearer token is required", ""},
+	"token-malformed":     {401, "The token is not well formed", ""},
+	"token-type":          {401, "The token is not an access token", "The header's typ must be at+jwt."},
+	"token-algorithm":     {401, "The token's algorithm is not accepted", ""},
+	"token-issuer":        {401, "The token's issuer is not accepted", "iss must equal a configured issuer, character for character."},
+	"token-key-unknown":   {401, "The token's key is not known", ""},
+	"token-signature":     {401, "The token's signature does not hold", ""},
+	"token-audience":      {401, "The token is for another audience", "aud must name this service and nothing else."},
+	"token-expired":       {401, "The token has expired", ""},
+	"token-not-yet-valid": {401, "The token is not valid yet", "Its nbf or iat is in the future."},
+	"token-lifetime":      {401, "The token lives too long", "exp is further from iat than this issuer may set it."},
+	"token-claims":        {401, "The token's claims are not as required", ""},
+
+	"role-unknown":               {403, "The token asserts no role that this service knows", ""},
+	"role-not-permitted":         {403, "Your role may not do this", ""},
+	"organisation-not-permitted": {403, "Your organisation may not do this", ""},
+	"assurance-too-low":          {403, "A stronger sign-in is needed", ""},
+	"access-denied":              {403, "This is not permitted", ""},
+	"not-live":                   {403, "The service is not yet live for this area", noDisclosure},
+
+	"not-found":              {404, "There is nothing here", ""},
+	"method-not-allowed":     {405, "The method is not allowed here", ""},
+	"body-too-slow":          {408, "The body arrived too slowly", "The connection is closed."},
+	"idempotency-key-later":  {409, "The same request was answered before", "The receipt is that of the first answer. Ask again with a new key."},
+	"conflict":               {409, "The request does not fit what is recorded", ""},
+	"body-too-large":         {413, "The body is larger than this route accepts", ""},
+	"content-type":           {415, "The body's media type is not accepted here", ""},
+	"content-encoding":       {415, "Encoded bodies are not accepted", "Send the body without a Content-Encoding."},
+	"idempotency-key-reused": {422, "The idempotency key was used for another request", ""},
+	"too-many-requests":      {429, "Too many requests", ""},
+	"internal":               {500, "Something went wrong here", ""},
+
+	"busy":        {503, "Too many requests are being answered", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
+	"unavailable": {503, "No record can be made now, so nothing can be disclosed", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
+	// A proposal that was sent and not answered may yet commit: saying that nothing was recorded would be a guess.
+	"outcome-unknown": {503, "It is not known yet whether this was recorded", "Nothing was disclosed; whether the request was recorded is not known yet. " +
+		"Ask again with the same Idempotency-Key. " + noDisclosure},
+}
+
+// problemCodes lists the table's codes in order, for the page that explains them.
+func problemCodes() []string {
+	codes := make([]string, 0, len(problems))
+	for c := range problems {
+		codes = append(codes, c)
+	}
+	slices.Sort(codes)
+	return codes
+}
+
+// problemBody is RFC 9457's object with our members.
+type problemBody struct {
+	Type      string  `json:"type"`
+	Title     string  `json:"title"`
+	Status    int     `json:"status"`
+	Code      string  `json:"code"`
+	Detail    string  `json:"detail,omitempty"`
+	Pointer   string  `json:"pointer,omitempty"`
+	Seq       *uint64 `json:"seq,omitempty"`
+	Receipt   string  `json:"receipt,omitempty"`
+	From      string  `json:"from,omitempty"`
+	RequestID string  `json:"requestId,omitempty"`
+	Downtime  string  `json:"downtime,omitempty"`
+	Directory string  `json:"directory,omitempty"`
+}
+
+// asProblem finds the Problem in err. What is not one becomes "internal", and its text goes nowhere.
+func asProblem(err error) *Problem {
+	var p *Problem
+	if errors.As(err, &p) && p != nil {
+		if _, known := problems[p.Code]; known {
+			return p
+		}
+	}
+	return problem("internal")
+}
+
+// writeProblem is the only writer of JSON error bodies. err is a *Problem, or becomes a bare 500.
+func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
+	p := asProblem(err)
+	k := problems[p.Code]
+	info := requestInfoOf(r)
+	b := problemBody{
+		Type: "/docs/problems#" + p.Code, Title: k.title, Status: k.status, Code: p.Code,
+		Detail: p.Detail, Pointer: p.Pointer, Seq: p.Seq, Receipt: p.Receipt, From: p.From,
+	}
+	if b.Detail == "" {
+		b.Detail = k.detail
+	}
+	if info != nil {
+		info.code = p.Code
+		b.RequestID = info.RequestID
+	}
+	after := p.After
+	h := w.Header()
+	switch k.status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", challenge(p.Code))
+	case http.StatusMethodNotAllowed:
+		h.Set("Allow", p.Allow)
+	case http.StatusRequestTimeout, http.StatusRequestEntityTooLarge:
+		// The rest of the body is not worth reading; what follows on this connection would be it.
+		h.Set("Connection", "close")
+	case http.StatusTooManyRequests:
+		after = max(after, time.Second)
+	case http.StatusServiceUnavailable:
+		after = max(after, time.Second)
+		b.Downtime, b.Directory = "/docs/downtime", "/v1/directory"
+	}
+	if p.Code == "not-live" {
+		b.Downtime, b.Directory = "/docs/downtime", "/v1/directory"
+	}
+	if p.Code == "role-unknown" {
+		h.Set("WWW-Authenticate", `Bearer error="insufficient_scope"`)
+	}
+	if after > 0 {
+		h.Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
+	}
+	if p.Seq != nil {
+		h.Set("Custos-Seq", strconv.FormatUint(*p.Seq, 10))
+	}
+	body, err := json.Marshal(b)
+	if err != nil { // strings and integers always encode
+		panic(err)
+	}
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(k.status)
+	_, _ = w.Write(body)
+}
+
+// challenge is the WWW-Authenticate value of a 401. RFC 6750 gives no error to one who sent no token.
+func challenge(code string) string {
+	if code == "token-missing" {
+		return "Bearer"
+	}
+	return `Bearer error="invalid_token", error_description="` + code + `"`
+}

@@ -1,0 +1,182 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// requestInfo accompanies one request: the identifiers it came with, and what was answered. It is the
+// http.ResponseWriter that handlers write to.
+type requestInfo struct {
+	http.ResponseWriter
+	RequestID     string // the caller's X-Request-ID, or one we made
+	CorrelationID string // the caller's X-Correlation-ID; may be empty
+	TraceID       string // the caller's TraceID; may be empty
+
+	route   string // the route's template, never the path: paths may hold identifiers
+	code    string // of the problem that was written
+	status  int
+	written int64
+	paced   bool // the server's write timeout is off: each write gets its own
+}
+
+type requestInfoKey struct{}
+
+// requestInfoOf is what [edge] knows of r; nil outside of it.
+func requestInfoOf(r *http.Request) *requestInfo {
+	i, _ := r.Context().Value(requestInfoKey{}).(*requestInfo)
+	return i
+}
+
+// begin makes the requestInfo of r, and the request that carries it.
+func begin(w http.ResponseWriter, r *http.Request) (*requestInfo, *http.Request, *Problem) {
+	i := &requestInfo{ResponseWriter: w, route: "none"}
+	r = r.WithContext(context.WithValue(r.Context(), requestInfoKey{}, i))
+	var bad bool
+	for _, h := range []struct {
+		name string // as net/http spells it
+		to   *string
+	}{{"X-Request-Id", &i.RequestID}, {"X-Correlation-Id", &i.CorrelationID}, {"Traceid", &i.TraceID}} {
+		switch given := r.Header[h.name]; {
+		case len(given) == 0:
+		case len(given) == 1 && isUUID(given[0]):
+			*h.to = given[0]
+			w.Header()[h.name] = given
+		default:
+			bad = true
+		}
+	}
+	if i.RequestID == "" {
+		i.RequestID = uuid.NewString()
+		w.Header()["X-Request-Id"] = []string{i.RequestID}
+	}
+	if bad {
+		return i, r, problem("request-id-format")
+	}
+	return i, r, nil
+}
+
+// isUUID wants the 36 characters of RFC 9562 and none of the other spellings.
+func isUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i] | 0x20
+		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (s[i] == '-') {
+			return false
+		} else if !dash && !('0' <= s[i] && s[i] <= '9' || 'a' <= c && c <= 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// idempotencyKey reads the Idempotency-Key, in quotation marks (as the IETF draft has it) or without, and
+// makes one if there is none. The answer carries the key either way.
+func idempotencyKey(w http.ResponseWriter, r *http.Request) (uuid.UUID, *Problem) {
+	given := r.Header["Idempotency-Key"]
+	if len(given) == 0 {
+		key := uuid.New()
+		w.Header()["Idempotency-Key"] = []string{key.String()}
+		return key, nil
+	}
+	s := given[0]
+	if len(s) == 38 && s[0] == '"' && s[37] == '"' {
+		s = s[1:37]
+	}
+	if len(given) > 1 || !isUUID(s) {
+		return uuid.UUID{}, problem("idempotency-key-format")
+	}
+	key, err := uuid.Parse(s)
+	if err != nil {
+		return uuid.UUID{}, problem("idempotency-key-format")
+	}
+	w.Header()["Idempotency-Key"] = []string{s}
+	return key, nil
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (i *requestInfo) Unwrap() http.ResponseWriter { return i.ResponseWriter }
+
+// WriteHeader notes the status.
+func (i *requestInfo) WriteHeader(status int) {
+	if i.status == 0 && status >= 200 {
+		i.status = status
+	}
+	i.pace()
+	i.ResponseWriter.WriteHeader(status)
+}
+
+// Write notes how much was written.
+func (i *requestInfo) Write(b []byte) (int, error) {
+	if i.status == 0 {
+		i.status = http.StatusOK
+	}
+	i.pace()
+	n, err := i.ResponseWriter.Write(b)
+	i.written += int64(n)
+	return n, err
+}
+
+// pace gives a reader of a long answer so much time for each part of it.
+func (i *requestInfo) pace() {
+	if i.paced {
+		// A writer without deadlines is a test's.
+		_ = http.NewResponseController(i.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout))
+	}
+}
+
+// finish ends the request: a panic becomes a 500, or a cut connection if an answer had begun (half of one
+// must not pass for the whole), and one line is logged. Nothing in it was sent by the caller but its UUID.
+func (i *requestInfo) finish(log *slog.Logger, r *http.Request, start time.Time) {
+	cut := false
+	if v := recover(); v != nil {
+		// The value may quote what was sent. The stack holds addresses only.
+		log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("route", i.route), slog.String("request_id", i.RequestID), slog.String("stack", stackOnly()))
+		if cut = i.status != 0 || v == http.ErrAbortHandler; !cut {
+			writeProblem(i, r, problem("internal"))
+		}
+	}
+	if log.Enabled(r.Context(), slog.LevelInfo) {
+		method := r.Method
+		if !slices.Contains(anyMethod, method) {
+			method = "other"
+		}
+		attrs := [8]slog.Attr{
+			slog.String("method", method), slog.String("route", i.route), slog.Int("status", i.status),
+			slog.Int64("us", time.Since(start).Microseconds()), slog.Int64("bytes", i.written), slog.String("request_id", i.RequestID),
+		}
+		n := 6
+		if i.code != "" {
+			attrs[n] = slog.String("code", i.code)
+			n++
+		}
+		if cut {
+			attrs[n] = slog.Bool("cut", true)
+			n++
+		}
+		log.LogAttrs(r.Context(), slog.LevelInfo, "request", attrs[:n]...)
+	}
+	if cut {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// stackOnly is the stack without the line that repeats the panic's value.
+func stackOnly() string {
+	var kept []string
+	for _, line := range strings.Split(string(debug.Stack()), "\n") {
+		if !strings.HasPrefix(line, "panic(") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "\n")
+}

@@ -1,0 +1,112 @@
+package api
+
+import (
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const (
+	tokenMaxBytes = 8 << 10
+	kidMaxBytes   = 64
+	accessType    = "at+jwt" // RFC 9068; an ID token or a logout token is not an access token
+)
+
+// tokenHeader is all that a header may hold. Everything else, crit and b64 and embedded keys among it,
+// is refused by its name: golang-jwt v5.3.1 ignores all of them.
+type tokenHeader struct {
+	Algorithm string `json:"alg" strict:"required"`
+	KeyID     string `json:"kid" strict:"required"`
+	Type      string `json:"typ" strict:"required"`
+}
+
+// parsedToken is a token taken apart strictly. Nothing in it is trusted before its signature is checked.
+type parsedToken struct {
+	signed    string // what the signature covers
+	signature []byte
+	header    tokenHeader
+	claims    claims
+}
+
+// segments decodes base64url so that each token has one spelling only.
+var segments = jwt.NewParser(jwt.WithStrictDecoding())
+
+// bearer finds the one bearer token in the Authorization headers.
+func bearer(authorization []string) (string, *Problem) {
+	const scheme = "Bearer "
+	if len(authorization) == 0 {
+		return "", problem("token-missing")
+	}
+	h := authorization[0]
+	if len(authorization) > 1 || len(h) > len(scheme)+tokenMaxBytes {
+		return "", problem("token-malformed")
+	}
+	if len(h) <= len(scheme) || !strings.EqualFold(h[:len(scheme)], scheme) {
+		return "", problem("token-missing")
+	}
+	return h[len(scheme):], nil
+}
+
+// parseToken takes a token apart: three segments, one header of three known members, claims without
+// doubles and without names that differ from a known one by case alone.
+func parseToken(token string) (*parsedToken, *Problem) {
+	dot := [2]int{}
+	dots := 0
+	for i := range len(token) {
+		switch c := token[i]; {
+		case c == '.':
+			if dots == 2 {
+				return nil, problem("token-malformed")
+			}
+			dot[dots] = i
+			dots++
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_':
+		default: // among them the line breaks that encoding/base64 passes over
+			return nil, problem("token-malformed")
+		}
+	}
+	if dots != 2 {
+		return nil, problem("token-malformed")
+	}
+	header, err := segments.DecodeSegment(token[:dot[0]])
+	if err != nil {
+		return nil, problem("token-malformed")
+	}
+	payload, err := segments.DecodeSegment(token[dot[0]+1 : dot[1]])
+	if err != nil {
+		return nil, problem("token-malformed")
+	}
+	t := parsedToken{signed: token[:dot[1]]}
+	if t.signature, err = segments.DecodeSegment(token[dot[1]+1:]); err != nil {
+		return nil, problem("token-malformed")
+	}
+	if err := decodeStrictBytes(header, &t.header); err != nil {
+		return nil, problem("token-malformed").with("The header holds alg, kid and typ, once each, and nothing else.")
+	}
+	if t.header.Type != accessType {
+		return nil, problem("token-type")
+	}
+	if !validKeyID(t.header.KeyID) {
+		return nil, problem("token-key-unknown")
+	}
+	if err := decodeStrictBytes(payload, &t.claims); err != nil {
+		return nil, problem("token-claims").with("A required claim is missing, doubled, in other letters or of the wrong type.")
+	}
+	return &t, nil
+}
+
+// validKeyID keeps key ids to what can be written in a log line and looked up in memory.
+func validKeyID(kid string) bool {
+	return 0 < len(kid) && len(kid) <= kidMaxBytes && madeOf(kid, "._-")
+}
+
+// madeOf tells whether s is of ASCII letters, digits and the bytes of more.
+func madeOf(s, more string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !('A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.IndexByte(more, c) >= 0) {
+			return false
+		}
+	}
+	return true
+}
