@@ -1,0 +1,255 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// The envelope of an entry is read and written by the few functions below,
+// because every verifier reads it for every entry; bodies go through the CBOR
+// library. Both write the one deterministic form of RFC 8949 section 4.2.1:
+// shortest heads, definite lengths, map keys in bytewise order.
+
+var (
+	errTruncated    = errors.New("CBOR ends early")
+	errNotCanonical = errors.New("CBOR is not in its deterministic form")
+	errType         = errors.New("CBOR item has another type than the format says")
+	errDeep         = errors.New("CBOR is nested too deeply")
+	errTrailing     = errors.New("bytes after the end of the record")
+)
+
+const (
+	majorUint  = 0
+	majorNint  = 1
+	majorBytes = 2
+	majorText  = 3
+	majorArray = 4
+	majorMap   = 5
+	majorOther = 7
+
+	maxDepth = 12
+)
+
+func appendHead(b []byte, major byte, v uint64) []byte {
+	m := major << 5
+	switch {
+	case v < 24:
+		return append(b, m|byte(v))
+	case v < 1<<8:
+		return append(b, m|24, byte(v))
+	case v < 1<<16:
+		return append(b, m|25, byte(v>>8), byte(v))
+	case v < 1<<32:
+		return binary.BigEndian.AppendUint32(append(b, m|26), uint32(v))
+	}
+	return binary.BigEndian.AppendUint64(append(b, m|27), v)
+}
+
+func appendUint(b []byte, v uint64) []byte { return appendHead(b, majorUint, v) }
+func appendBytes(b []byte, v []byte) []byte {
+	return append(appendHead(b, majorBytes, uint64(len(v))), v...)
+}
+func appendArray(b []byte, n int) []byte    { return appendHead(b, majorArray, uint64(n)) }
+func appendMap(b []byte, n int) []byte      { return appendHead(b, majorMap, uint64(n)) }
+func appendKey(b []byte, key uint64) []byte { return appendHead(b, majorUint, key) }
+
+// reader walks deterministic CBOR. The first error sticks.
+type reader struct {
+	b   []byte
+	err error
+}
+
+func (r *reader) fail(err error) {
+	if r.err == nil {
+		r.err = err
+		r.b = nil
+	}
+}
+
+// head reads an item's major type and argument and refuses any but the
+// shortest form. Floats, tags and indefinite lengths are not in the format.
+func (r *reader) head() (major byte, v uint64) {
+	if len(r.b) == 0 {
+		r.fail(errTruncated)
+		return 0, 0
+	}
+	major = r.b[0] >> 5
+	info := r.b[0] & 31
+	n := 0
+	switch {
+	case info < 24:
+		v = uint64(info)
+		r.b = r.b[1:]
+		return major, v
+	case info == 24:
+		n = 1
+	case info == 25:
+		n = 2
+	case info == 26:
+		n = 4
+	case info == 27:
+		n = 8
+	default:
+		r.fail(errNotCanonical)
+		return 0, 0
+	}
+	if len(r.b) < 1+n {
+		r.fail(errTruncated)
+		return 0, 0
+	}
+	for _, c := range r.b[1 : 1+n] {
+		v = v<<8 | uint64(c)
+	}
+	r.b = r.b[1+n:]
+	least := [9]uint64{1: 24, 2: 1 << 8, 4: 1 << 16, 8: 1 << 32}
+	if v < least[n] || major == majorOther {
+		r.fail(errNotCanonical)
+		return 0, 0
+	}
+	return major, v
+}
+
+func (r *reader) expect(major byte) uint64 {
+	m, v := r.head()
+	if r.err == nil && m != major {
+		r.fail(errType)
+		return 0
+	}
+	return v
+}
+
+func (r *reader) uint() uint64 { return r.expect(majorUint) }
+func (r *reader) array() int   { return r.count(r.expect(majorArray)) }
+func (r *reader) mapLen() int  { return r.count(r.expect(majorMap)) }
+
+func (r *reader) count(v uint64) int {
+	if v > uint64(len(r.b)) {
+		r.fail(errTruncated)
+		return 0
+	}
+	return int(v)
+}
+
+func (r *reader) bytes() []byte {
+	n := r.expect(majorBytes)
+	if n > uint64(len(r.b)) {
+		r.fail(errTruncated)
+	}
+	if r.err != nil {
+		return nil
+	}
+	out := r.b[:n]
+	r.b = r.b[n:]
+	return out
+}
+
+// fixed reads a byte string of exactly len(dst) bytes.
+func (r *reader) fixed(dst []byte) {
+	p := r.bytes()
+	if r.err == nil && len(p) != len(dst) {
+		r.fail(errType)
+		return
+	}
+	copy(dst, p)
+}
+
+// raw returns the next item's bytes, checked to be deterministic throughout.
+func (r *reader) raw() []byte {
+	start := r.b
+	r.skip(0)
+	if r.err != nil {
+		return nil
+	}
+	return start[:len(start)-len(r.b)]
+}
+
+func (r *reader) skip(depth int) {
+	if depth > maxDepth {
+		r.fail(errDeep)
+		return
+	}
+	major, v := r.head()
+	if r.err != nil {
+		return
+	}
+	switch major {
+	case majorUint, majorNint:
+	case majorBytes, majorText:
+		if v > uint64(len(r.b)) {
+			r.fail(errTruncated)
+			return
+		}
+		r.b = r.b[v:]
+	case majorArray:
+		for n := r.count(v); n > 0 && r.err == nil; n-- {
+			r.skip(depth + 1)
+		}
+	case majorMap:
+		var last []byte
+		for n := r.count(v); n > 0 && r.err == nil; n-- {
+			key := r.raw()
+			if r.err == nil && last != nil && compareKeys(last, key) >= 0 {
+				r.fail(errNotCanonical)
+				return
+			}
+			last = key
+			r.skip(depth + 1)
+		}
+	case majorOther:
+		if v != 20 && v != 21 { // false, true
+			r.fail(errType)
+		}
+	default:
+		r.fail(errType)
+	}
+}
+
+func compareKeys(a, b []byte) int {
+	for i := 0; i < len(a) && i < len(b); i++ {
+		if a[i] != b[i] {
+			return int(a[i]) - int(b[i])
+		}
+	}
+	return len(a) - len(b)
+}
+
+var (
+	encMode = mustEnc()
+	decMode = mustDec()
+)
+
+func mustEnc() cbor.EncMode {
+	o := cbor.CoreDetEncOptions()
+	m, err := o.EncMode()
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+func mustDec() cbor.DecMode {
+	m, err := cbor.DecOptions{
+		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
+		IndefLength:       cbor.IndefLengthForbidden,
+		TagsMd:            cbor.TagsForbidden,
+		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
+		UTF8:              cbor.UTF8RejectInvalid,
+		MaxNestedLevels:   16,
+		MaxArrayElements:  1 << 20,
+		MaxMapPairs:       1 << 12,
+	}.DecMode()
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+// Marshal writes v as deterministic CBOR. It is the one encoder for request
+// and event bodies, view rows and sealed payloads.
+func Marshal(v any) ([]byte, error) { return encMode.Marshal(v) }
+
+// Unmarshal reads deterministic CBOR strictly: no unknown or doubled keys, no
+// indefinite lengths, no tags, valid UTF-8, nothing after the end.
+func Unmarshal(b []byte, v any) error { return decMode.Unmarshal(b, v) }

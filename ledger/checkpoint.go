@@ -1,0 +1,60 @@
+package ledger
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// ErrCheckpoint marks text that is not a checkpoint of this log.
+var ErrCheckpoint = errors.New("not a checkpoint of this log")
+
+// CheckpointText returns the body that is signed: a C2SP tlog-checkpoint
+// without extension lines.
+func CheckpointText(origin string, t tlog.Tree) string {
+	return origin + "\n" + strconv.FormatInt(t.N, 10) + "\n" + base64.StdEncoding.EncodeToString(t.Hash[:]) + "\n"
+}
+
+// SignCheckpoint signs a tree head as a C2SP signed note. Whoever calls it
+// must know that the tree is committed and that no other root of its size was
+// ever signed.
+func SignCheckpoint(origin string, t tlog.Tree, signers ...note.Signer) ([]byte, error) {
+	n, err := note.Sign(&note.Note{Text: CheckpointText(origin, t)}, signers...)
+	if err != nil {
+		return nil, fmt.Errorf("sign checkpoint: %w", err)
+	}
+	return n, nil
+}
+
+// OpenCheckpoint verifies a checkpoint's signature and returns its tree.
+func OpenCheckpoint(signed []byte, origin string, v note.Verifiers) (tlog.Tree, error) {
+	n, err := note.Open(signed, v)
+	if err != nil {
+		return tlog.Tree{}, fmt.Errorf("%w: %w", ErrCheckpoint, err)
+	}
+	return ParseCheckpointText(n.Text, origin)
+}
+
+// ParseCheckpointText reads a checkpoint's body strictly.
+func ParseCheckpointText(text, origin string) (tlog.Tree, error) {
+	lines := strings.Split(text, "\n")
+	if len(lines) != 4 || lines[3] != "" || lines[0] != origin {
+		return tlog.Tree{}, ErrCheckpoint
+	}
+	n, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil || n < 0 || lines[1] != strconv.FormatInt(n, 10) {
+		return tlog.Tree{}, ErrCheckpoint
+	}
+	raw, err := base64.StdEncoding.Strict().DecodeString(lines[2])
+	if err != nil || len(raw) != tlog.HashSize {
+		return tlog.Tree{}, ErrCheckpoint
+	}
+	t := tlog.Tree{N: n}
+	copy(t.Hash[:], raw)
+	return t, nil
+}

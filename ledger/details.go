@@ -1,0 +1,48 @@
+package ledger
+
+// What sealed payloads hold. These are the only places where personal details
+// exist, and they exist there only as ciphertext.
+
+// PlanDetails identifies the person of a plan: [PayloadPlan].
+type PlanDetails struct {
+	NHSNumber string `cbor:"1,keyasint"`
+	Family    string `cbor:"2,keyasint"`
+	Given     string `cbor:"3,keyasint"`
+	Birth     Day    `cbor:"4,keyasint"`
+	LocalID   string `cbor:"5,keyasint,omitempty"`
+	Team      string `cbor:"6,keyasint,omitempty"`
+	Worker    string `cbor:"7,keyasint,omitempty"`
+}
+
+// AccessDetails is what a lookup said beside the question: [PayloadAccess].
+type AccessDetails struct {
+	NHSNumber  string `cbor:"1,keyasint"`
+	Attendance string `cbor:"2,keyasint,omitempty"`
+	CallBack   string `cbor:"3,keyasint,omitempty"`
+	Reason     string `cbor:"4,keyasint,omitempty"`
+}
+
+// ProfileDetails names an actor: [PayloadProfile].
+type ProfileDetails struct {
+	Name         string `cbor:"1,keyasint"`
+	RoleName     string `cbor:"2,keyasint,omitempty"`
+	Organisation string `cbor:"3,keyasint,omitempty"` // its name, as the token gave it
+}
+
+// RowDetails keeps what a rejected row said, for its authority: [PayloadRow].
+type RowDetails struct {
+	LocalID string            `cbor:"1,keyasint,omitempty"`
+	Fields  map[string]string `cbor:"2,keyasint,omitempty"`
+}
+
+// NoteDetails is free text: a reason, or what was done: [PayloadNote], [PayloadReason].
+type NoteDetails struct {
+	Action string `cbor:"1,keyasint,omitempty"`
+	Text   string `cbor:"2,keyasint,omitempty"`
+}
+
+// AppointmentDetails says what was missed: [PayloadAppointment].
+type AppointmentDetails struct {
+	NHSNumber string `cbor:"1,keyasint"`
+	Service   string `cbor:"2,keyasint,omitempty"`
+}

@@ -1,0 +1,331 @@
+package ledger
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+const (
+	// Format is the version of the envelope that this package writes.
+	Format = 1
+	// MaxRecord is the greatest length of a record in bytes.
+	MaxRecord = 16 << 10
+)
+
+// The envelope's map keys. They are never reused.
+const (
+	keyFormat = iota + 1
+	keyRules
+	keyLog
+	keySeq
+	keyPrev
+	keyTime
+	keyRawTime
+	keyCommand
+	keyPlace // [nth, of]: the nth entry, from 0, of those the command became
+	keySalt
+	keyKind
+	keyBody
+	keyActor       // first entry of a command only
+	keyContent     // first entry only: keyed digest of what was asked
+	keyRequest     // first entry only: [kind, body]
+	keyPerson      // [reference, count, previous hash]
+	keyCommitments // [+ [payload, holder, key, digest]]
+)
+
+// Entry is an event in its place. Only [Seal] and [ParseEntry] make entries.
+//
+// The entries of one command stand together. The first of them (Nth 0) holds
+// the actor, the keyed digest of what was asked and the request in its clear
+// form, which is all that [Rebuild] needs to repeat the decision.
+type Entry struct {
+	Rules       int
+	Log         ID
+	Seq         Seq
+	Prev        Hash // hash of entry Seq-1; zero for the first
+	Time        Time // never earlier than entry Seq-1
+	RawTime     Time // the leader's clock
+	Command     ID
+	Nth, Of     int
+	Salt        ID
+	Kind        Kind
+	Event       Event // nil after [ParseHeader] until [Entry.Decode]
+	Actor       *Actor
+	Content     Tag
+	Request     Request
+	Person      *PersonLink
+	Commitments []Commitment
+
+	record     []byte
+	hash       Hash
+	body       []byte
+	actorRaw   []byte
+	requestRaw []byte
+	requestNum RequestKind
+}
+
+// Record returns the exact bytes that are hashed and stored.
+func (e *Entry) Record() []byte { return e.record }
+
+// Hash returns the RFC 6962 leaf hash of the record.
+func (e *Entry) Hash() Hash { return e.hash }
+
+// ErrRecord marks a record that is not a well-formed entry of this format.
+var ErrRecord = errors.New("not a record of this format")
+
+// ErrUnknownKind marks an entry or request of a kind this program does not
+// know. Whoever meets it stops: skipping would give another history.
+var ErrUnknownKind = errors.New("unknown kind: a newer program wrote this")
+
+// encode writes the envelope and sets the record and its hash.
+func (e *Entry) encode() error {
+	body, err := Marshal(e.Event)
+	if err != nil {
+		return fmt.Errorf("encode event: %w", err)
+	}
+	n := keyBody
+	if e.Nth == 0 {
+		n += 3
+	}
+	if e.Person != nil {
+		n++
+	}
+	if len(e.Commitments) > 0 {
+		n++
+	}
+	b := make([]byte, 0, 320+len(body)+len(e.actorRaw)+len(e.requestRaw)+72*len(e.Commitments))
+	b = appendMap(b, n)
+	b = appendUint(appendKey(b, keyFormat), Format)
+	b = appendUint(appendKey(b, keyRules), uint64(e.Rules))
+	b = appendBytes(appendKey(b, keyLog), e.Log[:])
+	b = appendUint(appendKey(b, keySeq), uint64(e.Seq))
+	b = appendBytes(appendKey(b, keyPrev), e.Prev[:])
+	b = appendUint(appendKey(b, keyTime), uint64(e.Time))
+	b = appendUint(appendKey(b, keyRawTime), uint64(e.RawTime))
+	b = appendBytes(appendKey(b, keyCommand), e.Command[:])
+	b = appendArray(appendKey(b, keyPlace), 2)
+	b = appendUint(appendUint(b, uint64(e.Nth)), uint64(e.Of))
+	b = appendBytes(appendKey(b, keySalt), e.Salt[:])
+	b = appendUint(appendKey(b, keyKind), uint64(e.Kind))
+	b = append(appendKey(b, keyBody), body...)
+	if e.Nth == 0 {
+		b = append(appendKey(b, keyActor), e.actorRaw...)
+		b = appendBytes(appendKey(b, keyContent), e.Content[:])
+		b = appendArray(appendKey(b, keyRequest), 2)
+		b = append(appendUint(b, uint64(e.requestNum)), e.requestRaw...)
+	}
+	if p := e.Person; p != nil {
+		b = appendArray(appendKey(b, keyPerson), 3)
+		b = appendBytes(b, p.Ref[:])
+		b = appendUint(b, p.N)
+		b = appendBytes(b, p.Prev[:])
+	}
+	if len(e.Commitments) > 0 {
+		b = appendArray(appendKey(b, keyCommitments), len(e.Commitments))
+		for i := range e.Commitments {
+			c := &e.Commitments[i]
+			b = appendArray(b, 4)
+			b = appendUint(appendUint(b, uint64(c.Payload)), uint64(c.Holder))
+			b = appendBytes(appendBytes(b, c.Key[:]), c.Digest[:])
+		}
+	}
+	if len(b) > MaxRecord {
+		return fmt.Errorf("record of %d bytes is longer than %d", len(b), MaxRecord)
+	}
+	e.record, e.body, e.hash = b, body, tlog.RecordHash(b)
+	return nil
+}
+
+// ParseHeader reads the envelope of a record strictly and leaves the event,
+// the actor and the request undecoded: all that checking the chain needs. The
+// entry keeps the record; the caller must not change it.
+func ParseHeader(record []byte) (Entry, error) {
+	e := Entry{record: record, hash: tlog.RecordHash(record)}
+	if len(record) > MaxRecord {
+		return e, fmt.Errorf("%w: longer than %d bytes", ErrRecord, MaxRecord)
+	}
+	r := reader{b: record}
+	n := r.mapLen()
+	for key := uint64(0); n > 0 && r.err == nil; n-- {
+		k := r.uint()
+		if r.err == nil && k <= key {
+			r.fail(errNotCanonical)
+			break
+		}
+		if key < keyBody && k != key+1 {
+			r.fail(errType) // one of the twelve that every entry has is missing
+			break
+		}
+		key = k
+		e.readKey(&r, key)
+	}
+	if r.err == nil && len(r.b) > 0 {
+		r.fail(errTrailing)
+	}
+	if r.err == nil && (e.body == nil || e.Of < 1 || e.Nth >= e.Of ||
+		(e.Nth == 0) != (e.actorRaw != nil) || (e.Nth == 0) != (e.requestRaw != nil)) {
+		r.fail(errType)
+	}
+	if r.err != nil {
+		return e, fmt.Errorf("%w: %w", ErrRecord, r.err)
+	}
+	return e, nil
+}
+
+func (e *Entry) readKey(r *reader, key uint64) {
+	switch key {
+	case keyFormat:
+		if f := r.uint(); r.err == nil && f != Format {
+			r.fail(fmt.Errorf("format %d: %w", f, ErrUnknownKind))
+		}
+	case keyRules:
+		e.Rules = int(r.uint())
+	case keyLog:
+		r.fixed(e.Log[:])
+	case keySeq:
+		e.Seq = Seq(r.uint())
+	case keyPrev:
+		r.fixed(e.Prev[:])
+	case keyTime:
+		e.Time = Time(r.uint())
+	case keyRawTime:
+		e.RawTime = Time(r.uint())
+	case keyCommand:
+		r.fixed(e.Command[:])
+	case keyPlace:
+		if r.array() != 2 {
+			r.fail(errType)
+			return
+		}
+		nth, of := r.uint(), r.uint()
+		if nth > 1<<30 || of > 1<<30 {
+			r.fail(errType)
+			return
+		}
+		e.Nth, e.Of = int(nth), int(of)
+	case keySalt:
+		r.fixed(e.Salt[:])
+	case keyKind:
+		k := r.uint()
+		if k > 1<<16-1 {
+			r.fail(errType)
+		}
+		e.Kind = Kind(k)
+	case keyBody:
+		e.body = r.raw()
+	case keyActor:
+		e.actorRaw = r.raw()
+	case keyContent:
+		r.fixed(e.Content[:])
+	case keyRequest:
+		if r.array() != 2 {
+			r.fail(errType)
+			return
+		}
+		k := r.uint()
+		if k > 1<<16-1 {
+			r.fail(errType)
+		}
+		e.requestNum = RequestKind(k)
+		e.requestRaw = r.raw()
+	case keyPerson:
+		e.readPerson(r)
+	case keyCommitments:
+		e.readCommitments(r)
+	default:
+		r.fail(errType)
+	}
+}
+
+func (e *Entry) readPerson(r *reader) {
+	if r.array() != 3 {
+		r.fail(errType)
+		return
+	}
+	p := new(PersonLink)
+	r.fixed(p.Ref[:])
+	p.N = r.uint()
+	r.fixed(p.Prev[:])
+	e.Person = p
+}
+
+func (e *Entry) readCommitments(r *reader) {
+	n := r.array()
+	if n == 0 {
+		r.fail(errType)
+		return
+	}
+	for ; n > 0 && r.err == nil; n-- {
+		if r.array() != 4 {
+			r.fail(errType)
+			return
+		}
+		p, h := r.uint(), r.uint()
+		if p > 255 || h > 255 {
+			r.fail(errType)
+			return
+		}
+		c := Commitment{Payload: Payload(p), Holder: Holder(h)}
+		r.fixed(c.Key[:])
+		r.fixed(c.Digest[:])
+		e.Commitments = append(e.Commitments, c)
+	}
+}
+
+// Decode reads the event, and for the first entry of a command the actor and
+// the request. A body that is not the one deterministic form of its kind is
+// refused.
+func (e *Entry) Decode() error {
+	if e.Event != nil {
+		return nil
+	}
+	fresh, ok := events[e.Kind]
+	if !ok {
+		return fmt.Errorf("%w: event %d", ErrUnknownKind, e.Kind)
+	}
+	ev := fresh()
+	if err := unmarshalSame(e.body, ev); err != nil {
+		return fmt.Errorf("%w: event: %w", ErrRecord, err)
+	}
+	if e.Nth == 0 {
+		a := new(Actor)
+		if err := unmarshalSame(e.actorRaw, a); err != nil {
+			return fmt.Errorf("%w: actor: %w", ErrRecord, err)
+		}
+		q, err := parseRequest(e.requestNum, e.requestRaw)
+		if err != nil {
+			return err
+		}
+		e.Actor, e.Request = a, q
+	}
+	e.Event = ev
+	return nil
+}
+
+// ParseEntry reads a record whole.
+func ParseEntry(record []byte) (Entry, error) {
+	e, err := ParseHeader(record)
+	if err != nil {
+		return e, err
+	}
+	return e, e.Decode()
+}
+
+// unmarshalSame decodes strictly and refuses bytes that would not be written
+// again in the same way, so that one fact has one encoding.
+func unmarshalSame(b []byte, v any) error {
+	if err := Unmarshal(b, v); err != nil {
+		return errType // the library's text may quote what it met
+	}
+	again, err := Marshal(v)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(again, b) {
+		return errNotCanonical
+	}
+	return nil
+}

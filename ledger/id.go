@@ -1,0 +1,82 @@
+package ledger
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Seq numbers entries from 0 without gaps. It is also the leaf index in the tree.
+type Seq uint64
+
+// Hash is an RFC 6962 hash: SHA-256 with a leaf or node prefix.
+type Hash = tlog.Hash
+
+// ID names a log, a command, a seed, a key or an upload: 16 bytes, chosen by
+// whoever makes it (usually a UUID).
+type ID [16]byte
+
+// Tag is a keyed digest (HMAC-SHA-256, truncated to 16 bytes) of a value that
+// must be compared but never read: a birth date, a local identifier, a name.
+type Tag [16]byte
+
+// ErrID is returned for text that is not 32 hexadecimal digits.
+var ErrID = errors.New("not an identifier of 32 hexadecimal digits")
+
+// String returns the identifier as 32 hexadecimal digits.
+func (i ID) String() string { return hex.EncodeToString(i[:]) }
+
+// IsZero reports whether the identifier is all zeros.
+func (i ID) IsZero() bool { return i == ID{} }
+
+// IsZero reports whether the tag is all zeros, which stands for "not given".
+func (t Tag) IsZero() bool { return t == Tag{} }
+
+// ParseID reads 32 hexadecimal digits.
+func ParseID(s string) (ID, error) {
+	var i ID
+	if len(s) != 2*len(i) {
+		return ID{}, ErrID
+	}
+	if _, err := hex.Decode(i[:], []byte(s)); err != nil {
+		return ID{}, ErrID
+	}
+	return i, nil
+}
+
+// DeriveID hashes a purpose and parts to an identifier. Parts are length
+// prefixed, so no two lists of parts meet.
+func DeriveID(purpose string, parts ...[]byte) ID {
+	h := sha256.New()
+	var n [4]byte
+	write := func(p []byte) {
+		n[0], n[1], n[2], n[3] = byte(len(p)>>24), byte(len(p)>>16), byte(len(p)>>8), byte(len(p))
+		h.Write(n[:])
+		h.Write(p)
+	}
+	write([]byte(purpose))
+	for _, p := range parts {
+		write(p)
+	}
+	var i ID
+	copy(i[:], h.Sum(nil))
+	return i
+}
+
+// salt returns the salt of the nth entry of a command. The first is the seed
+// itself, so that an auditor who holds the first entry can derive the others,
+// and somebody who sees only the public tree hashes can guess none of them.
+func salt(seed ID, nth int) ID {
+	if nth == 0 {
+		return seed
+	}
+	var b [20]byte
+	copy(b[:], seed[:])
+	b[16], b[17], b[18], b[19] = byte(nth>>24), byte(nth>>16), byte(nth>>8), byte(nth)
+	sum := sha256.Sum256(b[:])
+	var s ID
+	copy(s[:], sum[:])
+	return s
+}

@@ -1,0 +1,148 @@
+package ledger
+
+import "fmt"
+
+// Kind is an event's number on disk. Numbers are never reused; those below
+// that have no event yet are reserved for the one they name.
+type Kind uint16
+
+// Kinds of version 1.
+const (
+	KindLogOpened            Kind = 1
+	KindRulesRaised          Kind = 2
+	KindKeyRecorded          Kind = 3 // log, person, key-encryption and token keys
+	KindMembershipChanged    Kind = 4 // reserved
+	KindState                Kind = 5 // reserved
+	KindClockCorrected       Kind = 6 // reserved
+	KindProposerDiverged     Kind = 7
+	KindTransitionsDue       Kind = 8 // reserved
+	KindConfigurationChanged Kind = 9 // reserved
+
+	KindOrganisationRecorded Kind = 16
+	KindDirectoryRecorded    Kind = 17
+	KindPolicyRecorded       Kind = 18 // reserved
+	KindActorProfiled        Kind = 19
+	KindSchoolRecorded       Kind = 20 // reserved
+
+	KindUploadOpened      Kind = 32
+	KindUploadResumed     Kind = 33
+	KindUploadRefused     Kind = 34
+	KindChunkRecorded     Kind = 35
+	KindPlanRecorded      Kind = 36
+	KindPlanUnchanged     Kind = 37
+	KindPlanDeleted       Kind = 38
+	KindPlanRejected      Kind = 39
+	KindUploadClosed      Kind = 40
+	KindAckRead           Kind = 41
+	KindRowsChecked       Kind = 42
+	KindHoldingsRead      Kind = 43 // reserved
+	KindSnapshotHeld      Kind = 44 // reserved
+	KindPersonMatched     Kind = 45 // reserved
+	KindNumberSuperseded  Kind = 46 // reserved
+	KindNumberInactivated Kind = 47 // reserved
+
+	KindAccessed        Kind = 64
+	KindAccessDenied    Kind = 65
+	KindReopened        Kind = 66
+	KindAccessCorrected Kind = 67
+	KindNotTraced       Kind = 68 // reserved
+	KindBreakGlass      Kind = 69 // reserved
+	KindReviewed        Kind = 70 // reserved
+
+	KindNotificationQueued       Kind = 80
+	KindNotificationAttempted    Kind = 81 // reserved
+	KindNotificationDelivered    Kind = 82 // reserved
+	KindNotificationOpened       Kind = 83
+	KindNotificationAcknowledged Kind = 84
+	KindNotificationActioned     Kind = 85 // reserved
+	KindNotificationFailed       Kind = 86 // reserved
+	KindNotificationEscalated    Kind = 87 // reserved
+	KindNotificationWithdrawn    Kind = 88 // reserved
+	KindAppointmentMissed        Kind = 89
+	KindBirthRecorded            Kind = 90 // reserved
+
+	KindEnrolmentsRecorded Kind = 96
+	KindEnrolled           Kind = 97
+	KindEnrolmentNotKept   Kind = 98
+	KindEnrolmentRejected  Kind = 99
+	KindAssigned           Kind = 100
+	KindAssignmentEnded    Kind = 101 // reserved
+	KindCaseloadAccessed   Kind = 102
+	KindSubjectAccessed    Kind = 103
+
+	KindTrailRead   Kind = 112
+	KindKeyReleased Kind = 113 // reserved
+
+	KindCorrected  Kind = 128 // reserved
+	KindRectified  Kind = 129 // reserved
+	KindRelabelled Kind = 130 // reserved
+	KindLegalHold  Kind = 131 // reserved
+	KindErased     Kind = 132 // reserved
+)
+
+// Event is one fact, named in the past tense. The set is closed: see events.
+type Event interface {
+	Kind() Kind
+}
+
+// events makes an empty event of each kind that version 1 records.
+var events = map[Kind]func() Event{
+	KindLogOpened:                func() Event { return new(LogOpened) },
+	KindRulesRaised:              func() Event { return new(RulesRaised) },
+	KindKeyRecorded:              func() Event { return new(KeyRecorded) },
+	KindProposerDiverged:         func() Event { return new(ProposerDiverged) },
+	KindOrganisationRecorded:     func() Event { return new(OrganisationRecorded) },
+	KindDirectoryRecorded:        func() Event { return new(DirectoryRecorded) },
+	KindActorProfiled:            func() Event { return new(ActorProfiled) },
+	KindUploadOpened:             func() Event { return new(UploadOpened) },
+	KindUploadResumed:            func() Event { return new(UploadResumed) },
+	KindUploadRefused:            func() Event { return new(UploadRefused) },
+	KindChunkRecorded:            func() Event { return new(ChunkRecorded) },
+	KindPlanRecorded:             func() Event { return new(PlanRecorded) },
+	KindPlanUnchanged:            func() Event { return new(PlanUnchanged) },
+	KindPlanDeleted:              func() Event { return new(PlanDeleted) },
+	KindPlanRejected:             func() Event { return new(PlanRejected) },
+	KindUploadClosed:             func() Event { return new(UploadClosed) },
+	KindAckRead:                  func() Event { return new(AckRead) },
+	KindRowsChecked:              func() Event { return new(RowsChecked) },
+	KindAccessed:                 func() Event { return new(Accessed) },
+	KindAccessDenied:             func() Event { return new(AccessDenied) },
+	KindReopened:                 func() Event { return new(Reopened) },
+	KindAccessCorrected:          func() Event { return new(AccessCorrected) },
+	KindNotificationQueued:       func() Event { return new(NotificationQueued) },
+	KindNotificationOpened:       func() Event { return new(NotificationOpened) },
+	KindNotificationAcknowledged: func() Event { return new(NotificationAcknowledged) },
+	KindAppointmentMissed:        func() Event { return new(AppointmentMissed) },
+	KindEnrolmentsRecorded:       func() Event { return new(EnrolmentsRecorded) },
+	KindEnrolled:                 func() Event { return new(Enrolled) },
+	KindEnrolmentNotKept:         func() Event { return new(EnrolmentNotKept) },
+	KindEnrolmentRejected:        func() Event { return new(EnrolmentRejected) },
+	KindAssigned:                 func() Event { return new(Assigned) },
+	KindCaseloadAccessed:         func() Event { return new(CaseloadAccessed) },
+	KindSubjectAccessed:          func() Event { return new(SubjectAccessed) },
+	KindTrailRead:                func() Event { return new(TrailRead) },
+}
+
+var kindNames = map[Kind]string{
+	KindLogOpened: "log-opened", KindRulesRaised: "rules-raised", KindKeyRecorded: "key-recorded",
+	KindProposerDiverged: "proposer-diverged", KindOrganisationRecorded: "organisation-recorded",
+	KindDirectoryRecorded: "directory-recorded", KindActorProfiled: "actor-profiled",
+	KindUploadOpened: "upload-opened", KindUploadResumed: "upload-resumed", KindUploadRefused: "upload-refused",
+	KindChunkRecorded: "chunk-recorded", KindPlanRecorded: "plan-recorded", KindPlanUnchanged: "plan-unchanged",
+	KindPlanDeleted: "plan-deleted", KindPlanRejected: "plan-rejected", KindUploadClosed: "upload-closed",
+	KindAckRead: "acknowledgement-read", KindRowsChecked: "rows-checked", KindAccessed: "accessed",
+	KindAccessDenied: "access-denied", KindReopened: "reopened", KindAccessCorrected: "access-corrected",
+	KindNotificationQueued: "notification-queued", KindNotificationOpened: "notification-opened",
+	KindNotificationAcknowledged: "notification-acknowledged", KindAppointmentMissed: "appointment-missed",
+	KindEnrolmentsRecorded: "enrolments-recorded", KindEnrolled: "enrolled", KindEnrolmentNotKept: "enrolment-not-kept",
+	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindCaseloadAccessed: "caseload-accessed",
+	KindSubjectAccessed: "subject-accessed", KindTrailRead: "trail-read",
+}
+
+// String returns the kind's name as listings and exports spell it.
+func (k Kind) String() string {
+	if n, ok := kindNames[k]; ok {
+		return n
+	}
+	return fmt.Sprintf("kind-%d", uint16(k))
+}

@@ -1,0 +1,163 @@
+package ledger
+
+// Role is what an actor may act as. Numbers are never reused.
+type Role uint8
+
+// The roles of version 1.
+const (
+	RoleNone Role = iota
+	RoleClinician
+	RoleScheduledClinician
+	RoleUploader
+	RoleSocialWorker
+	RoleSocialWorkManager
+	RoleSchoolNurse
+	RoleHealthVisitor
+	RoleTeamLeader
+	RoleChildHealth
+	RoleIGOfficer
+	RoleSiteIG
+	RoleAuditor
+	RoleOperator
+	RoleSystem
+)
+
+var roleNames = [...]string{
+	RoleNone:               "none",
+	RoleClinician:          "clinician",
+	RoleScheduledClinician: "scheduled-clinician",
+	RoleUploader:           "uploader",
+	RoleSocialWorker:       "social-worker",
+	RoleSocialWorkManager:  "social-work-manager",
+	RoleSchoolNurse:        "school-nurse",
+	RoleHealthVisitor:      "health-visitor",
+	RoleTeamLeader:         "team-leader",
+	RoleChildHealth:        "child-health",
+	RoleIGOfficer:          "ig-officer",
+	RoleSiteIG:             "site-ig",
+	RoleAuditor:            "auditor",
+	RoleOperator:           "operator",
+	RoleSystem:             "system",
+}
+
+// String returns the role's name as tokens and documents spell it.
+func (r Role) String() string {
+	if int(r) < len(roleNames) {
+		return roleNames[r]
+	}
+	return "unknown"
+}
+
+// ParseRole reads a role's name; ok is false for any that no token may carry.
+func ParseRole(s string) (r Role, ok bool) {
+	for i, n := range roleNames {
+		if n == s && Role(i) != RoleNone && Role(i) != RoleSystem {
+			return Role(i), true
+		}
+	}
+	return RoleNone, false
+}
+
+// Roles lists every role a token may carry, in order.
+func Roles() []Role {
+	var out []Role
+	for r := RoleClinician; r <= RoleOperator; r++ {
+		out = append(out, r)
+	}
+	return out
+}
+
+// Action is something a role may or may not do.
+type Action uint8
+
+// The actions of version 1.
+const (
+	ActLookUp Action = iota + 1
+	ActCorrectAccess
+	ActMissAppointment
+	ActUpload
+	ActReadUpload
+	ActEnrol
+	ActAssign
+	ActReadCaseload
+	ActListNotifications
+	ActOpenNotification
+	ActAcknowledge
+	ActReadTrail
+	ActReadSiteTrail
+	ActReadReceipt
+	ActReadEntry
+	ActReadDirectory
+	ActRecordDirectory
+	ActRecordOrganisation
+	ActSystem
+)
+
+var actionNames = map[Action]string{
+	ActLookUp:             "look up a person",
+	ActCorrectAccess:      "correct an own lookup",
+	ActMissAppointment:    "record a missed appointment",
+	ActUpload:             "upload plans",
+	ActReadUpload:         "read an upload's acknowledgement",
+	ActEnrol:              "enrol people at a school, area or practice",
+	ActAssign:             "assign a caseload",
+	ActReadCaseload:       "read a caseload",
+	ActListNotifications:  "list notifications",
+	ActOpenNotification:   "open a notification",
+	ActAcknowledge:        "acknowledge a notification",
+	ActReadTrail:          "read a whole trail",
+	ActReadSiteTrail:      "read the own organisation's accesses",
+	ActReadReceipt:        "read a receipt",
+	ActReadEntry:          "read an entry's bytes",
+	ActReadDirectory:      "read the directory",
+	ActRecordDirectory:    "keep the own directory entry",
+	ActRecordOrganisation: "record organisations and their policy",
+	ActSystem:             "act as the system",
+}
+
+// String returns the action in words.
+func (a Action) String() string { return actionNames[a] }
+
+// Actions lists every action that a token's role may have, in order.
+func Actions() []Action {
+	var out []Action
+	for a := ActLookUp; a < ActSystem; a++ {
+		out = append(out, a)
+	}
+	return out
+}
+
+// matrix is the one table of who may do what under rules version 1. Whether a
+// particular request is then granted is for Decide: the table says only which
+// roles may ask. docs/access-matrix.md is printed from it by its test.
+var matrix = map[Action][]Role{
+	ActLookUp:             {RoleClinician, RoleScheduledClinician},
+	ActCorrectAccess:      {RoleClinician, RoleScheduledClinician},
+	ActMissAppointment:    {RoleClinician, RoleScheduledClinician, RoleHealthVisitor, RoleSchoolNurse},
+	ActUpload:             {RoleUploader},
+	ActReadUpload:         {RoleUploader, RoleSocialWorkManager},
+	ActEnrol:              {RoleUploader, RoleChildHealth},
+	ActAssign:             {RoleTeamLeader},
+	ActReadCaseload:       {RoleSchoolNurse, RoleHealthVisitor},
+	ActListNotifications:  {RoleSocialWorker, RoleSocialWorkManager},
+	ActOpenNotification:   {RoleSocialWorker, RoleSocialWorkManager},
+	ActAcknowledge:        {RoleSocialWorker, RoleSocialWorkManager},
+	ActReadTrail:          {RoleIGOfficer},
+	ActReadSiteTrail:      {RoleIGOfficer, RoleSiteIG},
+	ActReadReceipt:        {RoleIGOfficer, RoleAuditor},
+	ActReadEntry:          {RoleIGOfficer, RoleAuditor},
+	ActReadDirectory:      Roles(),
+	ActRecordDirectory:    {RoleUploader, RoleSocialWorkManager},
+	ActRecordOrganisation: {RoleOperator, RoleSystem},
+	ActSystem:             {RoleSystem},
+}
+
+// May reports whether a role may ask for an action at all.
+func May(r Role, a Action) bool {
+	for _, x := range matrix[a] {
+		if x == r {
+			return true
+		}
+	}
+	return false
+}

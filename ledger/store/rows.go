@@ -1,0 +1,50 @@
+package store
+
+// rowCache keeps rows that the one writer reads again and again: plans,
+// organisations, profiles. It is written through and belongs to the writer, so
+// it needs no lock. A missing row is kept too, as nil.
+type rowCache struct {
+	rows    map[string][]byte
+	bytes   int64
+	maximum int64
+}
+
+// rowOverhead is what a map entry costs beside its key and value, about.
+const rowOverhead = 80
+
+func newRowCache(maximum int64) *rowCache {
+	return &rowCache{rows: make(map[string][]byte), maximum: maximum}
+}
+
+func (c *rowCache) get(key []byte) ([]byte, bool) {
+	v, ok := c.rows[string(key)]
+	return v, ok
+}
+
+func (c *rowCache) put(key string, value []byte) {
+	if old, ok := c.rows[key]; ok {
+		c.bytes += int64(len(value) - len(old))
+		c.rows[key] = value
+		return
+	}
+	c.rows[key] = value
+	c.bytes += int64(len(key) + len(value) + rowOverhead)
+	for k, v := range c.rows {
+		if c.bytes <= c.maximum {
+			return
+		}
+		delete(c.rows, k)
+		c.bytes -= int64(len(k) + len(v) + rowOverhead)
+	}
+}
+
+func (c *rowCache) update(key string, value []byte) {
+	if _, ok := c.rows[key]; ok {
+		c.put(key, value)
+	}
+}
+
+func (c *rowCache) clear() {
+	clear(c.rows)
+	c.bytes = 0
+}

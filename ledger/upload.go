@@ -1,0 +1,456 @@
+package ledger
+
+import "fmt"
+
+// MaxChunk is the greatest number of rows in one chunk of an upload.
+const MaxChunk = 256
+
+// MaxCheck is the greatest number of rows of one dry run, whose rows stand in
+// one entry.
+const MaxCheck = 64
+
+// OpenUpload asks to begin, or go on with, an authority's upload.
+type OpenUpload struct {
+	Upload   ID    `cbor:"1,keyasint"` // from authority, sequence and content: the same file is the same upload
+	Sequence int64 `cbor:"2,keyasint"` // the authority's own incrementing number
+	Content  Tag   `cbor:"3,keyasint"` // keyed digest of the file
+	Format   uint8 `cbor:"4,keyasint"` // 1 CSV, 2 JSON, 3 XML
+}
+
+// UploadOpened begins an upload.
+type UploadOpened struct {
+	Authority string `cbor:"1,keyasint"`
+	Gap       bool   `cbor:"2,keyasint,omitempty"` // numbers between the last one and this were never seen
+	Profile   Seq    `cbor:"3,keyasint,omitempty"`
+}
+
+// UploadResumed records that the same file came again.
+type UploadResumed struct {
+	Closed  bool `cbor:"1,keyasint,omitempty"`
+	Profile Seq  `cbor:"2,keyasint,omitempty"`
+}
+
+// UploadRefused records a file that was not taken, and why.
+type UploadRefused struct {
+	Code    string `cbor:"1,keyasint"`
+	Profile Seq    `cbor:"2,keyasint,omitempty"`
+}
+
+// UploadChunk asks to load some rows of an open upload.
+type UploadChunk struct {
+	Upload ID    `cbor:"1,keyasint"`
+	No     int   `cbor:"2,keyasint"`
+	Rows   []Row `cbor:"3,keyasint,omitempty"`
+}
+
+// CheckRows asks what loading rows would do, and changes no plan.
+type CheckRows struct {
+	Rows []Row `cbor:"1,keyasint"`
+}
+
+// CloseUpload asks to end an upload.
+type CloseUpload struct {
+	Upload ID  `cbor:"1,keyasint"`
+	Rows   int `cbor:"2,keyasint"`
+	Chunks int `cbor:"3,keyasint"`
+}
+
+// ReadAck asks to show an upload's acknowledgement again.
+type ReadAck struct {
+	Upload ID `cbor:"1,keyasint"`
+}
+
+// Row is one row of an upload, without what is personal: that travels sealed.
+type Row struct {
+	N          int       `cbor:"1,keyasint"` // from 1, counting rows of data
+	Person     PersonRef `cbor:"2,keyasint,omitzero"`
+	Type       PlanType  `cbor:"3,keyasint,omitempty"`
+	Start      Day       `cbor:"4,keyasint,omitempty"`
+	End        Day       `cbor:"5,keyasint,omitempty"`
+	Delete     Day       `cbor:"6,keyasint,omitempty"`
+	LastDay    Day       `cbor:"7,keyasint,omitempty"`
+	Birth      Tag       `cbor:"8,keyasint,omitzero"`
+	Local      Tag       `cbor:"9,keyasint,omitzero"`
+	Content    Tag       `cbor:"10,keyasint,omitzero"` // of everything in the row, to tell a change from a repeat
+	Restricted bool      `cbor:"11,keyasint,omitempty"`
+	Fault      string    `cbor:"12,keyasint,omitempty"` // what the edge found wrong; the row is then rejected
+}
+
+// Change says how a recorded plan came about.
+type Change uint8
+
+// The changes.
+const (
+	PlanNew       Change = iota + 1
+	PlanCorrected        // it replaces what the same authority said before
+	PlanEnded            // it gives an open plan its end
+)
+
+// ChunkRecorded heads the entries of one chunk.
+type ChunkRecorded struct {
+	Rows    int `cbor:"1,keyasint"`
+	Profile Seq `cbor:"2,keyasint,omitempty"`
+}
+
+// PlanRecorded is a plan that an authority holds, from now on shown to those who may see it.
+type PlanRecorded struct {
+	Row       Row    `cbor:"1,keyasint"`
+	Authority string `cbor:"2,keyasint"`
+	Change    Change `cbor:"3,keyasint"`
+	Of        Seq    `cbor:"4,keyasint,omitempty"` // the entry it corrects or ends
+	Upload    ID     `cbor:"5,keyasint"`
+}
+
+// PlanUnchanged records that a row said what was known.
+type PlanUnchanged struct {
+	Row       Row    `cbor:"1,keyasint"`
+	Authority string `cbor:"2,keyasint"`
+	Of        Seq    `cbor:"3,keyasint"`
+}
+
+// PlanDeleted takes a plan that was recorded in error out of every answer.
+type PlanDeleted struct {
+	Row       Row    `cbor:"1,keyasint"`
+	Authority string `cbor:"2,keyasint"`
+	Of        Seq    `cbor:"3,keyasint"`
+}
+
+// PlanRejected records a row that was not loaded, and why.
+type PlanRejected struct {
+	Row       Row    `cbor:"1,keyasint"`
+	Authority string `cbor:"2,keyasint"`
+	Code      string `cbor:"3,keyasint"`
+}
+
+// UploadClosed ends an upload; its acknowledgement can be built from now on.
+type UploadClosed struct {
+	Accepted int `cbor:"1,keyasint"`
+	Rejected int `cbor:"2,keyasint"`
+	Profile  Seq `cbor:"3,keyasint,omitempty"`
+}
+
+// AckRead records that an acknowledgement was shown again.
+type AckRead struct {
+	Opened  Seq `cbor:"1,keyasint"` // the entry that opened the upload
+	Profile Seq `cbor:"2,keyasint,omitempty"`
+}
+
+// RowsChecked records a dry run: what each row would have done.
+type RowsChecked struct {
+	Codes   []string `cbor:"1,keyasint"`
+	Profile Seq      `cbor:"2,keyasint,omitempty"`
+}
+
+// Upload is an upload as the views hold it.
+type Upload struct {
+	ID        ID     `cbor:"1,keyasint"`
+	Authority string `cbor:"2,keyasint"`
+	Sequence  int64  `cbor:"3,keyasint"`
+	Content   Tag    `cbor:"4,keyasint"`
+	Opened    Seq    `cbor:"5,keyasint"`
+	Closed    Seq    `cbor:"6,keyasint,omitempty"`
+	Accepted  int    `cbor:"7,keyasint,omitempty"`
+	Rejected  int    `cbor:"8,keyasint,omitempty"`
+	Chunks    int    `cbor:"9,keyasint,omitempty"`
+	At        Time   `cbor:"10,keyasint"`
+}
+
+// Span is a run of entries: those of one chunk.
+type Span struct {
+	First Seq `cbor:"1,keyasint"`
+	Of    int `cbor:"2,keyasint"`
+}
+
+// LastUpload is the newest upload of an authority.
+type LastUpload struct {
+	Sequence int64 `cbor:"1,keyasint"`
+	At       Time  `cbor:"2,keyasint"`
+}
+
+// Codes of rows that are not loaded. They are part of the interface.
+const (
+	RowEndBeforeStart = "end-before-start"
+	RowStartInFuture  = "start-in-future"
+	RowOver18         = "over-18"
+	RowUnbornNeedsEnd = "unborn-needs-end"
+	RowDeleteUnknown  = "delete-unknown"
+)
+
+// Kind implements [Event].
+func (UploadOpened) Kind() Kind  { return KindUploadOpened }
+func (UploadResumed) Kind() Kind { return KindUploadResumed }
+func (UploadRefused) Kind() Kind { return KindUploadRefused }
+func (ChunkRecorded) Kind() Kind { return KindChunkRecorded }
+func (PlanRecorded) Kind() Kind  { return KindPlanRecorded }
+func (PlanUnchanged) Kind() Kind { return KindPlanUnchanged }
+func (PlanDeleted) Kind() Kind   { return KindPlanDeleted }
+func (PlanRejected) Kind() Kind  { return KindPlanRejected }
+func (UploadClosed) Kind() Kind  { return KindUploadClosed }
+func (AckRead) Kind() Kind       { return KindAckRead }
+func (RowsChecked) Kind() Kind   { return KindRowsChecked }
+
+func (e *PlanRecorded) row() int  { return e.Row.N }
+func (e *PlanUnchanged) row() int { return e.Row.N }
+func (e *PlanDeleted) row() int   { return e.Row.N }
+func (e *PlanRejected) row() int  { return e.Row.N }
+
+// Number implements [Request].
+func (*OpenUpload) Number() RequestKind  { return RequestOpenUpload }
+func (*UploadChunk) Number() RequestKind { return RequestUploadChunk }
+func (*CheckRows) Number() RequestKind   { return RequestCheckRows }
+func (*CloseUpload) Number() RequestKind { return RequestCloseUpload }
+func (*ReadAck) Number() RequestKind     { return RequestReadAck }
+
+// Discloses implements [Request].
+func (*OpenUpload) Discloses() bool  { return false }
+func (*UploadChunk) Discloses() bool { return false }
+func (*CheckRows) Discloses() bool   { return false }
+func (*CloseUpload) Discloses() bool { return false }
+func (*ReadAck) Discloses() bool     { return true }
+
+func (*OpenUpload) action() Action  { return ActUpload }
+func (*UploadChunk) action() Action { return ActUpload }
+func (*CheckRows) action() Action   { return ActUpload }
+func (*CloseUpload) action() Action { return ActUpload }
+func (*ReadAck) action() Action     { return ActReadUpload }
+
+func (q *OpenUpload) decide(d *decider) error {
+	own := d.c.Actor.Organisation
+	o, ok, err := d.Organisation(own)
+	if err != nil {
+		return err
+	}
+	if !ok || o.Sort != SortAuthority {
+		d.deny(RefusedOrganisation, 0)
+		return nil
+	}
+	id, seen, err := d.UploadAt(own, q.Sequence)
+	if err != nil {
+		return err
+	}
+	if seen {
+		if id != q.Upload {
+			d.refuseUpload(RefusedSequenceContent)
+			return nil
+		}
+		u, _, err := d.Upload(id)
+		if err != nil {
+			return err
+		}
+		d.record(&UploadResumed{Closed: u.Closed != 0, Profile: d.profile}, PersonRef{})
+		return nil
+	}
+	last, err := d.LastUpload(own)
+	if err != nil {
+		return err
+	}
+	if q.Sequence <= last.Sequence {
+		d.refuseUpload(RefusedSequenceLower)
+		return nil
+	}
+	d.record(&UploadOpened{Authority: own, Gap: last.Sequence > 0 && q.Sequence > last.Sequence+1, Profile: d.profile}, PersonRef{})
+	return nil
+}
+
+func (d *decider) refuseUpload(code string) {
+	d.record(&UploadRefused{Code: code, Profile: d.profile}, PersonRef{})
+	d.out.Refusal = &Refusal{Code: code, Recorded: true}
+}
+
+func (q *UploadChunk) decide(d *decider) error {
+	u, ok, err := d.Upload(q.Upload)
+	if err != nil {
+		return err
+	}
+	if !ok || u.Closed != 0 || u.Authority != d.c.Actor.Organisation || len(q.Rows) > MaxChunk {
+		d.refuse(RefusedUploadState)
+		return nil
+	}
+	d.record(&ChunkRecorded{Rows: len(q.Rows), Profile: d.profile}, PersonRef{})
+	d.plans = make(map[PersonRef][]Plan)
+	for i := range q.Rows {
+		e, err := d.decideRow(&q.Rows[i], u.Authority, q.Upload)
+		if err != nil {
+			return err
+		}
+		seq := d.record(e, q.Rows[i].Person, d.row(q.Rows[i].N)...)
+		switch e := e.(type) {
+		case *PlanRecorded:
+			d.plans[e.Row.Person] = RecordPlan(d.plans[e.Row.Person], e, u.Authority, seq, d.now)
+		case *PlanDeleted:
+			d.plans[e.Row.Person] = DeletePlan(d.plans[e.Row.Person], e.Of)
+		}
+	}
+	return nil
+}
+
+// decideRow says what one row does to the plans its authority holds. A row is
+// an upsert by person, type and start; one that overlaps another of the same
+// person and type corrects it, except unborn plans with different local ids,
+// which are twins.
+func (d *decider) decideRow(r *Row, authority string, upload ID) (Event, error) {
+	if code := r.fault(d.today()); code != "" {
+		return &PlanRejected{Row: *r, Authority: authority, Code: code}, nil
+	}
+	plans, ok := d.plans[r.Person]
+	if !ok {
+		var err error
+		if plans, err = d.View.Plans(r.Person); err != nil {
+			return nil, err
+		}
+		if d.plans != nil {
+			d.plans[r.Person] = plans
+		}
+	}
+	was := r.matches(plans, authority)
+	switch {
+	case r.Delete != 0 && was == nil:
+		return &PlanRejected{Row: *r, Authority: authority, Code: RowDeleteUnknown}, nil
+	case r.Delete != 0:
+		return &PlanDeleted{Row: *r, Authority: authority, Of: was.Seq}, nil
+	case was == nil:
+		return &PlanRecorded{Row: *r, Authority: authority, Change: PlanNew, Upload: upload}, nil
+	case was.Content == r.Content && was.Start == r.Start && was.End == r.End:
+		return &PlanUnchanged{Row: *r, Authority: authority, Of: was.Seq}, nil
+	case was.End == 0 && r.End != 0 && was.Start == r.Start:
+		return &PlanRecorded{Row: *r, Authority: authority, Change: PlanEnded, Of: was.Seq, Upload: upload}, nil
+	}
+	return &PlanRecorded{Row: *r, Authority: authority, Change: PlanCorrected, Of: was.Seq, Upload: upload}, nil
+}
+
+func (r *Row) fault(today Day) string {
+	switch {
+	case r.Fault != "":
+		return r.Fault
+	case r.End != 0 && r.End < r.Start:
+		return RowEndBeforeStart
+	case r.Start > today:
+		return RowStartInFuture
+	case r.Type == UnbornChild && r.End == 0 && r.Delete == 0:
+		return RowUnbornNeedsEnd
+	case r.Type != UnbornChild && r.LastDay != 0 && today > r.LastDay && r.Delete == 0:
+		return RowOver18
+	}
+	return ""
+}
+
+func (r *Row) matches(plans []Plan, authority string) *Plan {
+	var overlapping *Plan
+	for i := range plans {
+		p := &plans[i]
+		if p.Authority != authority || p.Type != r.Type {
+			continue
+		}
+		if r.Type == UnbornChild && !p.Local.IsZero() && !r.Local.IsZero() && p.Local != r.Local {
+			continue
+		}
+		if p.Start == r.Start {
+			return p
+		}
+		if overlapping == nil && p.overlaps(r.Start, r.End) {
+			overlapping = p
+		}
+	}
+	return overlapping
+}
+
+func (q *CheckRows) decide(d *decider) error {
+	if len(q.Rows) > MaxCheck {
+		d.refuse(RefusedUploadState)
+		return nil
+	}
+	d.plans = make(map[PersonRef][]Plan)
+	codes := make([]string, len(q.Rows))
+	for i := range q.Rows {
+		e, err := d.decideRow(&q.Rows[i], d.c.Actor.Organisation, ID{})
+		if err != nil {
+			return err
+		}
+		codes[i], _ = RowStatus(e)
+		if r, ok := e.(*PlanRejected); ok {
+			codes[i] = r.Code
+		}
+	}
+	d.record(&RowsChecked{Codes: codes, Profile: d.profile}, PersonRef{})
+	return nil
+}
+
+// RowStatus returns how an acknowledgement spells what became of a row: its
+// status, and for a rejected row the code.
+func RowStatus(e Event) (status, code string) {
+	switch e := e.(type) {
+	case *PlanRecorded:
+		switch e.Change {
+		case PlanCorrected:
+			return "corrected", ""
+		case PlanEnded:
+			return "ended", ""
+		}
+		return "recorded", ""
+	case *PlanUnchanged:
+		return "unchanged", ""
+	case *PlanDeleted:
+		return "deleted", ""
+	case *PlanRejected:
+		return "rejected", e.Code
+	}
+	return "", ""
+}
+
+func (q *UploadChunk) withoutRows() Request { return &UploadChunk{Upload: q.Upload, No: q.No} }
+
+func (q *UploadChunk) withRows(group []Entry) (Request, error) {
+	out := &UploadChunk{Upload: q.Upload, No: q.No}
+	rows := -1
+	for i := range group {
+		switch e := group[i].Event.(type) {
+		case *ChunkRecorded:
+			rows = e.Rows
+		case *PlanRecorded:
+			out.Rows = append(out.Rows, e.Row)
+		case *PlanUnchanged:
+			out.Rows = append(out.Rows, e.Row)
+		case *PlanDeleted:
+			out.Rows = append(out.Rows, e.Row)
+		case *PlanRejected:
+			out.Rows = append(out.Rows, e.Row)
+		}
+	}
+	if rows >= 0 && rows != len(out.Rows) {
+		return nil, fmt.Errorf("%w: a chunk of %d rows has %d", ErrGroup, rows, len(out.Rows))
+	}
+	return out, nil
+}
+
+func (q *CloseUpload) decide(d *decider) error {
+	u, ok, err := d.Upload(q.Upload)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !ok, u.Authority != d.c.Actor.Organisation, u.Closed != 0, u.Chunks != q.Chunks:
+		d.refuse(RefusedUploadState)
+		return nil
+	case u.Accepted+u.Rejected != q.Rows:
+		d.refuse(RefusedUploadState)
+		return nil
+	}
+	d.record(&UploadClosed{Accepted: u.Accepted, Rejected: u.Rejected, Profile: d.profile}, PersonRef{})
+	return nil
+}
+
+func (q *ReadAck) decide(d *decider) error {
+	u, ok, err := d.Upload(q.Upload)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !ok, u.Closed == 0:
+		d.refuse(RefusedNotFound)
+	case u.Authority != d.c.Actor.Organisation:
+		d.deny(RefusedOtherAuthority, 0)
+	default:
+		d.record(&AckRead{Opened: u.Opened, Profile: d.profile}, PersonRef{})
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package ledger
+
+// View is all a decision may read: the state folded from every earlier entry.
+// Rows hold dates, never statuses, and nothing of a person but references and
+// keyed tags.
+type View interface {
+	Log() (Log, error)
+	Decided(ID) (Decided, bool, error)
+	Profile(ActorID, Tag) (Seq, bool, error)
+	Organisation(code string) (Organisation, bool, error)
+	Plans(PersonRef) ([]Plan, error)
+	LastShown(PersonRef, ActorID) (Time, error) // zero if never
+	Access(Seq) (Access, bool, error)
+	Notification(Seq) (Notification, bool, error)
+	NotificationsOf(access Seq) ([]Notification, error)
+	Upload(ID) (Upload, bool, error)
+	LastUpload(authority string) (LastUpload, error)
+	UploadAt(authority string, sequence int64) (ID, bool, error)
+	Enrolments(PersonRef, Place) ([]Enrolment, error)
+	Enrolled(Place) ([]PersonRef, error) // in order of reference
+	Assignments(Place) ([]Assignment, error)
+	LastCaseload(ActorID, Place) (Time, error) // zero if never
+}
+
+// Log is what the log says of itself.
+type Log struct {
+	ID        ID     `cbor:"1,keyasint"`
+	Origin    string `cbor:"2,keyasint"` // the C2SP origin line of its checkpoints
+	Rules     int    `cbor:"3,keyasint"`
+	Synthetic bool   `cbor:"4,keyasint,omitempty"`
+	DemoClock bool   `cbor:"5,keyasint,omitempty"` // its early times are declared, not lived
+	Verifier  string `cbor:"6,keyasint"`           // C2SP verifier key of its checkpoints
+}
+
+// Decided is what became of a command.
+type Decided struct {
+	First   Seq     `cbor:"1,keyasint"`
+	Of      int     `cbor:"2,keyasint"`
+	Time    Time    `cbor:"3,keyasint"`
+	Actor   ActorID `cbor:"4,keyasint"`
+	Content Tag     `cbor:"5,keyasint"`
+	Seed    ID      `cbor:"6,keyasint"`
+	Role    Role    `cbor:"7,keyasint"`
+	Org     string  `cbor:"8,keyasint"`
+}
+
+// Access is what a later decision needs of an earlier access.
+type Access struct {
+	Person    PersonRef
+	Actor     ActorID
+	Outcome   Outcome
+	Corrected bool
+}
