@@ -58,6 +58,11 @@ type Plan struct {
 	Recorded   Time     `cbor:"12,keyasint"`           // when it was first recorded
 	Changed    Time     `cbor:"13,keyasint"`           // when it was last changed
 	EndWas     Day      `cbor:"14,keyasint,omitempty"` // its end before the last change
+
+	// Where its sealed details are: the command and row they are bound to, and their key.
+	Command ID  `cbor:"15,keyasint"`
+	Row     int `cbor:"16,keyasint"`
+	Key     ID  `cbor:"17,keyasint,omitzero"`
 }
 
 // end is the last day on which the plan is in force, or zero while it has

@@ -1,0 +1,331 @@
+package projection
+
+import (
+	"fmt"
+
+	"custos/ledger"
+	"custos/ledger/store"
+)
+
+// Answer is what a committed result may show. It is plain data that can cross
+// to another node; everything personal in it is still sealed, and only a
+// keyring opens it. There is no other way to a sealed payload.
+type Answer struct {
+	Refusal *ledger.Refusal `cbor:"1,keyasint,omitempty"`
+	Seq     ledger.Seq      `cbor:"2,keyasint"` // the entry to cite: the one that records what was asked
+	At      ledger.Time     `cbor:"3,keyasint"` // that entry's time; what was visible then is what is shown
+	Again   bool            `cbor:"4,keyasint,omitempty"`
+	Records [][]byte        `cbor:"5,keyasint,omitempty"` // of commands whose rows each have an outcome
+
+	Access   *ledger.Accessed `cbor:"6,keyasint,omitempty"`
+	Plans    []PlanShown      `cbor:"7,keyasint,omitempty"`
+	Visits   []Visit          `cbor:"8,keyasint,omitempty"`
+	Count    int              `cbor:"9,keyasint,omitempty"` // accesses ever shown in the history
+	Profiles []ledger.Shown   `cbor:"10,keyasint,omitempty"`
+	Told     []Told           `cbor:"11,keyasint,omitempty"`
+
+	Place  ledger.Place `cbor:"12,keyasint,omitempty"`
+	Since  ledger.Time  `cbor:"13,keyasint,omitempty"`
+	People []Subject    `cbor:"14,keyasint,omitempty"`
+
+	Trail []TrailRow `cbor:"15,keyasint,omitempty"`
+
+	Notification *ledger.Notification `cbor:"16,keyasint,omitempty"`
+	Visit        *Visit               `cbor:"17,keyasint,omitempty"` // the access a notification tells of
+	Details      []ledger.Shown       `cbor:"18,keyasint,omitempty"` // its own sealed details
+
+	Upload *ledger.Upload `cbor:"19,keyasint,omitempty"`
+	Rows   []RowShown     `cbor:"20,keyasint,omitempty"`
+}
+
+// PlanShown is one plan of an answer.
+type PlanShown struct {
+	Plan    ledger.Plan  `cbor:"1,keyasint"`
+	Details ledger.Shown `cbor:"2,keyasint"`
+}
+
+// Told is one authority that a notification was queued for.
+type Told struct {
+	Authority    string                   `cbor:"1,keyasint"`
+	Notification ledger.Seq               `cbor:"2,keyasint"`
+	State        ledger.NotificationState `cbor:"3,keyasint"`
+	At           ledger.Time              `cbor:"4,keyasint"`
+}
+
+// Subject is one person of a caseload.
+type Subject struct {
+	Person ledger.PersonRef      `cbor:"1,keyasint"`
+	Change ledger.CaseloadChange `cbor:"2,keyasint,omitempty"`
+	Plans  []PlanShown           `cbor:"3,keyasint,omitempty"`
+}
+
+// RowShown is one row of an acknowledgement that is shown again.
+type RowShown struct {
+	Record  []byte       `cbor:"1,keyasint"`
+	Details ledger.Shown `cbor:"2,keyasint"`
+}
+
+// Assembler reads answers at the point of the ledger where their entries
+// stand. Only the node that will answer calls it, and nothing it does is
+// recorded. It belongs to the applying goroutine.
+type Assembler struct {
+	profiles map[ledger.Seq]ledger.Shown
+	keys     map[ledger.ID]ledger.WrappedKey
+}
+
+const assemblerCache = 1 << 14
+
+// NewAssembler returns an assembler with empty caches.
+func NewAssembler() *Assembler {
+	return &Assembler{profiles: make(map[ledger.Seq]ledger.Shown), keys: make(map[ledger.ID]ledger.WrappedKey)}
+}
+
+// Forget empties the caches: after an erasure, or when the ledger is swapped.
+func (a *Assembler) Forget() {
+	clear(a.profiles)
+	clear(a.keys)
+}
+
+// Assemble reads what a result may show.
+func (a *Assembler) Assemble(r store.Reader, res Result) (Answer, error) {
+	out := Answer{Refusal: res.Refusal}
+	entries := res.Entries
+	if res.Earlier != nil {
+		out.Again = len(res.Entries) > 0
+		var err error
+		if entries, err = group(r, res.Earlier.First, res.Earlier.Of); err != nil {
+			return out, err
+		}
+	}
+	if len(entries) == 0 {
+		return out, nil
+	}
+	main := primary(entries)
+	out.Seq, out.At = main.Seq, main.Time
+	if denied, ok := main.Event.(*ledger.AccessDenied); ok && out.Refusal == nil {
+		out.Refusal = &ledger.Refusal{Code: denied.Code, From: denied.From, Recorded: true}
+	}
+	if out.Refusal != nil {
+		return out, nil
+	}
+	return out, a.fill(r, &out, main, entries)
+}
+
+func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entries []ledger.Entry) error {
+	first := &entries[0]
+	v := View{r}
+	switch ev := main.Event.(type) {
+	case *ledger.Accessed:
+		out.Access = ev
+		if err := a.told(v, out, main, entries); err != nil {
+			return err
+		}
+		return a.access(v, out, main, ev, first)
+	case *ledger.AppointmentMissed, *ledger.AccessCorrected:
+		return a.told(v, out, main, entries)
+	case *ledger.CaseloadAccessed:
+		out.Place, out.Since = ev.Place, ev.Since
+		return a.caseload(v, out, entries)
+	case *ledger.NotificationOpened:
+		return a.notification(v, out, ev)
+	case *ledger.NotificationAcknowledged:
+		n, _, err := v.Notification(ev.Notification)
+		out.Notification = &n
+		return err
+	case *ledger.TrailRead:
+		q, ok := first.Request.(*ledger.ReadTrail)
+		if !ok {
+			return fmt.Errorf("entry %d: a trail read by another request", main.Seq)
+		}
+		return a.trail(v, out, q, ev, main.Seq, first.Actor.Organisation)
+	case *ledger.UploadOpened, *ledger.UploadResumed, *ledger.UploadClosed:
+		return a.upload(v, out, first)
+	case *ledger.AckRead:
+		return a.acknowledgement(v, out, first)
+	case *ledger.ChunkRecorded, *ledger.EnrolmentsRecorded, *ledger.RowsChecked:
+		for i := range entries {
+			out.Records = append(out.Records, entries[i].Record())
+		}
+	}
+	return nil
+}
+
+// primary returns the entry that records what was asked: the first that is not
+// the introduction of its actor.
+func primary(entries []ledger.Entry) *ledger.Entry {
+	for i := range entries {
+		if entries[i].Kind != ledger.KindActorProfiled {
+			return &entries[i]
+		}
+	}
+	return &entries[0]
+}
+
+// group reads the entries of one command.
+func group(r store.Reader, first ledger.Seq, of int) ([]ledger.Entry, error) {
+	out := make([]ledger.Entry, of)
+	for i := range out {
+		var err error
+		if out[i], err = store.Entry(r, first+ledger.Seq(i)); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (a *Assembler) access(v View, out *Answer, main *ledger.Entry, ev *ledger.Accessed, first *ledger.Entry) error {
+	if ev.Outcome != ledger.OutcomeFound {
+		return nil
+	}
+	var err error
+	if out.Plans, err = a.plans(v, main.Person.Ref, ev.Disclosed); err != nil {
+		return err
+	}
+	restricted := false
+	for i := range out.Plans {
+		restricted = restricted || out.Plans[i].Plan.Restricted
+	}
+	if ledger.Hide(restricted, first.Actor.Role).History {
+		return nil
+	}
+	if out.Visits, out.Count, err = v.History(main.Person.Ref, main.Seq); err != nil {
+		return err
+	}
+	for i := range out.Visits {
+		if err := a.profile(v.R, out, out.Visits[i].Profile); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// told lists whom the entry's notifications go to: from the entries just
+// recorded, or for an earlier command as they stand now.
+func (a *Assembler) told(v View, out *Answer, main *ledger.Entry, entries []ledger.Entry) error {
+	for i := range entries {
+		q, ok := entries[i].Event.(*ledger.NotificationQueued)
+		if !ok || q.Type == ledger.NotifyDataQuality {
+			continue
+		}
+		t := Told{Authority: q.Authority, Notification: entries[i].Seq, State: ledger.NotificationIsQueued, At: entries[i].Time}
+		if out.Again {
+			n, ok, err := v.Notification(entries[i].Seq)
+			if err != nil {
+				return err
+			}
+			if ok {
+				t.State, t.At = n.State, max(n.Queued, n.Opened, n.Acknowledged)
+			}
+		}
+		out.Told = append(out.Told, t)
+	}
+	return nil
+}
+
+// plans reads the plans that an entry disclosed. A plan that was changed since
+// is shown as its own entry says: that is what was disclosed.
+func (a *Assembler) plans(v View, p ledger.PersonRef, disclosed []ledger.Seq) ([]PlanShown, error) {
+	have, err := v.Plans(p)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]PlanShown, 0, len(disclosed))
+	for _, seq := range disclosed {
+		plan, ok := find(have, seq)
+		if !ok {
+			if plan, ok, err = planOf(v.R, seq); err != nil {
+				return nil, err
+			}
+			if !ok {
+				continue // the access itself, in a notification's list
+			}
+		}
+		s, err := a.shown(v.R, seq, 0, ledger.PayloadPlan, ledger.HolderPerson, p[:], plan.Command, plan.Key)
+		if err != nil {
+			return nil, err
+		}
+		s.Row = plan.Row
+		out = append(out, PlanShown{Plan: plan, Details: s})
+	}
+	return out, nil
+}
+
+func find(plans []ledger.Plan, seq ledger.Seq) (ledger.Plan, bool) {
+	for i := range plans {
+		if plans[i].Seq == seq {
+			return plans[i], true
+		}
+	}
+	return ledger.Plan{}, false
+}
+
+// planOf makes a plan's row again from its entry.
+func planOf(r store.Reader, seq ledger.Seq) (ledger.Plan, bool, error) {
+	e, err := store.Entry(r, seq)
+	if err != nil {
+		return ledger.Plan{}, false, err
+	}
+	ev, ok := e.Event.(*ledger.PlanRecorded)
+	if !ok {
+		return ledger.Plan{}, false, nil
+	}
+	p := ledger.RecordPlan(nil, ev, ev.Authority, seq, e.Time)[0]
+	p.Command, p.Row = e.Command, ev.Row.N
+	if len(e.Commitments) > 0 {
+		p.Key = e.Commitments[0].Key
+	}
+	return p, true, nil
+}
+
+// shown reads one sealed payload and its key.
+func (a *Assembler) shown(r store.Reader, seq ledger.Seq, place int, payload ledger.Payload,
+	h ledger.Holder, holder []byte, command, key ledger.ID) (ledger.Shown, error) {
+	s := ledger.Shown{Seq: seq, Payload: payload, Command: command}
+	var err error
+	if s.Ciphertext, err = store.Sealed(r, seq, place); err != nil {
+		return s, err
+	}
+	k, ok := a.keys[key]
+	if !ok {
+		if k, ok, err = store.Key(r, h, holder, key); err != nil {
+			return s, err
+		}
+		if ok {
+			if len(a.keys) >= assemblerCache {
+				clear(a.keys)
+			}
+			a.keys[key] = k
+		}
+	}
+	s.Key = k
+	return s, nil
+}
+
+// profile adds the sealed name of one profile to an answer, once.
+func (a *Assembler) profile(r store.Reader, out *Answer, seq ledger.Seq) error {
+	if seq == 0 {
+		return nil
+	}
+	for i := range out.Profiles {
+		if out.Profiles[i].Seq == seq {
+			return nil
+		}
+	}
+	s, ok := a.profiles[seq]
+	if !ok {
+		var row profileRow
+		if _, err := read(r, profileAtKey(seq), &row); err != nil {
+			return err
+		}
+		var err error
+		if s, err = a.shown(r, seq, 0, ledger.PayloadProfile, ledger.HolderActor, row.Actor[:], row.Command, row.Key); err != nil {
+			return err
+		}
+		if len(a.profiles) >= assemblerCache {
+			clear(a.profiles)
+		}
+		a.profiles[seq] = s
+	}
+	out.Profiles = append(out.Profiles, s)
+	return nil
+}

@@ -1,0 +1,124 @@
+package projection
+
+import (
+	"fmt"
+
+	"custos/ledger"
+)
+
+// What the other answers hold: caseloads, opened notifications, uploads.
+
+func (a *Assembler) caseload(v View, out *Answer, entries []ledger.Entry) error {
+	for i := range entries {
+		ev, ok := entries[i].Event.(*ledger.SubjectAccessed)
+		if !ok {
+			continue
+		}
+		plans, err := a.plans(v, entries[i].Person.Ref, ev.Disclosed)
+		if err != nil {
+			return err
+		}
+		out.People = append(out.People, Subject{Person: entries[i].Person.Ref, Change: ev.Change, Plans: plans})
+	}
+	return nil
+}
+
+func (a *Assembler) notification(v View, out *Answer, ev *ledger.NotificationOpened) error {
+	n, ok, err := v.Notification(ev.Notification)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("notification %d is opened and missing", ev.Notification)
+	}
+	out.Notification = &n
+	if out.Plans, err = a.plans(v, n.Person, n.Plans); err != nil {
+		return err
+	}
+	e, first, err := entryWithFirst(v.R, n.Of)
+	if err != nil {
+		return err
+	}
+	visit := &Visit{Seq: e.Seq, At: e.Time, Role: first.Actor.Role, Organisation: first.Actor.Organisation}
+	switch was := e.Event.(type) {
+	case *ledger.Accessed:
+		visit.Profile = was.Profile
+	case *ledger.AccessCorrected:
+		visit.Profile, visit.InError = was.Profile, true
+	case *ledger.AppointmentMissed:
+		visit.Profile = was.Profile
+	}
+	out.Visit = visit
+	if err := a.profile(v.R, out, visit.Profile); err != nil {
+		return err
+	}
+	for i, c := range e.Commitments {
+		if c.Holder != ledger.HolderPerson {
+			continue
+		}
+		s, err := a.shown(v.R, e.Seq, i, c.Payload, c.Holder, n.Person[:], e.Command, c.Key)
+		if err != nil {
+			return err
+		}
+		out.Details = append(out.Details, s)
+	}
+	return nil
+}
+
+func (a *Assembler) upload(v View, out *Answer, first *ledger.Entry) error {
+	var id ledger.ID
+	switch q := first.Request.(type) {
+	case *ledger.OpenUpload:
+		id = q.Upload
+	case *ledger.CloseUpload:
+		id = q.Upload
+	case *ledger.ReadAck:
+		id = q.Upload
+	}
+	u, ok, err := v.Upload(id)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("entry %d: its upload is missing", first.Seq)
+	}
+	out.Upload = &u
+	return nil
+}
+
+// acknowledgement reads every row of an upload again, with its sealed details,
+// in which the authority finds its own local ids.
+func (a *Assembler) acknowledgement(v View, out *Answer, first *ledger.Entry) error {
+	if err := a.upload(v, out, first); err != nil {
+		return err
+	}
+	spans, err := v.UploadSpans(out.Upload.ID)
+	if err != nil {
+		return err
+	}
+	for _, s := range spans {
+		entries, err := group(v.R, s.First, s.Of)
+		if err != nil {
+			return err
+		}
+		for i := range entries {
+			e := &entries[i]
+			if _, code := ledger.RowStatus(e.Event); code == "" && e.Person == nil {
+				continue // the chunk's head, or its actor's profile
+			}
+			row := RowShown{Record: e.Record()}
+			if len(e.Commitments) > 0 {
+				c := e.Commitments[0]
+				holder := []byte(out.Upload.Authority)
+				if c.Holder == ledger.HolderPerson && e.Person != nil {
+					holder = e.Person.Ref[:]
+				}
+				if row.Details, err = a.shown(v.R, e.Seq, 0, c.Payload, c.Holder, holder, e.Command, c.Key); err != nil {
+					return err
+				}
+			}
+			out.Rows = append(out.Rows, row)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package projection
+
+import (
+	"encoding/binary"
+
+	"custos/ledger"
+	"custos/ledger/store"
+)
+
+// Fold brings every view up to date with the next entry. first is the first
+// entry of the same command, which holds the actor; it is e itself for that one.
+func Fold(t *store.Txn, e, first *ledger.Entry) error {
+	if e.Nth == 0 {
+		if err := foldDecided(t, e); err != nil {
+			return err
+		}
+	}
+	if e.Person != nil {
+		if err := foldPerson(t, e); err != nil {
+			return err
+		}
+	}
+	switch ev := e.Event.(type) {
+	case *ledger.LogOpened, *ledger.RulesRaised, *ledger.OrganisationRecorded, *ledger.DirectoryRecorded, *ledger.ActorProfiled:
+		return foldAdmin(t, e, first)
+	case *ledger.UploadOpened, *ledger.ChunkRecorded, *ledger.UploadClosed:
+		return foldUpload(t, e, first)
+	case *ledger.PlanRecorded, *ledger.PlanDeleted, *ledger.PlanUnchanged, *ledger.PlanRejected:
+		return foldPlan(t, e, first)
+	case *ledger.Accessed:
+		if err := foldAccess(t, e, ev, first); err != nil {
+			return err
+		}
+		return foldTrail(t, e, first)
+	case *ledger.AccessCorrected:
+		if err := foldCorrection(t, e, ev); err != nil {
+			return err
+		}
+		return foldTrail(t, e, first)
+	case *ledger.NotificationQueued:
+		return foldNotificationQueued(t, e, ev)
+	case *ledger.NotificationOpened:
+		if err := foldNotificationOpened(t, e, ev); err != nil {
+			return err
+		}
+		return foldTrail(t, e, first)
+	case *ledger.NotificationAcknowledged:
+		return foldNotificationAcknowledged(t, e, ev)
+	case *ledger.Enrolled:
+		return foldEnrolment(t, e, ev)
+	case *ledger.Assigned:
+		return foldAssignment(t, ev)
+	case *ledger.CaseloadAccessed:
+		if err := foldCaseload(t, e, ev, first); err != nil {
+			return err
+		}
+		return foldTrail(t, e, first)
+	case *ledger.AccessDenied, *ledger.Reopened, *ledger.TrailRead, *ledger.AckRead, *ledger.AppointmentMissed:
+		return foldTrail(t, e, first)
+	}
+	return nil
+}
+
+func foldDecided(t *store.Txn, e *ledger.Entry) error {
+	b, err := ledger.Marshal(ledger.Decided{
+		First: e.Seq, Of: e.Of, Time: e.Time, Actor: e.Actor.ID(), Content: e.Content, Seed: e.Salt,
+		Role: e.Actor.Role, Org: e.Actor.Organisation,
+	})
+	if err != nil {
+		return err
+	}
+	return t.Set(decidedKey(e.Command), b)
+}
+
+// foldPerson moves the end of the person's own chain and indexes the entry in
+// the person's trail.
+func foldPerson(t *store.Txn, e *ledger.Entry) error {
+	p := e.Person
+	hash := e.Hash()
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 40), p.N)
+	if err := t.Set(personKey(p.Ref), append(b, hash[:]...)); err != nil {
+		return err
+	}
+	return t.SetOnce(trailKey(p.Ref, e.Seq), nil)
+}
+
+// foldTrail indexes an access by who made it and from where.
+func foldTrail(t *store.Txn, e, first *ledger.Entry) error {
+	if err := t.SetOnce(actorTrailKey(first.Actor.ID(), e.Seq), nil); err != nil {
+		return err
+	}
+	return t.SetOnce(orgTrailKey(first.Actor.Organisation, e.Seq), nil)
+}

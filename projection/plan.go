@@ -1,0 +1,48 @@
+package projection
+
+import (
+	"custos/ledger"
+	"custos/ledger/store"
+)
+
+// Plans implements [ledger.View]: every plan ever recorded of a person and not
+// deleted, whether it is shown any more or not.
+func (v View) Plans(p ledger.PersonRef) ([]ledger.Plan, error) {
+	var out []ledger.Plan
+	_, err := read(v.R, plansKey(p), &out)
+	return out, err
+}
+
+func foldPlan(t *store.Txn, e, first *ledger.Entry) error {
+	accepted := true
+	switch ev := e.Event.(type) {
+	case *ledger.PlanRecorded:
+		plans, err := (View{t}).Plans(e.Person.Ref)
+		if err != nil {
+			return err
+		}
+		plans = ledger.RecordPlan(plans, ev, ev.Authority, e.Seq, e.Time)
+		for i := range plans {
+			if plans[i].Seq == e.Seq {
+				plans[i].Command, plans[i].Row = e.Command, ev.Row.N
+				if len(e.Commitments) > 0 {
+					plans[i].Key = e.Commitments[0].Key
+				}
+			}
+		}
+		if err := set(t, plansKey(e.Person.Ref), plans); err != nil {
+			return err
+		}
+	case *ledger.PlanDeleted:
+		plans, err := (View{t}).Plans(e.Person.Ref)
+		if err != nil {
+			return err
+		}
+		if err := set(t, plansKey(e.Person.Ref), ledger.DeletePlan(plans, ev.Of)); err != nil {
+			return err
+		}
+	case *ledger.PlanRejected:
+		accepted = false
+	}
+	return countRow(t, first, accepted)
+}

@@ -1,0 +1,115 @@
+package projection
+
+import (
+	"custos/ledger"
+	"custos/ledger/store"
+)
+
+// TrailRow is one entry of a trail. Who it was is in the sealed profile.
+type TrailRow struct {
+	Seq          ledger.Seq     `cbor:"1,keyasint"`
+	At           ledger.Time    `cbor:"2,keyasint"`
+	Kind         ledger.Kind    `cbor:"3,keyasint"`
+	Issuer       string         `cbor:"4,keyasint,omitempty"`
+	Subject      string         `cbor:"5,keyasint,omitempty"`
+	Role         ledger.Role    `cbor:"6,keyasint,omitempty"`
+	Organisation string         `cbor:"7,keyasint,omitempty"`
+	Profile      ledger.Seq     `cbor:"8,keyasint,omitempty"`
+	Outcome      ledger.Outcome `cbor:"9,keyasint,omitempty"`
+	Code         string         `cbor:"10,keyasint,omitempty"` // why it was denied
+	Unscheduled  bool           `cbor:"11,keyasint,omitempty"`
+	Told         []string       `cbor:"12,keyasint,omitempty"`
+	Authority    string         `cbor:"13,keyasint,omitempty"` // whom a notification tells, or whose plan it is
+	Of           ledger.Seq     `cbor:"14,keyasint,omitempty"` // the entry it answers to
+	InError      bool           `cbor:"15,keyasint,omitempty"`
+	Place        ledger.Place   `cbor:"16,keyasint,omitempty"`
+}
+
+// trail reads the trail that a TrailRead entry was granted: everything its
+// query names up to the entry itself, which is included where it is about the
+// same person.
+func (a *Assembler) trail(v View, out *Answer, q *ledger.ReadTrail, ev *ledger.TrailRead, asOf ledger.Seq, own string) error {
+	var prefix []byte
+	switch {
+	case !q.Person.IsZero():
+		prefix = store.ViewKey(viewTrail, q.Person[:])
+	case !q.Actor.IsZero():
+		prefix = store.ViewKey(viewActorTrail, q.Actor[:])
+	default:
+		prefix = store.ViewKey(viewOrgTrail, named(q.Organisation))
+	}
+	seqs, err := v.index(prefix)
+	if err != nil {
+		return err
+	}
+	for _, n := range seqs {
+		if n > asOf {
+			break
+		}
+		row, err := v.TrailRow(n)
+		if err != nil {
+			return err
+		}
+		if (q.From != 0 && row.At < q.From) || (q.To != 0 && row.At >= q.To) {
+			continue
+		}
+		if ev.Own && row.Organisation != own {
+			continue
+		}
+		if err := a.profile(v.R, out, row.Profile); err != nil {
+			return err
+		}
+		out.Trail = append(out.Trail, row)
+	}
+	return nil
+}
+
+// TrailRow reads one entry as trails show it.
+func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
+	e, first, err := entryWithFirst(v.R, n)
+	if err != nil {
+		return TrailRow{}, err
+	}
+	row := TrailRow{Seq: e.Seq, At: e.Time, Kind: e.Kind, Issuer: first.Actor.Issuer, Subject: first.Actor.Subject,
+		Role: first.Actor.Role, Organisation: first.Actor.Organisation}
+	switch ev := e.Event.(type) {
+	case *ledger.Accessed:
+		row.Profile, row.Outcome, row.Unscheduled, row.Told = ev.Profile, ev.Outcome, ev.Unscheduled, ev.Told
+		_, row.InError, err = v.number(correctedKey(e.Seq))
+	case *ledger.AccessDenied:
+		row.Profile, row.Code = ev.Profile, ev.Code
+	case *ledger.AccessCorrected:
+		row.Profile, row.Of, row.Told = ev.Profile, ev.Access, ev.Told
+	case *ledger.Reopened:
+		row.Of = ev.Of
+	case *ledger.NotificationQueued:
+		row.Authority, row.Of = ev.Authority, ev.Of
+	case *ledger.NotificationOpened:
+		row.Profile, row.Of = ev.Profile, ev.Notification
+	case *ledger.NotificationAcknowledged:
+		row.Profile, row.Of = ev.Profile, ev.Notification
+	case *ledger.AppointmentMissed:
+		row.Profile, row.Told = ev.Profile, ev.Told
+	case *ledger.CaseloadAccessed:
+		row.Profile, row.Place = ev.Profile, ev.Place
+	case *ledger.SubjectAccessed:
+		if q, ok := first.Request.(*ledger.ReadCaseload); ok {
+			row.Place = q.Place
+		}
+		row.Profile, _, err = v.Profile(first.Actor.ID(), first.Actor.Profile)
+	case *ledger.TrailRead:
+		row.Profile = ev.Profile
+	case *ledger.PlanRecorded:
+		row.Authority, row.Of = ev.Authority, ev.Of
+	case *ledger.PlanUnchanged:
+		row.Authority, row.Of = ev.Authority, ev.Of
+	case *ledger.PlanDeleted:
+		row.Authority, row.Of = ev.Authority, ev.Of
+	case *ledger.PlanRejected:
+		row.Authority, row.Code = ev.Authority, ev.Code
+	}
+	if err == nil && row.Profile == 0 && row.Role != ledger.RoleSystem {
+		row.Profile, _, err = v.Profile(first.Actor.ID(), first.Actor.Profile)
+	}
+	return row, err
+}

@@ -1,0 +1,127 @@
+package projection
+
+import (
+	"fmt"
+
+	"custos/ledger"
+	"custos/ledger/store"
+)
+
+// Upload implements [ledger.View].
+func (v View) Upload(id ledger.ID) (ledger.Upload, bool, error) {
+	var u ledger.Upload
+	ok, err := read(v.R, uploadKey(id), &u)
+	return u, ok, err
+}
+
+// UploadAt implements [ledger.View].
+func (v View) UploadAt(authority string, sequence int64) (ledger.ID, bool, error) {
+	b, err := v.R.Get(uploadAtKey(authority, sequence))
+	if err != nil || len(b) != 16 {
+		return ledger.ID{}, false, err
+	}
+	return ledger.ID(b), true, nil
+}
+
+// LastUpload implements [ledger.View].
+func (v View) LastUpload(authority string) (ledger.LastUpload, error) {
+	var l ledger.LastUpload
+	_, err := read(v.R, lastUploadKey(authority), &l)
+	return l, err
+}
+
+// LastUploads lists the newest upload of every authority that ever sent one.
+func (v View) LastUploads() (map[string]ledger.LastUpload, error) {
+	out := make(map[string]ledger.LastUpload)
+	for row, err := range v.R.Scan(store.ViewKey(viewLastUpload)) {
+		if err != nil {
+			return nil, err
+		}
+		var l ledger.LastUpload
+		if err := ledger.Unmarshal(row.Value, &l); err != nil {
+			return nil, err
+		}
+		out[string(row.Key[2:])] = l
+	}
+	return out, nil
+}
+
+// UploadSpans lists where the entries of an upload's chunks are, in order.
+func (v View) UploadSpans(id ledger.ID) ([]ledger.Span, error) {
+	var out []ledger.Span
+	for row, err := range v.R.Scan(store.ViewKey(viewUploadSpan, id[:])) {
+		if err != nil {
+			return nil, err
+		}
+		var s ledger.Span
+		if err := ledger.Unmarshal(row.Value, &s); err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func foldUpload(t *store.Txn, e, first *ledger.Entry) error {
+	v := View{t}
+	switch e.Event.(type) {
+	case *ledger.UploadOpened:
+		q, ok := first.Request.(*ledger.OpenUpload)
+		if !ok {
+			return fmt.Errorf("entry %d: an upload opened by another request", e.Seq)
+		}
+		authority := first.Actor.Organisation
+		u := ledger.Upload{ID: q.Upload, Authority: authority, Sequence: q.Sequence, Content: q.Content, Opened: e.Seq, At: e.Time}
+		if err := set(t, uploadKey(q.Upload), u); err != nil {
+			return err
+		}
+		if err := t.Set(uploadAtKey(authority, q.Sequence), q.Upload[:]); err != nil {
+			return err
+		}
+		return set(t, lastUploadKey(authority), ledger.LastUpload{Sequence: q.Sequence, At: e.Time})
+	case *ledger.ChunkRecorded:
+		q, ok := first.Request.(*ledger.UploadChunk)
+		if !ok {
+			return fmt.Errorf("entry %d: a chunk of another request", e.Seq)
+		}
+		u, _, err := v.Upload(q.Upload)
+		if err != nil {
+			return err
+		}
+		u.Chunks++
+		if err := set(t, uploadKey(q.Upload), u); err != nil {
+			return err
+		}
+		return set(t, uploadSpanKey(q.Upload, q.No), ledger.Span{First: first.Seq, Of: first.Of})
+	case *ledger.UploadClosed:
+		q, ok := first.Request.(*ledger.CloseUpload)
+		if !ok {
+			return fmt.Errorf("entry %d: an upload closed by another request", e.Seq)
+		}
+		u, _, err := v.Upload(q.Upload)
+		if err != nil {
+			return err
+		}
+		u.Closed = e.Seq
+		return set(t, uploadKey(q.Upload), u)
+	}
+	return nil
+}
+
+// countRow counts one row of the chunk that first heads.
+func countRow(t *store.Txn, first *ledger.Entry, accepted bool) error {
+	q, ok := first.Request.(*ledger.UploadChunk)
+	if !ok {
+		return fmt.Errorf("entry %d: a row outside a chunk", first.Seq)
+	}
+	u, _, err := (View{t}).Upload(q.Upload)
+	if err != nil {
+		return err
+	}
+	if accepted {
+		u.Accepted++
+	} else {
+		u.Rejected++
+	}
+	return set(t, uploadKey(q.Upload), u)
+}
