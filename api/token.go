@@ -1,7 +1,9 @@
 package api
 
 import (
+	"crypto/sha256"
 	"strings"
+	"sync"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -109,4 +111,53 @@ func madeOf(s, more string) bool {
 		}
 	}
 	return true
+}
+
+func hashToken(token string) [32]byte {
+	var b [2048]byte // a token longer than this costs an allocation
+	if len(token) <= len(b) {
+		return sha256.Sum256(b[:copy(b[:], token)])
+	}
+	return sha256.Sum256([]byte(token))
+}
+
+// tokenCache remembers verified tokens by hash, in two generations per shard: when the young one is full it
+// becomes the old one, whose members come back when they are used. So it is bounded, and what is in use stays.
+type tokenCache struct {
+	shards [16]cacheShard
+	young  int // the most a young generation holds
+}
+
+type cacheShard struct {
+	mu         sync.RWMutex
+	young, old map[[32]byte]*Identity
+}
+
+func newTokenCache(tokens int) *tokenCache {
+	return &tokenCache{young: max(1, tokens/(2*16))}
+}
+
+func (c *tokenCache) get(hash [32]byte) *Identity {
+	s := &c.shards[hash[0]%16]
+	s.mu.RLock()
+	id := s.young[hash]
+	fresh := id != nil
+	if !fresh {
+		id = s.old[hash]
+	}
+	s.mu.RUnlock()
+	if id != nil && !fresh {
+		c.put(hash, id)
+	}
+	return id
+}
+
+func (c *tokenCache) put(hash [32]byte, id *Identity) {
+	s := &c.shards[hash[0]%16]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.young == nil || len(s.young) >= c.young {
+		s.old, s.young = s.young, make(map[[32]byte]*Identity)
+	}
+	s.young[hash] = id
 }
