@@ -1,0 +1,216 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// root is the module's folder, seen from this one.
+const root = "../.."
+
+// layer says what the packages of one folder may import. Imports go one way.
+type layer struct {
+	ours  []string // our own packages
+	doors []string // big dependencies, by path prefix, that open here alone
+}
+
+// layers is the import table of docs/ARCHITECTURE.md.
+var layers = map[string]layer{
+	"ledger":            {},
+	"ledger/store":      {ours: []string{"ledger"}, doors: []string{"github.com/cockroachdb/pebble"}},
+	"projection":        {ours: []string{"ledger", "ledger/store"}},
+	"consensus":         {ours: []string{"ledger", "ledger/store", "projection", "consensus/raftlog"}, doors: []string{"github.com/hashicorp/raft"}},
+	"consensus/raftlog": {doors: []string{"github.com/hashicorp/raft", "github.com/cockroachdb/pebble"}},
+	"api":               {ours: []string{"ledger", "projection", "consensus"}, doors: []string{"github.com/gorilla/mux", "github.com/golang-jwt/jwt"}},
+	"tools":             {ours: []string{"ledger", "ledger/store", "projection", "consensus/raftlog", "tools/synthetic"}, doors: []string{"github.com/spf13/cobra"}},
+	"tools/synthetic":   {ours: []string{"ledger"}},
+	"cmd/custos-tools":  {ours: []string{"tools"}, doors: []string{"github.com/spf13/cobra"}},
+	"cmd/custosd": {
+		ours:  []string{"ledger", "ledger/store", "projection", "consensus", "api", "tools/synthetic"},
+		doors: []string{"github.com/spf13/cobra"},
+	},
+}
+
+// doors are the dependencies that only the layers naming them may import.
+var doors = []string{
+	"github.com/cockroachdb/pebble", "github.com/hashicorp/raft", "github.com/gorilla/mux",
+	"github.com/golang-jwt/jwt", "github.com/spf13/cobra",
+}
+
+// pure is all that package ledger may import beside the standard library.
+var pure = []string{"golang.org/x/mod/sumdb/tlog", "golang.org/x/mod/sumdb/note", "github.com/fxamacker/cbor/v2"}
+
+// source is one Go file with what it imports.
+type source struct {
+	folder string // slash-separated, from the module's root
+	name   string
+	file   *ast.File
+}
+
+func (s source) test() bool { return strings.HasSuffix(s.name, "_test.go") }
+
+func (s source) imports(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	for _, i := range s.file.Imports {
+		p, err := strconv.Unquote(i.Path.Value)
+		require.NoError(t, err)
+		out = append(out, p)
+	}
+	return out
+}
+
+// sources parses every Go file of the module.
+func sources(t *testing.T) []source {
+	t.Helper()
+	var out []source
+	set := token.NewFileSet()
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if n := d.Name(); n != filepath.Base(root) && (strings.HasPrefix(n, ".") || n == "bin" || n == "testdata") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if filepath.Ext(p) != ".go" {
+			return nil
+		}
+		rel, err := filepath.Rel(root, p)
+		if err != nil {
+			return err
+		}
+		f, err := parser.ParseFile(set, p, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		folder, name := path.Split(filepath.ToSlash(rel))
+		out = append(out, source{folder: strings.TrimSuffix(folder, "/"), name: name, file: f})
+		return nil
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, out)
+	return out
+}
+
+func under(p, prefix string) bool { return p == prefix || strings.HasPrefix(p, prefix+"/") }
+
+func TestImportsGoOneWay(t *testing.T) {
+	for _, s := range sources(t) {
+		l, known := layers[s.folder]
+		require.Truef(t, known, "folder %s is in no layer; add it to the table here and in docs/ARCHITECTURE.md", s.folder)
+		for _, p := range s.imports(t) {
+			ours, mine := strings.CutPrefix(p, "custos/")
+			if mine && ours != s.folder && !slices.Contains(l.ours, ours) && !s.test() {
+				t.Errorf("%s/%s imports %s, which its layer may not", s.folder, s.name, p)
+			}
+			for _, d := range doors {
+				if under(p, d) && !slices.Contains(l.doors, d) && !s.test() {
+					t.Errorf("%s/%s imports %s: that door opens elsewhere", s.folder, s.name, p)
+				}
+			}
+			if s.folder == "ledger" && !s.test() && strings.Contains(strings.Split(p, "/")[0], ".") && !slices.Contains(pure, p) {
+				t.Errorf("ledger/%s imports %s: package ledger stands on the standard library, tlog, note and CBOR alone", s.name, p)
+			}
+		}
+	}
+}
+
+// Tests may reach further than the code they test, but never upwards: a test
+// that needs an upper layer belongs to that layer.
+func TestTestsDoNotReachUpwards(t *testing.T) {
+	height := map[string]int{"ledger": 0, "ledger/store": 1, "projection": 2, "consensus/raftlog": 1, "consensus": 3,
+		"api": 4, "tools/synthetic": 1, "tools": 4, "cmd/custosd": 5, "cmd/custos-tools": 5}
+	for _, s := range sources(t) {
+		if !s.test() {
+			continue
+		}
+		for _, p := range s.imports(t) {
+			if ours, mine := strings.CutPrefix(p, "custos/"); mine && height[ours] > height[s.folder] {
+				t.Errorf("%s/%s imports %s, which lies above it", s.folder, s.name, p)
+			}
+		}
+	}
+}
+
+// The edge may know of consensus only what its callers must tell apart: its
+// errors and its status.
+func TestEdgeKnowsOnlyErrorsAndStatusOfConsensus(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test() || !under(s.folder, "api") || !slices.Contains(s.imports(t), "custos/consensus") {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if x, name := selector(n); x == "consensus" && !strings.HasPrefix(name, "Err") && !strings.HasPrefix(name, "Status") {
+				t.Errorf("%s/%s uses consensus.%s", s.folder, s.name, name)
+			}
+			return true
+		})
+	}
+}
+
+// What is recorded follows from the commands alone: neither clock nor
+// randomness nor environment nor network has a way in.
+func TestLedgerAndProjectionArePure(t *testing.T) {
+	impure := map[string][]string{
+		"time": {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker", "Local", "LoadLocation"},
+		"os":   {"Getenv", "LookupEnv", "Environ", "ExpandEnv", "Hostname", "Getpid"},
+	}
+	for _, s := range sources(t) {
+		if s.test() || (!under(s.folder, "ledger") && !under(s.folder, "projection")) {
+			continue
+		}
+		for _, p := range s.imports(t) {
+			if p == "math/rand" || p == "math/rand/v2" || p == "crypto/rand" || p == "net" || p == "net/http" || p == "time/tzdata" {
+				t.Errorf("%s/%s imports %s", s.folder, s.name, p)
+			}
+			if p == "os" && s.folder != "ledger/store" {
+				t.Errorf("%s/%s imports os", s.folder, s.name)
+			}
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if x, name := selector(n); slices.Contains(impure[x], name) {
+				t.Errorf("%s/%s uses %s.%s", s.folder, s.name, x, name)
+			}
+			return true
+		})
+	}
+}
+
+// selector returns x and name of an expression x.name, where x is a plain word.
+func selector(n ast.Node) (x, name string) {
+	s, ok := n.(*ast.SelectorExpr)
+	if !ok {
+		return "", ""
+	}
+	if id, ok := s.X.(*ast.Ident); ok {
+		return id.Name, s.Sel.Name
+	}
+	return "", ""
+}
+
+func TestTopLevelFoldersAreTheOwnersList(t *testing.T) {
+	allowed := []string{"cmd", "ledger", "consensus", "projection", "api", "tools", "docs"}
+	have, err := os.ReadDir(root)
+	require.NoError(t, err)
+	for _, d := range have {
+		// bin and hidden folders are made by tools and are not in the tree.
+		if !d.IsDir() || d.Name() == "bin" || strings.HasPrefix(d.Name(), ".") {
+			continue
+		}
+		require.Contains(t, allowed, d.Name(), "no other top-level folder")
+	}
+}
