@@ -156,9 +156,11 @@ func (r *reader) fixed(dst []byte) {
 }
 
 // raw returns the next item's bytes, checked to be deterministic throughout.
-func (r *reader) raw() []byte {
+func (r *reader) raw() []byte { return r.rawAt(0) }
+
+func (r *reader) rawAt(depth int) []byte {
 	start := r.b
-	r.skip(0)
+	r.skip(depth)
 	if r.err != nil {
 		return nil
 	}
@@ -189,7 +191,7 @@ func (r *reader) skip(depth int) {
 	case majorMap:
 		var last []byte
 		for n := r.count(v); n > 0 && r.err == nil; n-- {
-			key := r.raw()
+			key := r.rawAt(depth + 1)
 			if r.err == nil && last != nil && compareKeys(last, key) >= 0 {
 				r.fail(errNotCanonical)
 				return
@@ -222,6 +224,9 @@ var (
 
 func mustEnc() cbor.EncMode {
 	o := cbor.CoreDetEncOptions()
+	// An empty list has one form: null is not in the format, and the reader of
+	// envelopes refuses it.
+	o.NilContainers = cbor.NilContainerAsEmpty
 	m, err := o.EncMode()
 	if err != nil {
 		panic(err)

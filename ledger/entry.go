@@ -65,6 +65,7 @@ type Entry struct {
 	actorRaw   []byte
 	requestRaw []byte
 	requestNum RequestKind
+	hasContent bool // whether the record has the key: all zeros is a digest like any other
 }
 
 // Record returns the exact bytes that are hashed and stored.
@@ -165,8 +166,9 @@ func ParseHeader(record []byte) (Entry, error) {
 	if r.err == nil && len(r.b) > 0 {
 		r.fail(errTrailing)
 	}
-	if r.err == nil && (e.body == nil || e.Of < 1 || e.Nth >= e.Of ||
-		(e.Nth == 0) != (e.actorRaw != nil) || (e.Nth == 0) != (e.requestRaw != nil)) {
+	first := e.Nth == 0
+	if r.err == nil && (e.body == nil || e.Of < 1 || e.Nth >= e.Of || first != (e.actorRaw != nil) ||
+		first != e.hasContent || first != (e.requestRaw != nil)) {
 		r.fail(errType)
 	}
 	if r.err != nil {
@@ -220,6 +222,7 @@ func (e *Entry) readKey(r *reader, key uint64) {
 		e.actorRaw = r.raw()
 	case keyContent:
 		r.fixed(e.Content[:])
+		e.hasContent = true
 	case keyRequest:
 		if r.array() != 2 {
 			r.fail(errType)

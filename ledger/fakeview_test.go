@@ -1,0 +1,207 @@
+package ledger
+
+import "sort"
+
+// fakeView is the smallest fold that decisions can be tested against: maps
+// filled from entries, one switch. It keeps no history and no rows on disk.
+type fakeView struct {
+	log           Log
+	decided       map[ID]Decided
+	profiles      map[string]Seq
+	organisations map[string]Organisation
+	plans         map[PersonRef][]Plan
+	shown         map[string]Time
+	accesses      map[Seq]Access
+	notifications map[Seq]Notification
+	uploads       map[ID]Upload
+	lastUploads   map[string]LastUpload
+	uploadAt      map[string]map[int64]ID
+	enrolments    map[Place]map[PersonRef][]Enrolment
+	assignments   map[Place][]Assignment
+	caseloads     map[string]Time
+	err           error // if set, every read fails with it
+}
+
+func newFakeView() *fakeView {
+	return &fakeView{
+		decided: map[ID]Decided{}, profiles: map[string]Seq{}, organisations: map[string]Organisation{},
+		plans: map[PersonRef][]Plan{}, shown: map[string]Time{}, accesses: map[Seq]Access{},
+		notifications: map[Seq]Notification{}, uploads: map[ID]Upload{}, lastUploads: map[string]LastUpload{},
+		uploadAt: map[string]map[int64]ID{}, enrolments: map[Place]map[PersonRef][]Enrolment{},
+		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{},
+	}
+}
+
+func (v *fakeView) Log() (Log, error) { return v.log, v.err }
+func (v *fakeView) Decided(id ID) (Decided, bool, error) {
+	d, ok := v.decided[id]
+	return d, ok, v.err
+}
+func (v *fakeView) Profile(a ActorID, p Tag) (Seq, bool, error) {
+	s, ok := v.profiles[string(a[:])+string(p[:])]
+	return s, ok, v.err
+}
+func (v *fakeView) Organisation(code string) (Organisation, bool, error) {
+	o, ok := v.organisations[code]
+	return o, ok, v.err
+}
+func (v *fakeView) Plans(p PersonRef) ([]Plan, error) { return v.plans[p], v.err }
+func (v *fakeView) LastShown(p PersonRef, a ActorID) (Time, error) {
+	return v.shown[string(p[:])+string(a[:])], v.err
+}
+func (v *fakeView) Access(n Seq) (Access, bool, error) {
+	a, ok := v.accesses[n]
+	return a, ok, v.err
+}
+func (v *fakeView) Notification(n Seq) (Notification, bool, error) {
+	x, ok := v.notifications[n]
+	return x, ok, v.err
+}
+func (v *fakeView) NotificationsOf(n Seq) ([]Notification, error) {
+	var out []Notification
+	for _, x := range v.notifications {
+		if x.Of == n {
+			out = append(out, x)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
+	return out, v.err
+}
+func (v *fakeView) Upload(id ID) (Upload, bool, error) {
+	u, ok := v.uploads[id]
+	return u, ok, v.err
+}
+func (v *fakeView) LastUpload(a string) (LastUpload, error) { return v.lastUploads[a], v.err }
+func (v *fakeView) UploadAt(a string, n int64) (ID, bool, error) {
+	id, ok := v.uploadAt[a][n]
+	return id, ok, v.err
+}
+func (v *fakeView) Enrolments(p PersonRef, at Place) ([]Enrolment, error) {
+	return v.enrolments[at][p], v.err
+}
+func (v *fakeView) Enrolled(at Place) ([]PersonRef, error) {
+	var out []PersonRef
+	for p := range v.enrolments[at] {
+		out = append(out, p)
+	}
+	sort.Slice(out, func(i, j int) bool { return string(out[i][:]) < string(out[j][:]) })
+	return out, v.err
+}
+func (v *fakeView) Assignments(at Place) ([]Assignment, error) { return v.assignments[at], v.err }
+func (v *fakeView) LastCaseload(a ActorID, at Place) (Time, error) {
+	return v.caseloads[string(a[:])+string(at)], v.err
+}
+
+// fold takes one command's decoded entries.
+func (v *fakeView) fold(group []Entry) {
+	first := &group[0]
+	actor := *first.Actor
+	v.decided[first.Command] = Decided{First: first.Seq, Of: first.Of, Time: first.Time, Actor: actor.ID(),
+		Content: first.Content, Seed: first.Salt, Role: actor.Role, Org: actor.Organisation}
+	for i := range group {
+		v.foldEntry(&group[i], actor, first.Request)
+	}
+}
+
+func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
+	id := actor.ID()
+	var ref PersonRef
+	if e.Person != nil {
+		ref = e.Person.Ref
+	}
+	switch x := e.Event.(type) {
+	case *LogOpened:
+		v.log = Log{ID: x.ID, Origin: x.Origin, Rules: x.Rules, Synthetic: x.Synthetic, DemoClock: x.DemoClock, Verifier: x.Verifier}
+	case *RulesRaised:
+		v.log.Rules = x.To
+	case *OrganisationRecorded:
+		o := x.Organisation
+		if o.Directory.IsZero() {
+			o.Directory = v.organisations[o.Code].Directory
+		}
+		v.organisations[o.Code] = o
+	case *DirectoryRecorded:
+		o := v.organisations[x.Code]
+		o.Directory = x.Directory
+		v.organisations[x.Code] = o
+	case *ActorProfiled:
+		v.profiles[string(id[:])+string(x.Profile[:])] = e.Seq
+	case *UploadOpened:
+		o := q.(*OpenUpload)
+		v.uploads[o.Upload] = Upload{ID: o.Upload, Authority: x.Authority, Sequence: o.Sequence, Content: o.Content, Opened: e.Seq}
+		if v.uploadAt[x.Authority] == nil {
+			v.uploadAt[x.Authority] = map[int64]ID{}
+		}
+		v.uploadAt[x.Authority][o.Sequence] = o.Upload
+		v.lastUploads[x.Authority] = LastUpload{Sequence: o.Sequence, At: e.Time}
+	case *ChunkRecorded:
+		u := v.uploads[q.(*UploadChunk).Upload]
+		u.Chunks++
+		v.uploads[u.ID] = u
+	case *PlanRecorded:
+		v.plans[ref] = RecordPlan(v.plans[ref], x, x.Authority, e.Seq, e.Time)
+		v.row(q, true)
+	case *PlanUnchanged:
+		v.row(q, true)
+	case *PlanDeleted:
+		v.plans[ref] = DeletePlan(v.plans[ref], x.Of)
+		v.row(q, true)
+	case *PlanRejected:
+		v.row(q, false)
+	case *UploadClosed:
+		u := v.uploads[q.(*CloseUpload).Upload]
+		u.Closed = e.Seq
+		v.uploads[u.ID] = u
+	case *Accessed:
+		v.accesses[e.Seq] = Access{Person: ref, Actor: id, Outcome: x.Outcome}
+		if x.Shown {
+			v.shown[string(ref[:])+string(id[:])] = e.Time
+		}
+	case *AccessCorrected:
+		a := v.accesses[x.Access]
+		a.Corrected = true
+		v.accesses[x.Access] = a
+	case *NotificationQueued:
+		v.notifications[e.Seq] = Notification{ID: e.Seq, Type: x.Type, Authority: x.Authority,
+			State: NotificationIsQueued, Of: x.Of, Plans: x.Plans, Person: ref, Organisation: x.Organisation, Queued: e.Time}
+	case *NotificationOpened:
+		n := v.notifications[x.Notification]
+		n.State, n.Opened = max(n.State, NotificationIsOpened), e.Time
+		v.notifications[x.Notification] = n
+	case *NotificationAcknowledged:
+		n := v.notifications[x.Notification]
+		n.State, n.Acknowledged = NotificationIsAcknowledged, e.Time
+		v.notifications[x.Notification] = n
+	case *Enrolled:
+		v.enrol(ref, x, e)
+	case *Assigned:
+		v.assignments[x.Place] = append(v.assignments[x.Place], x.Assignment)
+	case *CaseloadAccessed:
+		v.caseloads[string(id[:])+string(x.Place)] = e.Time
+	}
+}
+
+func (v *fakeView) row(q Request, accepted bool) {
+	u := v.uploads[q.(*UploadChunk).Upload]
+	if accepted {
+		u.Accepted++
+	} else {
+		u.Rejected++
+	}
+	v.uploads[u.ID] = u
+}
+
+func (v *fakeView) enrol(ref PersonRef, x *Enrolled, e *Entry) {
+	at := v.enrolments[x.Row.Place]
+	if at == nil {
+		at = map[PersonRef][]Enrolment{}
+		v.enrolments[x.Row.Place] = at
+	}
+	for i := range at[ref] {
+		if was := &at[ref][i]; x.Of != 0 && was.Seq == x.Of {
+			was.ToWas, was.To, was.Changed, was.Seq = was.To, x.Row.To, e.Time, e.Seq
+			return
+		}
+	}
+	at[ref] = append(at[ref], Enrolment{From: x.Row.From, To: x.Row.To, Seq: e.Seq, Recorded: e.Time, Changed: e.Time})
+}
