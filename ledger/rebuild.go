@@ -48,10 +48,7 @@ func Rebuild(entries []Entry) (Command, error) {
 		if err := e.Decode(); err != nil {
 			return Command{}, err
 		}
-		row := 0
-		if r, ok := e.Event.(interface{ row() int }); ok {
-			row = r.row()
-		}
+		row := e.Row()
 		for _, m := range e.Commitments {
 			c.Sealed = append(c.Sealed, Sealed{Payload: m.Payload, Holder: m.Holder, Key: m.Key, Row: row, digest: m.Digest})
 		}
@@ -64,4 +61,13 @@ func Rebuild(entries []Entry) (Command, error) {
 		c.Request = whole
 	}
 	return c, nil
+}
+
+// Row returns which row of a file the entry records, from 1, or 0 if it
+// records none. Sealed payloads of rows are bound to it.
+func (e *Entry) Row() int {
+	if r, ok := e.Event.(interface{ row() int }); ok {
+		return r.row()
+	}
+	return 0
 }

@@ -58,7 +58,7 @@ func foldEnrolment(t *store.Txn, e *ledger.Entry, ev *ledger.Enrolled) error {
 	if err := set(t, enrolmentKey(p, place), have); err != nil {
 		return err
 	}
-	return t.Set(enrolledAtKey(place, p), nil)
+	return t.SetIndex(enrolledAtKey(place, p))
 }
 
 func foldAssignment(t *store.Txn, ev *ledger.Assigned) error {

@@ -103,7 +103,7 @@ func (a *Assembler) acknowledgement(v View, out *Answer, first *ledger.Entry) er
 		}
 		for i := range entries {
 			e := &entries[i]
-			if _, code := ledger.RowStatus(e.Event); code == "" && e.Person == nil {
+			if status, _ := ledger.RowStatus(e.Event); status == "" {
 				continue // the chunk's head, or its actor's profile
 			}
 			row := RowShown{Record: e.Record()}

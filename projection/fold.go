@@ -81,13 +81,13 @@ func foldPerson(t *store.Txn, e *ledger.Entry) error {
 	if err := t.Set(personKey(p.Ref), append(b, hash[:]...)); err != nil {
 		return err
 	}
-	return t.SetOnce(trailKey(p.Ref, e.Seq), nil)
+	return t.SetIndex(trailKey(p.Ref, e.Seq))
 }
 
 // foldTrail indexes an access by who made it and from where.
 func foldTrail(t *store.Txn, e, first *ledger.Entry) error {
-	if err := t.SetOnce(actorTrailKey(first.Actor.ID(), e.Seq), nil); err != nil {
+	if err := t.SetIndex(actorTrailKey(first.Actor.ID(), e.Seq)); err != nil {
 		return err
 	}
-	return t.SetOnce(orgTrailKey(first.Actor.Organisation, e.Seq), nil)
+	return t.SetIndex(orgTrailKey(first.Actor.Organisation, e.Seq))
 }

@@ -75,10 +75,10 @@ func foldNotificationQueued(t *store.Txn, e *ledger.Entry, ev *ledger.Notificati
 	if err := t.Set(notificationKey(e.Seq), b); err != nil {
 		return err
 	}
-	if err := t.Set(notifyByEntryKey(ev.Of, e.Seq), nil); err != nil {
+	if err := t.SetIndex(notifyByEntryKey(ev.Of, e.Seq)); err != nil {
 		return err
 	}
-	return t.SetOnce(notifyByOrgKey(ev.Authority, e.Seq), nil)
+	return t.SetIndex(notifyByOrgKey(ev.Authority, e.Seq))
 }
 
 func foldNotificationOpened(t *store.Txn, e *ledger.Entry, ev *ledger.NotificationOpened) error {

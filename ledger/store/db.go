@@ -69,6 +69,8 @@ type DB struct {
 // pinned format.
 func Init(dir string, o Options) error {
 	o.ReadOnly = false
+	scratch := o.Scratch
+	o.Scratch = false
 	po := o.pebble()
 	po.ErrorIfExists = true
 	p, err := pebble.Open(dir, po)
@@ -89,6 +91,7 @@ func Init(dir string, o Options) error {
 	if err := p.Close(); err != nil {
 		return fmt.Errorf("create ledger: %w", err)
 	}
+	o.Scratch = scratch
 	d, err := Open(dir, o)
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ type Txn struct {
 	applied Applied
 	batch   *pebble.Batch
 	rows    map[string][]byte // views and everything else written here; nil value: deleted
+	index   map[string][]byte // index rows written here: read by scans, not worth the cache
 	pushed  bool              // leaves were appended: only Commit or a reload may follow
 	done    bool
 }
@@ -30,7 +31,7 @@ func (d *DB) Begin() *Txn {
 	d.writing.Lock()
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return &Txn{d: d, head: d.head, applied: d.applied, batch: d.p.NewBatch(), rows: make(map[string][]byte)}
+	return &Txn{d: d, head: d.head, applied: d.applied, batch: d.p.NewBatch(), rows: make(map[string][]byte), index: make(map[string][]byte)}
 }
 
 // Head implements [Reader]: the end of the chain with what was appended here.
@@ -77,15 +78,20 @@ func (t *Txn) GetOnce(key []byte) ([]byte, error) {
 // Scan implements [Reader]: committed rows with those written here laid over.
 func (t *Txn) Scan(prefix []byte) iter.Seq2[Row, error] {
 	var own []string
-	for k := range t.rows {
-		if strings.HasPrefix(k, string(prefix)) {
-			own = append(own, k)
+	for _, written := range []map[string][]byte{t.rows, t.index} {
+		for k := range written {
+			if strings.HasPrefix(k, string(prefix)) {
+				own = append(own, k)
+			}
 		}
 	}
 	sort.Strings(own)
 	return func(yield func(Row, error) bool) {
 		emit := func(k string) bool {
-			v := t.rows[k]
+			v, ok := t.rows[k]
+			if !ok {
+				v = t.index[k]
+			}
 			return v == nil || yield(Row{[]byte(k), v}, nil)
 		}
 		for row, err := range scan(t.d.p, prefix, after(prefix)) {
@@ -127,11 +133,10 @@ func (t *Txn) Set(key, value []byte) error {
 	return t.batch.Set(key, value, nil)
 }
 
-// SetOnce writes a row that will hardly be read in this transaction: it is not
-// laid over reads.
-func (t *Txn) SetOnce(key, value []byte) error {
-	t.d.rows.update(string(key), value)
-	return t.batch.Set(key, value, nil)
+// SetIndex writes a row of an index, which is read by scans alone.
+func (t *Txn) SetIndex(key []byte) error {
+	t.index[string(key)] = []byte{}
+	return t.batch.Set(key, nil, nil)
 }
 
 // Delete removes a row.
