@@ -294,6 +294,8 @@ func TestAttacksOnTokens(t *testing.T) {
 		one("A14 lives too long", with(object{"iat": now - 60, "exp": now - 60 + 3601}), "token-lifetime"),
 		one("A15 other aud", with(object{"aud": "https://other.example"}), "token-audience"),
 		one("A15 ours among others", with(object{"aud": []string{"https://other.example", audience}}), "token-audience"),
+		one("A15 ours before others", with(object{"aud": []string{audience, "https://other.example"}}), "token-audience"),
+		one("A15 ours twice", with(object{"aud": []string{audience, audience}}), "token-audience"),
 		one("A15 empty list", with(object{"aud": []string{}}), "token-audience"),
 		one("A15 empty", with(object{"aud": ""}), "token-audience"),
 		one("A15 none", with(object{"aud": nil}), "token-claims"),
@@ -369,6 +371,22 @@ func TestAttacksOnTokens(t *testing.T) {
 				require.Nil(t, p)
 			}
 		}
+	}
+}
+
+// A key id that could not be logged or named goes no further than the header.
+func TestKeyIDGrammar(t *testing.T) {
+	for _, kid := range []string{"ec-1.A_z", strings.Repeat("k", kidMaxBytes)} {
+		require.True(t, validKeyID(kid))
+	}
+	for _, kid := range []string{"", "../x", "a b", "a\n", "é", "a\x00", strings.Repeat("k", kidMaxBytes+1)} {
+		require.False(t, validKeyID(kid), kid)
+		b, err := json.Marshal(object{"alg": "ES256", "kid": kid, "typ": accessType})
+		require.NoError(t, err)
+		// The claims are no JSON: the key id is refused before they are read.
+		_, p := parseToken(base64.RawURLEncoding.EncodeToString(b) + ".AA.")
+		require.NotNil(t, p)
+		require.Contains(t, []string{"token-key-unknown", "token-malformed"}, p.Code)
 	}
 }
 

@@ -209,7 +209,7 @@ func plainPath(r *http.Request) bool {
 }
 
 // pacedBody reads a request body that must keep moving: bodyGrace for any, and the rate beyond that. It
-// sets the connection's read deadline ahead of itself, and takes it away at the end.
+// sets the connection's read deadline ahead of itself; net/http takes it away where the body ends.
 type pacedBody struct {
 	io.ReadCloser
 	to    *http.ResponseController
@@ -229,10 +229,7 @@ func (b *pacedBody) extend() {
 // Read fails with os.ErrDeadlineExceeded when the body is too slow, and with a *Problem when it is longer
 // than the route accepts, whatever Content-Length said.
 func (b *pacedBody) Read(buf []byte) (int, error) {
-	if b.left < 0 {
-		return 0, problem("body-too-large")
-	}
-	if int64(len(buf)) > b.left+1 {
+	if int64(len(buf)) > b.left+1 { // one more than allowed, to notice it; none once it was
 		buf = buf[:b.left+1]
 	}
 	n, err := b.ReadCloser.Read(buf)
@@ -240,11 +237,7 @@ func (b *pacedBody) Read(buf []byte) (int, error) {
 	if b.left -= int64(n); b.left < 0 {
 		return 0, problem("body-too-large")
 	}
-	switch {
-	case err == io.EOF:
-		// Left in place, it would end the request's context while the answer is being made.
-		_ = b.to.SetReadDeadline(time.Time{})
-	case err == nil && b.read >= b.next:
+	if err == nil && b.read >= b.next {
 		b.extend()
 	}
 	return n, err

@@ -300,6 +300,19 @@ func TestSteadyUploadIsNotCut(t *testing.T) {
 	require.Equal(t, strconv.Itoa(50<<10), string(body))
 }
 
+// A reader that does not heed the refusal gets it again.
+func TestBodyStaysTooLarge(t *testing.T) {
+	b := &pacedBody{ReadCloser: io.NopCloser(strings.NewReader("123456789")), to: http.NewResponseController(httptest.NewRecorder()), rate: 1, left: 4}
+	got, err := io.ReadAll(b)
+	require.EqualError(t, err, "body-too-large")
+	require.LessOrEqual(t, len(got), 5)
+	for range 3 {
+		n, err := b.Read(make([]byte, 8))
+		require.Zero(t, n)
+		require.EqualError(t, err, "body-too-large")
+	}
+}
+
 // The read deadline goes when the body has come: making the answer may take longer.
 func TestDeadlineEndsWithTheBody(t *testing.T) {
 	s := startEdge(t)
