@@ -397,14 +397,22 @@ func TestLogLine(t *testing.T) {
 	}
 }
 
+// nowhere is a ResponseWriter that costs nothing.
+type nowhere struct{ h http.Header }
+
+func (n nowhere) Header() http.Header         { return n.h }
+func (n nowhere) Write(b []byte) (int, error) { return len(b), nil }
+func (n nowhere) WriteHeader(int)             {}
+
 func BenchmarkEdge(b *testing.B) {
 	e := newEdge(slog.New(slog.DiscardHandler))
 	e.handle(http.MethodPost, "/v1/lookups", routePolicy{body: 1 << 10, types: []string{"application/json"}}, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusOK)
 	})
+	r := httptest.NewRequest(http.MethodPost, "/v1/lookups", nil)
+	w := nowhere{http.Header{}}
 	b.ReportAllocs()
 	for b.Loop() {
-		r := httptest.NewRequest(http.MethodPost, "/v1/lookups", nil)
-		e.ServeHTTP(httptest.NewRecorder(), r)
+		e.ServeHTTP(w, r)
 	}
 }
