@@ -289,7 +289,6 @@ func (q *CorrectAccess) decide(d *decider) error {
 // decide is reached only by a role that may do what was asked; the table
 // denied every other. Then there is nothing to record.
 func (q *Deny) decide(d *decider) error {
-	d.out.Happened = nil
 	d.refuse(RefusedState)
 	return nil
 }

@@ -7,7 +7,14 @@ type OpenLog struct {
 	Verifier  string `cbor:"3,keyasint"` // C2SP verifier key of the log's checkpoints
 	Synthetic bool   `cbor:"4,keyasint,omitempty"`
 	DemoClock bool   `cbor:"5,keyasint,omitempty"`
+	// Rules is the version to open with; 1 where it is not given. It is asked
+	// for, not taken from the program, or a later program would decide an old
+	// log's first entry otherwise.
+	Rules int `cbor:"6,keyasint,omitempty"`
 }
+
+// rules returns the version the log opens with.
+func (q *OpenLog) rules() int { return max(q.Rules, 1) }
 
 // LogOpened is entry 0.
 type LogOpened struct {
@@ -162,8 +169,12 @@ func (*RecordOrganisation) action() Action { return ActRecordOrganisation }
 func (*RecordDirectory) action() Action    { return ActRecordDirectory }
 
 func (q *OpenLog) decide(d *decider) error {
+	if d.head.Size != 0 {
+		d.refuse(RefusedState) // a second opening would give the chain another log's identifier
+		return nil
+	}
 	d.out.Log = q.ID
-	d.record(&LogOpened{ID: q.ID, Origin: q.Origin, Verifier: q.Verifier, Rules: CurrentRules,
+	d.record(&LogOpened{ID: q.ID, Origin: q.Origin, Verifier: q.Verifier, Rules: d.out.Rules,
 		Synthetic: q.Synthetic, DemoClock: q.DemoClock}, PersonRef{})
 	return nil
 }

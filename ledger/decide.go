@@ -81,6 +81,9 @@ func Decide(v View, h Head, c *Command) (Decision, error) {
 	version := log.Rules
 	if h.Size == 0 {
 		version = CurrentRules
+		if q, ok := c.Request.(*OpenLog); ok {
+			version = q.rules()
+		}
 	}
 	decide, ok := rules[version]
 	if !ok {
@@ -205,8 +208,12 @@ func (d *decider) record(e Event, about PersonRef, sealed ...int) Seq {
 	return seq
 }
 
-// refuse answers no and records nothing: the request was wrong, not forbidden.
-func (d *decider) refuse(code string) { d.out.Refusal = &Refusal{Code: code} }
+// refuse answers no and records nothing, not even who asked: the request was
+// wrong, not forbidden.
+func (d *decider) refuse(code string) {
+	d.out.Happened = nil
+	d.out.Refusal = &Refusal{Code: code}
+}
 
 // deny answers no and records it.
 func (d *decider) deny(code string, from Day) {

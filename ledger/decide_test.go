@@ -1,0 +1,350 @@
+package ledger
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Every request kind is decided every way it can be: granted, denied with a
+// record, refused without one. world.do repeats each decision from the entries
+// and wants the same bytes, so these tables are also the proof that an audit
+// can repeat every decision.
+
+func clinician() Actor { return as(RoleClinician, emergency, "555001") }
+
+func TestDecideEveryRequestEveryWay(t *testing.T) {
+	w := newWorld(t)
+	everyRequest(w)
+	for k := range requests {
+		if k != RequestDeny { // to be told of a denial is never a grant
+			require.NotZero(t, w.granted[k], "request %d was never granted", k)
+		}
+		if k == RequestReopen {
+			continue // made by Decide itself, of a request that was allowed
+		}
+		require.NotZero(t, w.denied[k], "request %d was never denied", k)
+	}
+	for k := range events {
+		require.NotZero(t, w.kinds[k], "kind %s was never recorded", k)
+	}
+}
+
+// number spells a request's number.
+func (k RequestKind) number() string { return Kind(k).number() }
+
+func (k Kind) number() string {
+	if k < 10 {
+		return string(rune('0' + k))
+	}
+	return Kind(k/10).number() + string(rune('0'+k%10))
+}
+
+// everyRequest runs a small story through every request kind and outcome.
+func everyRequest(w *world) {
+	t := w.t
+	nobody := as(RoleAuditor, emergency, "auditor") // may do almost nothing
+	auditor := named(nobody)
+
+	// System.
+	w.deny(RefusedRole, w.cmd(nobody, &OpenLog{ID: ID{9}}))
+	w.refuse(RefusedState, w.cmd(system(), &OpenLog{ID: ID{9}}))
+	w.refuse(RefusedState, w.cmd(system(), &RaiseRules{To: 1}))
+	w.refuse(RefusedState, w.cmd(system(), &RaiseRules{To: 99}))
+	w.deny(RefusedRole, w.cmd(nobody, &RaiseRules{To: 2}))
+	withRules(t, 2, decideV1, func() { w.grant(w.cmd(system(), &RaiseRules{To: 2})) })
+	withRules(t, 2, decideV1, func() { restOfStory(w, auditor) })
+}
+
+// withRules releases another rules version while f runs.
+func withRules(t testing.TB, version int, decide func(*decider) error, f func()) {
+	t.Helper()
+	rules[version] = decide
+	defer delete(rules, version)
+	f()
+}
+
+func restOfStory(w *world, auditor Actor) {
+	t := w.t
+	w.grant(w.cmd(system(), &RecordKey{Purpose: "log", Name: "2026", Digest: Hash{1}}))
+	w.deny(RefusedRole, w.cmd(auditor, &RecordKey{Purpose: "log"}, PayloadReason))
+	w.grant(w.cmd(system(), &VoidBatch{Proposer: "n3", Size: 4, Root: Hash{1}, Batch: Hash{2}}))
+	w.deny(RefusedRole, w.cmd(auditor, &VoidBatch{Proposer: "n3"}))
+	w.deny(RefusedRole, w.cmd(auditor, &RecordOrganisation{Organisation: Organisation{Code: "X"}}))
+
+	// Directory.
+	uploader := as(RoleUploader, authorityA, "up1")
+	dir := Directory{OfficeHours: "01234 567890", EmergencyDuty: "01234 999999", BankHolidays: []string{"2026-04-03"}}
+	w.grant(w.cmd(named(uploader), &RecordDirectory{Code: authorityA, Directory: dir}))
+	require.Equal(t, "01234 567890", w.view.organisations[authorityA].Directory.OfficeHours)
+	require.Equal(t, w.now, w.view.organisations[authorityA].Directory.Confirmed)
+	w.deny(RefusedOtherAuthority, w.cmd(uploader, &RecordDirectory{Code: authorityB, Directory: dir}))
+	w.deny(RefusedOrganisation, w.cmd(as(RoleUploader, emergency, "x"), &RecordDirectory{Code: emergency, Directory: dir}))
+	w.deny(RefusedOrganisation, w.cmd(as(RoleUploader, "NOWHERE", "x"), &RecordDirectory{Code: "NOWHERE", Directory: dir}))
+
+	uploads(w, uploader, auditor)
+	accesses(w, auditor)
+	notifications(w, auditor)
+	caseloads(w, auditor)
+	trails(w)
+}
+
+func uploads(w *world, uploader, auditor Actor) {
+	t := w.t
+	first := DeriveID("upload", []byte("A1"))
+	open := &OpenUpload{Upload: first, Sequence: 10, Content: tag("f1"), Format: 1}
+	w.deny(RefusedRole, w.cmd(auditor, open))
+	w.deny(RefusedOrganisation, w.cmd(as(RoleUploader, emergency, "x"), open))
+	require.False(t, last[*UploadOpened](t, w.grant(w.cmd(uploader, open))).Gap)
+	require.False(t, last[*UploadResumed](t, w.grant(w.cmd(uploader, open))).Closed)
+	w.deny(RefusedSequenceContent, w.cmd(uploader, &OpenUpload{Upload: ID{7}, Sequence: 10}))
+	w.deny(RefusedSequenceLower, w.cmd(uploader, &OpenUpload{Upload: ID{7}, Sequence: 9}))
+
+	today := w.now.Day()
+	plan := row(1)
+	plan.N = 1
+	unborn := Row{N: 2, Person: person(2), Type: UnbornChild, Start: today - 5, End: today + 60, Local: tag("twin-a"), Birth: tag("birth2"), Content: tag("c2")}
+	twin := unborn
+	twin.N, twin.Local = 3, tag("twin-b")
+	faulty := Row{N: 4, Fault: "nhs-number-check-digit"}
+	backwards := Row{N: 5, Person: person(3), Type: LookedAfter, Start: today, End: today - 1}
+	future := Row{N: 6, Person: person(3), Type: LookedAfter, Start: today + 1}
+	endless := Row{N: 7, Person: person(3), Type: UnbornChild, Start: today}
+	grown := Row{N: 8, Person: person(3), Type: LookedAfter, Start: today - 9, LastDay: today - 1}
+	unknown := Row{N: 9, Person: person(3), Type: LookedAfter, Start: today - 9, Delete: today}
+	sameAgain := plan
+	sameAgain.N = 10
+	ended := plan
+	ended.N, ended.End, ended.Content = 11, today-1, tag("ended")
+	corrected := ended
+	corrected.N, corrected.Start, corrected.Content = 12, plan.Start-2, tag("corrected")
+	other := Row{N: 13, Person: person(5), Type: LookedAfter, Start: today - 30, Birth: tag("birth5"), Content: tag("c5")}
+
+	w.refuse(RefusedUploadState, w.chunk(uploader, ID{0xee}, 1, plan))
+	w.refuse(RefusedUploadState, w.chunk(as(RoleUploader, authorityB, "b"), first, 1, plan))
+	w.deny(RefusedRole, w.chunk(auditor, first, 1, plan))
+	w.refuse(RefusedUploadState, w.chunk(named(as(RoleUploader, authorityA, "new")), first, 1, make([]Row, MaxChunk+1)...))
+
+	chunk := w.chunk(named(uploader), first, 1, plan, unborn, twin, faulty, backwards, future, endless, grown, unknown, sameAgain, ended, corrected, other)
+	group := w.grant(chunk)
+	statuses := []string{}
+	for i := range group {
+		if s, code := RowStatus(group[i].Event); s != "" {
+			statuses = append(statuses, s+" "+code)
+		}
+	}
+	require.Equal(t, []string{"recorded ", "recorded ", "recorded ", "rejected nhs-number-check-digit",
+		"rejected " + RowEndBeforeStart, "rejected " + RowStartInFuture, "rejected " + RowUnbornNeedsEnd, "rejected " + RowOver18,
+		"rejected " + RowDeleteUnknown, "unchanged ", "ended ", "corrected ", "recorded "}, statuses)
+	for i := range group {
+		if s, _ := RowStatus(group[i].Event); s != "" {
+			require.Len(t, group[i].Commitments, 1, "each row commits to its own payload")
+		}
+	}
+	gone := other
+	gone.N, gone.Delete = 14, today
+	w.grant(w.chunk(uploader, first, 2, gone))
+	require.Empty(t, w.view.plans[person(5)])
+	w.grant(w.chunk(uploader, first, 3)) // no rows at all
+
+	rows := []Row{plan, backwards, unborn}
+	w.deny(RefusedRole, w.cmd(auditor, &CheckRows{Rows: rows}))
+	w.refuse(RefusedUploadState, w.cmd(uploader, &CheckRows{Rows: make([]Row, MaxCheck+1)}))
+	checked := last[*RowsChecked](t, w.grant(w.cmd(uploader, &CheckRows{Rows: rows})))
+	require.Equal(t, []string{"corrected", RowEndBeforeStart, "unchanged"}, checked.Codes)
+	require.Empty(t, last[*RowsChecked](t, w.grant(w.cmd(uploader, &CheckRows{}))).Codes)
+
+	w.deny(RefusedRole, w.cmd(auditor, &CloseUpload{Upload: first, Rows: 14, Chunks: 3}))
+	w.refuse(RefusedUploadState, w.cmd(uploader, &CloseUpload{Upload: first, Rows: 13, Chunks: 3}))
+	w.refuse(RefusedUploadState, w.cmd(uploader, &CloseUpload{Upload: first, Rows: 14, Chunks: 2}))
+	w.refuse(RefusedUploadState, w.cmd(uploader, &CloseUpload{Upload: ID{0xee}, Rows: 14, Chunks: 3}))
+	w.refuse(RefusedNotFound, w.cmd(uploader, &ReadAck{Upload: first}))
+	closed := last[*UploadClosed](t, w.grant(w.cmd(uploader, &CloseUpload{Upload: first, Rows: 14, Chunks: 3})))
+	require.Equal(t, [2]int{8, 6}, [2]int{closed.Accepted, closed.Rejected})
+	w.refuse(RefusedUploadState, w.cmd(uploader, &CloseUpload{Upload: first, Rows: 14, Chunks: 3}))
+	w.refuse(RefusedUploadState, w.chunk(uploader, first, 4, plan))
+	require.True(t, last[*UploadResumed](t, w.grant(w.cmd(uploader, open))).Closed)
+
+	w.grant(w.cmd(uploader, &ReadAck{Upload: first}))
+	w.refuse(RefusedNotFound, w.cmd(uploader, &ReadAck{Upload: ID{0xee}}))
+	w.deny(RefusedOtherAuthority, w.cmd(as(RoleUploader, authorityB, "b"), &ReadAck{Upload: first}))
+	w.deny(RefusedRole, w.cmd(auditor, &ReadAck{Upload: first}))
+	second := w.cmd(uploader, &OpenUpload{Upload: ID{0xa2}, Sequence: 12, Content: tag("f2"), Format: 1})
+	require.True(t, last[*UploadOpened](t, w.grant(second)).Gap)
+}
+
+func accesses(w *world, auditor Actor) {
+	t := w.t
+	w.load(authorityA, 20, row(20), row(21))
+	w.load(authorityB, 1, row(20))
+	nurse := named(clinician())
+
+	group := w.grant(w.cmd(nurse, &LookUp{Person: person(20), Birth: tag("birth20")}, PayloadAccess))
+	found := only[*Accessed](group)[0]
+	require.Equal(t, OutcomeFound, found.Outcome)
+	require.Equal(t, []string{authorityA, authorityB}, found.Told)
+	require.True(t, found.Shown)
+	require.Len(t, only[*ActorProfiled](group), 1)
+	require.Len(t, only[*NotificationQueued](group), 2)
+	again := w.grant(w.cmd(nurse, &LookUp{Person: person(20)}, PayloadAccess))
+	require.Empty(t, only[*ActorProfiled](again), "a profile is recorded once")
+	require.False(t, only[*Accessed](again)[0].Shown, "the same author within a day")
+	require.NotZero(t, only[*Accessed](again)[0].Profile)
+
+	mismatch := last[*Accessed](t, w.grant(w.cmd(nurse, &LookUp{Person: person(20), Birth: tag("other")}, PayloadAccess)))
+	require.Equal(t, OutcomeMismatch, mismatch.Outcome)
+	require.Empty(t, mismatch.Disclosed)
+	confirmed := w.grant(w.cmd(nurse, &LookUp{Person: person(20), Birth: tag("other"), Confirmed: true, Reasoned: true}, PayloadAccess))
+	require.Equal(t, OutcomeFound, only[*Accessed](confirmed)[0].Outcome)
+	require.Len(t, only[*NotificationQueued](confirmed), 4, "both are told of the access and of the birth date")
+	require.Equal(t, OutcomeMismatch, last[*Accessed](t, w.grant(w.cmd(nurse,
+		&LookUp{Person: person(20), Birth: tag("other"), Confirmed: true}, PayloadAccess))).Outcome, "no reason")
+	require.Equal(t, OutcomeNotFound, last[*Accessed](t, w.grant(w.cmd(nurse, &LookUp{Person: person(99)}, PayloadAccess))).Outcome)
+
+	gp := as(RoleScheduledClinician, practice, "gp")
+	scheduled := w.grant(w.cmd(gp, &LookUp{Person: person(20)}, PayloadAccess))
+	require.Len(t, scheduled, 1, "scheduled care tells nobody")
+	require.Equal(t, OutcomeFound, last[*Accessed](t, scheduled).Outcome)
+	require.True(t, only[*Accessed](w.grant(w.cmd(gp, &LookUp{Person: person(21), Declared: DeclaredUnscheduled}, PayloadAccess)))[0].Conflict)
+	require.True(t, only[*Accessed](w.grant(w.cmd(nurse, &LookUp{Person: person(21), Declared: DeclaredScheduled}, PayloadAccess)))[0].Unscheduled)
+
+	w.deny(RefusedRole, w.cmd(auditor, &LookUp{Person: person(20)}, PayloadAccess))
+	w.deny(RefusedOrganisation, w.cmd(as(RoleClinician, "NOWHERE", "x"), &LookUp{Person: person(20)}, PayloadAccess))
+	w.deny(RefusedOrganisation, w.cmd(as(RoleClinician, authorityA, "x"), &LookUp{Person: person(20)}, PayloadAccess))
+	denied := last[*AccessDenied](t, w.deny(RefusedNotLive, w.cmd(as(RoleClinician, notLive, "x"), &LookUp{Person: person(20)}, PayloadAccess)))
+	require.Equal(t, begin.Day()+30, denied.From)
+
+	seq := group[1].Seq
+	w.refuse(RefusedNotFound, w.cmd(nurse, &CorrectAccess{Access: 0}, PayloadReason))
+	w.deny(RefusedNotOwn, w.cmd(gp, &CorrectAccess{Access: seq}, PayloadReason))
+	w.deny(RefusedRole, w.cmd(auditor, &CorrectAccess{Access: seq}, PayloadReason))
+	correction := w.grant(w.cmd(nurse, &CorrectAccess{Access: seq}, PayloadReason))
+	require.Equal(t, []string{authorityA, authorityB}, only[*AccessCorrected](correction)[0].Told)
+	require.Len(t, only[*NotificationQueued](correction), 2)
+	w.refuse(RefusedAlready, w.cmd(nurse, &CorrectAccess{Access: seq}, PayloadReason))
+
+	w.deny(RefusedRole, w.cmd(auditor, &Deny{Action: ActReadDirectory + 1}))
+	w.refuse(RefusedState, w.cmd(auditor, &Deny{Action: ActReadEntry}))
+	w.refuse(RefusedState, w.cmd(named(as(RoleAuditor, emergency, "never seen")), &Deny{Action: ActReadEntry}))
+
+	missed := w.grant(w.cmd(gp, &MissAppointment{Person: person(20), At: w.now - Hour}, PayloadAppointment))
+	require.Equal(t, []string{authorityA, authorityB}, only[*AppointmentMissed](missed)[0].Told)
+	w.grant(w.cmd(gp, &MissAppointment{Person: person(99), At: w.now}, PayloadAppointment))
+	w.deny(RefusedRole, w.cmd(auditor, &MissAppointment{Person: person(20)}, PayloadAppointment))
+	w.deny(RefusedNotLive, w.cmd(as(RoleClinician, notLive, "x"), &MissAppointment{Person: person(20)}, PayloadAppointment))
+
+	// A second showing.
+	asked := w.cmd(nurse, &LookUp{Person: person(21)}, PayloadAccess)
+	shown := w.grant(asked)
+	retry := *asked
+	retry.Seed = ID{0x5e}
+	require.Equal(t, shown[0].Seq, last[*Reopened](t, w.grant(&retry)).Of)
+	w.granted[RequestReopen]++ // it was decided as one: world.audit rebuilt it
+}
+
+func notifications(w *world, auditor Actor) {
+	t := w.t
+	var queued Seq
+	for id, n := range w.view.notifications {
+		if n.Authority == authorityA && n.Type == NotifyAccess && n.State == NotificationIsQueued && (queued == 0 || id < queued) {
+			queued = id
+		}
+	}
+	worker := named(as(RoleSocialWorker, authorityA, "sw"))
+	w.refuse(RefusedNotOpened, w.cmd(worker, &Acknowledge{Notification: queued}, PayloadNote))
+	w.deny(RefusedRole, w.cmd(auditor, &OpenNotification{Notification: queued}))
+	w.deny(RefusedOtherAuthority, w.cmd(as(RoleSocialWorker, authorityB, "sw2"), &OpenNotification{Notification: queued}))
+	w.refuse(RefusedNotFound, w.cmd(worker, &OpenNotification{Notification: 0}))
+	opened := last[*NotificationOpened](t, w.grant(w.cmd(worker, &OpenNotification{Notification: queued})))
+	require.True(t, opened.First)
+	require.NotEmpty(t, opened.Disclosed)
+	require.False(t, last[*NotificationOpened](t, w.grant(w.cmd(worker, &OpenNotification{Notification: queued}))).First)
+
+	w.deny(RefusedRole, w.cmd(auditor, &Acknowledge{Notification: queued}))
+	w.deny(RefusedOtherAuthority, w.cmd(as(RoleSocialWorker, authorityB, "sw2"), &Acknowledge{Notification: queued}, PayloadNote))
+	group := w.grant(w.cmd(worker, &Acknowledge{Notification: queued}, PayloadNote))
+	require.Len(t, group[0].Commitments, 1)
+	w.refuse(RefusedAlready, w.cmd(worker, &Acknowledge{Notification: queued}, PayloadNote))
+	w.refuse(RefusedNotFound, w.cmd(worker, &Acknowledge{Notification: 0}))
+}
+
+func caseloads(w *world, auditor Actor) {
+	t := w.t
+	today := w.now.Day()
+	clerk := named(as(RoleChildHealth, nursing, "clerk"))
+	rows := []EnrolmentRow{
+		{N: 1, Person: person(20), Place: school, From: today - 5},
+		{N: 2, Person: person(99), Place: school, From: today - 5}, // no plan: the place is not kept
+		{N: 3, Person: person(21), Place: "school:999999", From: today - 5},
+		{N: 4, Place: school, From: today},
+		{N: 5, Person: person(21), Place: school, From: today, To: today - 1},
+		{N: 6, Fault: "nhs-number-check-digit"},
+		{N: 7, Person: person(21), Place: area, From: today - 1, To: today},
+		{N: 8, Person: person(99), Place: "school:999999", From: today},
+	}
+	w.deny(RefusedRole, w.cmd(auditor, &Enrol{Rows: rows}))
+	w.refuse(RefusedState, w.cmd(clerk, &Enrol{Rows: make([]EnrolmentRow, MaxEnrolmentRows+1)}))
+	group := w.grant(w.cmd(clerk, &Enrol{Rows: rows}))
+	require.Len(t, only[*Enrolled](group), 2)
+	require.Len(t, only[*EnrolmentNotKept](group), 2)
+	require.Len(t, only[*EnrolmentRejected](group), 4)
+	for _, e := range only[*EnrolmentNotKept](group) {
+		require.NotZero(t, e.N)
+	}
+	changed := w.grant(w.cmd(clerk, &Enrol{Rows: []EnrolmentRow{{N: 1, Person: person(21), Place: area, From: today - 1, To: today + 9}}}))
+	require.NotZero(t, last[*Enrolled](t, changed).Of)
+	w.grant(w.cmd(clerk, &Enrol{}))
+
+	leader := named(as(RoleTeamLeader, nursing, "leader"))
+	nurse := as(RoleSchoolNurse, nursing, "nurse")
+	nurse.Team = "north"
+	w.deny(RefusedRole, w.cmd(auditor, &Assign{Place: school, Subject: "nurse"}))
+	w.refuse(RefusedNotFound, w.cmd(leader, &Assign{Place: "school:999999", Subject: "nurse", From: today}))
+	w.refuse(RefusedReasonMissing, w.cmd(leader, &Assign{Place: school, Subject: "nurse", From: today, To: today + 1, Cover: true}))
+	w.refuse(RefusedReasonMissing, w.cmd(leader, &Assign{Place: school, Subject: "nurse", From: today, Cover: true}, PayloadReason))
+	w.deny(RefusedNotAssigned, w.cmd(nurse, &ReadCaseload{Place: school}))
+	w.grant(w.cmd(leader, &Assign{Place: school, Subject: "nurse", From: today, To: today + 1, Cover: true}, PayloadReason))
+	w.grant(w.cmd(leader, &Assign{Place: area, Team: "north", From: today}))
+
+	w.deny(RefusedRole, w.cmd(auditor, &ReadCaseload{Place: school}))
+	for _, place := range []Place{school, area} {
+		group = w.grant(w.cmd(named(nurse), &ReadCaseload{Place: place}))
+		header := only[*CaseloadAccessed](group)[0]
+		require.Equal(t, 1, header.Count)
+		require.Len(t, only[*SubjectAccessed](group), header.Count)
+	}
+}
+
+func trails(w *world) {
+	ig := named(as(RoleIGOfficer, "X26", "ig"))
+	site := as(RoleSiteIG, emergency, "site")
+	w.refuse(RefusedReasonMissing, w.cmd(ig, &ReadTrail{Person: person(20)}))
+	require.False(w.t, last[*TrailRead](w.t, w.grant(w.cmd(ig, &ReadTrail{Person: person(20)}, PayloadReason))).Own)
+	require.True(w.t, last[*TrailRead](w.t, w.grant(w.cmd(site, &ReadTrail{Organisation: emergency}, PayloadReason))).Own)
+	w.deny(RefusedOwnOrganisation, w.cmd(site, &ReadTrail{Organisation: practice}, PayloadReason))
+	w.grant(w.cmd(ig, &ReadTrail{Actor: clinician().ID(), From: begin, To: begin + Hour}, PayloadReason))
+	w.deny(RefusedRole, w.cmd(as(RoleAuditor, emergency, "a"), &ReadTrail{Person: person(20)}, PayloadReason))
+}
+
+func TestDecideStopsWhenItCannotRead(t *testing.T) {
+	w := newWorld(t)
+	w.view.err = errors.New("disk")
+	for k, fresh := range requests {
+		_, err := Decide(w.view, w.head, w.cmd(clinician(), fresh()))
+		require.ErrorIs(t, err, w.view.err, "request %d", k)
+	}
+}
+
+func TestDecideStopsAtUnknownRules(t *testing.T) {
+	w := newWorld(t)
+	w.view.log.Rules = 7
+	_, err := Decide(w.view, w.head, w.cmd(clinician(), &LookUp{Person: person(1)}))
+	require.ErrorIs(t, err, ErrUnknownKind)
+}
+
+func TestNothingBeforeTheLogIsOpen(t *testing.T) {
+	w := blankWorld(t)
+	w.refuse(RefusedState, w.cmd(system(), &RecordKey{Purpose: "log"}))
+	w.refuse(RefusedState, w.cmd(clinician(), &LookUp{Person: person(1)}))
+}
