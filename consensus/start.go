@@ -1,0 +1,166 @@
+package consensus
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/raft"
+
+	"custos/consensus/raftlog"
+	"custos/ledger/store"
+)
+
+// openFolders opens both databases where the marker says, and removes what earlier crashes left beside them.
+func (n *Node) openFolders() (raftlog.Pointer, error) {
+	p, err := raftlog.ReadPointer(n.fs, n.dir)
+	if err != nil {
+		return p, err
+	}
+	if p, err = n.usualName(p); err != nil {
+		return p, fmt.Errorf("start: %w", err)
+	}
+	names, err := n.fs.List(n.dir)
+	if err != nil {
+		return p, fmt.Errorf("start: %w", err)
+	}
+	for _, name := range names {
+		if leftover(name, p.Folder) {
+			if err := n.fs.RemoveAll(n.path(name)); err != nil {
+				return p, fmt.Errorf("start: remove what is left of a copy: %w", err)
+			}
+		}
+	}
+	db, err := store.Open(n.path(p.Folder), n.storeOptions(false))
+	if err != nil {
+		return p, err
+	}
+	n.ledger.db, n.ledger.folder = db, p.Folder
+	n.raftlog, err = raftlog.Open(n.path(raftlog.RaftFolder), raftlog.Options{
+		FS: n.fs, Logger: n.log, Fatal: n.stop, Applied: n.applied, SyncLedger: n.syncLedger,
+	})
+	return p, err
+}
+
+// usualName gives a ledger that was received during the last run the folder name that everyone looks for.
+// If we die before the marker is moved back, the marker names a folder that is gone while ledger/ is there: that can
+// only be this, for the old ledger/ is durably gone before the name is given away.
+func (n *Node) usualName(p raftlog.Pointer) (raftlog.Pointer, error) {
+	if p.Folder == raftlog.LedgerFolder {
+		return p, nil
+	}
+	received, usual := n.path(p.Folder), n.path(raftlog.LedgerFolder)
+	if _, err := n.fs.Stat(received); err == nil {
+		if err := n.fs.RemoveAll(usual); err != nil {
+			return p, err
+		}
+		if err := syncDir(n.fs, n.dir); err != nil {
+			return p, err
+		}
+		if err := n.fs.Rename(received, usual); err != nil {
+			return p, err
+		}
+		if err := syncDir(n.fs, n.dir); err != nil {
+			return p, err
+		}
+	} else if _, err := n.fs.Stat(usual); err != nil {
+		return p, fmt.Errorf("%w: the ledger's folder is gone", ErrLostData)
+	}
+	p.Folder = raftlog.LedgerFolder
+	return p, raftlog.MovePointer(n.fs, n.dir, p)
+}
+
+// checkStart holds the two databases against each other before Raft starts, for Raft itself does not. The ledger may be
+// behind the log: it was not synced, and replays. In every other case the node has lost something or is not
+// what its cluster is.
+func (n *Node) checkStart(p raftlog.Pointer) error {
+	a := n.ledger.db.Applied()
+	first, _ := n.raftlog.FirstIndex()
+	last, _ := n.raftlog.LastIndex()
+	if last > 0 && p.Index > 0 {
+		stale := last < p.Index || first > p.Index+1 && a.Index < p.Index
+		if !stale && p.Index >= first {
+			term, err := n.termAt(p.Index)
+			if err != nil {
+				return err
+			}
+			stale = term != p.Term
+		}
+		if stale {
+			// We died after a received ledger took the old one's place and before the log was emptied.
+			n.log.Info("emptying the log of before the received ledger", "last", last, "received", p.Index)
+			n.raftlog.Reset()
+			first, last = 0, 0
+		}
+	}
+	switch {
+	case last == 0 && a.Index > 0 && a.Index != p.Index:
+		return fmt.Errorf("%w: the log is empty, the ledger holds entry %d", ErrLostData, a.Index)
+	case last > 0 && a.Index+1 < first:
+		return fmt.Errorf("%w: it begins with %d, the ledger ends with %d", ErrHole, first, a.Index)
+	case last > 0 && a.Index > last:
+		return fmt.Errorf("%w: the log ends with %d, the ledger holds entry %d", ErrLostData, last, a.Index)
+	case last > 0 && a.Index >= first:
+		term, err := n.termAt(a.Index)
+		if err != nil {
+			return err
+		}
+		if term != a.Term {
+			return fmt.Errorf("%w: entry %d is of term %d in the log and %d in the ledger", ErrDiverged, a.Index, term, a.Term)
+		}
+	}
+	return nil
+}
+
+func (n *Node) termAt(index uint64) (uint64, error) {
+	var l raft.Log
+	if err := n.raftlog.GetLog(index, &l); err != nil {
+		return 0, fmt.Errorf("start: %w", err)
+	}
+	return l.Term, nil
+}
+
+// Init creates a node's data folder, once, and nothing else ever does. Every voter of a new cluster is initialised with
+// the same members. If it dies half-way the folder has no marker, is refused by Open, and must be removed by hand.
+func Init(c Config) error {
+	c, err := c.withDefaults()
+	if err != nil {
+		return err
+	}
+	if err := c.checkMembers(); err != nil {
+		return err
+	}
+	fs := c.FS
+	if err := fs.MkdirAll(c.Dir, 0o700); err != nil {
+		return fmt.Errorf("initialise the data folder: %w", err)
+	}
+	if _, err := raftlog.ReadPointer(fs, c.Dir); !errors.Is(err, raftlog.ErrNoPointer) {
+		return errors.Join(errors.New("the data folder is initialised already"), err)
+	}
+	o := store.Options{FS: fs, Logger: c.Logger, Fatal: c.Fatal}
+	if err := store.Init(fs.PathJoin(c.Dir, raftlog.LedgerFolder), o); err != nil {
+		return fmt.Errorf("initialise the data folder: %w", err)
+	}
+	raftDir := fs.PathJoin(c.Dir, raftlog.RaftFolder)
+	lo := raftlog.Options{FS: fs, Logger: c.Logger, Fatal: c.Fatal}
+	if err := raftlog.Init(raftDir, lo); err != nil {
+		return fmt.Errorf("initialise the data folder: %w", err)
+	}
+	l, err := raftlog.Open(raftDir, lo)
+	if err != nil {
+		return fmt.Errorf("initialise the data folder: %w", err)
+	}
+	var conf raft.Configuration
+	for _, m := range c.Members {
+		conf.Servers = append(conf.Servers, raft.Server{
+			Suffrage: raft.Voter, ID: raft.ServerID(m.Node), Address: raft.ServerAddress(m.Address),
+		})
+	}
+	err = raft.BootstrapCluster(c.raftConfig(nil), l, l, raft.NewDiscardSnapshotStore(), nil, conf)
+	if err = errors.Join(err, l.Close()); err != nil {
+		return fmt.Errorf("initialise the data folder: %w", err)
+	}
+	if err := syncDir(fs, c.Dir); err != nil {
+		return fmt.Errorf("initialise the data folder: %w", err)
+	}
+	return raftlog.MovePointer(fs, c.Dir, raftlog.Pointer{Folder: raftlog.LedgerFolder})
+}
