@@ -1,0 +1,81 @@
+package tools
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// usage is what processes have used so far.
+type usage struct {
+	cpu     time.Duration
+	written int64 // bytes that went to the disk
+}
+
+// clockTick is the unit of CPU time in /proc: 100 to a second on every Linux
+// that Go runs on.
+const clockTick = 10 * time.Millisecond
+
+// usageOf adds up the servers' usage and, for CPU, this process's own. ok is
+// false where /proc does not say.
+func usageOf(pids []string) (u usage, ok bool) {
+	var own syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
+		return u, false
+	}
+	u.cpu = time.Duration(own.Utime.Nano() + own.Stime.Nano())
+	if len(pids) == 0 {
+		return u, false
+	}
+	for _, pid := range pids {
+		cpu, err := processCPU(pid)
+		if err != nil {
+			return u, false
+		}
+		written, err := processWritten(pid)
+		if err != nil {
+			return u, false
+		}
+		u.cpu += cpu
+		u.written += written
+	}
+	return u, true
+}
+
+func processCPU(pid string) (time.Duration, error) {
+	b, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return 0, err
+	}
+	// The name is in parentheses and may hold spaces; fields are counted after it.
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("process %s: stat is short", pid)
+	}
+	user, err := strconv.ParseInt(fields[11], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * clockTick, err
+}
+
+func processWritten(pid string) (int64, error) {
+	f, err := os.Open("/proc/" + pid + "/io")
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	s := bufio.NewScanner(f)
+	for s.Scan() {
+		if v, ok := strings.CutPrefix(s.Text(), "write_bytes: "); ok {
+			return strconv.ParseInt(v, 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("process %s: io has no write_bytes", pid)
+}

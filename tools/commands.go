@@ -1,0 +1,8 @@
+package tools
+
+import "github.com/spf13/cobra"
+
+// commands lists every command, in the order of help.
+func (a *app) commands() []*cobra.Command {
+	return []*cobra.Command{a.genCommand(), a.benchCommand()}
+}

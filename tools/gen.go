@@ -1,0 +1,84 @@
+package tools
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"custos/ledger"
+	"custos/tools/synthetic"
+)
+
+func (a *app) genCommand() *cobra.Command {
+	var c synthetic.GenConfig
+	var out, today string
+	cmd := &cobra.Command{
+		Use: "gen", Short: "Make synthetic people, plans and places as files for upload",
+		Long: "Make synthetic people, plans and places as files for upload: for each authority upload-CODE.csv and\n" +
+			"enrolments-CODE.csv, and organisations.json. The same seed and day give the same bytes.",
+		Args: exactly(0, ""),
+		RunE: func(*cobra.Command, []string) error {
+			if err := required(map[string]string{"out": out}); err != nil {
+				return err
+			}
+			c.Today = ledger.Of(time.Now()).Day()
+			if today != "" {
+				var err error
+				if c.Today, err = ledger.ParseDay(today); err != nil {
+					return failf(ExitUsage, "--today: %w", err)
+				}
+			}
+			return a.gen(c, out)
+		},
+	}
+	f := cmd.Flags()
+	f.Uint64Var(&c.Seed, "seed", 1, "what everything is derived from")
+	f.IntVar(&c.Children, "children", 400, "people with a plan")
+	f.IntVar(&c.Authorities, "authorities", 3, "local authorities")
+	f.IntVar(&c.Schools, "schools", 0, "schools of all authorities (12, or one each)")
+	f.StringVar(&today, "today", "", "the day on which everything is true, YYYY-MM-DD (today)")
+	f.StringVar(&out, "out", "", "folder to write to; made if need be")
+	return cmd
+}
+
+func (a *app) gen(c synthetic.GenConfig, out string) error {
+	s, err := synthetic.Generate(c)
+	if err != nil {
+		return failing(ExitUsage, err)
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return failing(ExitUnreadable, err)
+	}
+	write := func(name string, b []byte, err error) error {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(out, name), b, 0o644)
+		}
+		return failing(ExitUnreadable, err)
+	}
+	b, err := s.OrganisationsJSON()
+	if err := write("organisations.json", b, err); err != nil {
+		return err
+	}
+	rows := 0
+	for i, la := range s.Authorities {
+		b, n, err := s.Upload(i, s.Config.Today)
+		if err := write("upload-"+la.Code+".csv", b, err); err != nil {
+			return err
+		}
+		rows += n
+		b, _, err = s.Enrolments(i, s.Config.Today)
+		if err := write("enrolments-"+la.Code+".csv", b, err); err != nil {
+			return err
+		}
+	}
+	if a.json() {
+		return a.printJSON(map[string]any{"people": len(s.People), "plans": rows, "authorities": len(s.Authorities),
+			"organisations": len(s.Organisations), "out": out})
+	}
+	_, err = fmt.Fprintf(a.stdout, "%d people with %d plans of %d authorities, and %d organisations, in %s\n",
+		len(s.People), rows, len(s.Authorities), len(s.Organisations), out)
+	return failing(ExitUnreadable, err)
+}
