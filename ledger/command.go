@@ -78,8 +78,8 @@ func parseRequest(k RequestKind, b []byte) (Request, error) {
 		return nil, fmt.Errorf("%w: request %d", ErrUnknownKind, k)
 	}
 	q := fresh()
-	if err := Unmarshal(b, q); err != nil {
-		return nil, fmt.Errorf("%w: request: %w", ErrRecord, errType)
+	if err := unmarshalSame(b, q); err != nil {
+		return nil, fmt.Errorf("%w: request: %w", ErrRecord, err)
 	}
 	return q, nil
 }
@@ -161,8 +161,10 @@ func ParseCommand(b []byte) (Command, error) {
 	}
 	c := Command{ID: w.ID, Seed: w.Seed, Content: w.Content, Sealed: w.Sealed, Keys: w.Keys,
 		actorRaw: w.Actor, requestRaw: w.Request}
-	if err := Unmarshal(w.Actor, &c.Actor); err != nil {
-		return Command{}, fmt.Errorf("%w: actor: %w", ErrCommand, errType)
+	// What is recorded is these very bytes: another encoding of the same actor
+	// or request would give a record that nobody can read, or decide again.
+	if err := unmarshalSame(w.Actor, &c.Actor); err != nil {
+		return Command{}, fmt.Errorf("%w: actor: %w", ErrCommand, err)
 	}
 	q, err := parseRequest(w.Number, w.Request)
 	if err != nil {

@@ -125,6 +125,8 @@ func uploads(w *world, uploader, auditor Actor) {
 	w.refuse(RefusedUploadState, w.chunk(as(RoleUploader, authorityB, "b"), first, 1, plan))
 	w.deny(RefusedRole, w.chunk(auditor, first, 1, plan))
 	w.refuse(RefusedUploadState, w.chunk(named(as(RoleUploader, authorityA, "new")), first, 1, make([]Row, MaxChunk+1)...))
+	w.refuse(RefusedUploadState, w.chunk(uploader, first, 1, plan, plan)) // two rows of one number
+	w.refuse(RefusedUploadState, w.chunk(uploader, first, 1, Row{Person: person(1)}))
 
 	chunk := w.chunk(named(uploader), first, 1, plan, unborn, twin, faulty, backwards, future, endless, grown, unknown, sameAgain, ended, corrected, other)
 	group := w.grant(chunk)

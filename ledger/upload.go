@@ -262,7 +262,7 @@ func (q *UploadChunk) decide(d *decider) error {
 	if err != nil {
 		return err
 	}
-	if !ok || u.Closed != 0 || u.Authority != d.c.Actor.Organisation || len(q.Rows) > MaxChunk {
+	if !ok || u.Closed != 0 || u.Authority != d.c.Actor.Organisation || len(q.Rows) > MaxChunk || !numbered(q.Rows) {
 		d.refuse(RefusedUploadState)
 		return nil
 	}
@@ -282,6 +282,19 @@ func (q *UploadChunk) decide(d *decider) error {
 		}
 	}
 	return nil
+}
+
+// numbered reports whether rows are numbered upwards from 1 or more: a sealed
+// payload finds its row by the number, so no two may share one.
+func numbered(rows []Row) bool {
+	last := 0
+	for i := range rows {
+		if rows[i].N <= last {
+			return false
+		}
+		last = rows[i].N
+	}
+	return true
 }
 
 // decideRow says what one row does to the plans its authority holds. A row is
