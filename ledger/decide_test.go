@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 // Every request kind is decided every way it can be: granted, denied with a
@@ -58,7 +59,7 @@ func everyRequest(w *world) {
 }
 
 // withRules releases another rules version while f runs.
-func withRules(t testing.TB, version int, decide func(*decider) error, f func()) {
+func withRules(t rapid.TB, version int, decide func(*decider) error, f func()) {
 	t.Helper()
 	rules[version] = decide
 	defer delete(rules, version)

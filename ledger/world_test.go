@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
-	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 // begin is when the tests' ledgers open: a winter morning, so that London days
@@ -18,7 +18,7 @@ var begin = Of(time.Date(2026, time.January, 12, 9, 0, 0, 0, time.UTC))
 // encoded, decided, sealed, read back, checked, and decided once more from the
 // entries alone: the property that an audit rests on is tested by every test.
 type world struct {
-	t      testing.TB
+	t      rapid.TB
 	view   *fakeView
 	head   Head
 	people map[PersonRef]PersonHead
@@ -32,7 +32,7 @@ type world struct {
 }
 
 // blankWorld has no entries, not even the log's opening.
-func blankWorld(t testing.TB) *world {
+func blankWorld(t rapid.TB) *world {
 	return &world{t: t, view: newFakeView(), people: map[PersonRef]PersonHead{}, now: begin,
 		granted: map[RequestKind]int{}, denied: map[RequestKind]int{}, refused: map[RequestKind]int{}, kinds: map[Kind]int{}}
 }
@@ -49,7 +49,7 @@ const (
 	nursing    = "RY1"
 )
 
-func newWorld(t testing.TB) *world {
+func newWorld(t rapid.TB) *world {
 	w := blankWorld(t)
 	w.grant(w.cmd(system(), &OpenLog{ID: ID{0xc0}, Origin: "log.example/custos", Verifier: "log.example/custos+00000000+AA==", Synthetic: true}))
 	for _, o := range []Organisation{
@@ -265,7 +265,7 @@ func (w *world) refuse(code string, c *Command) Decision {
 }
 
 // last is the event of a group's last entry.
-func last[E Event](t testing.TB, group []Entry) E {
+func last[E Event](t rapid.TB, group []Entry) E {
 	t.Helper()
 	require.NotEmpty(t, group)
 	e, ok := group[len(group)-1].Event.(E)
