@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Three real processes on this machine. The leader is killed under load; what
+# was answered before is still there, and the survivors answer again.
+. "$(dirname "$0")/lib.sh"
+
+dir=.demo-cluster
+say "three nodes"
+start "$dir" --nodes 3
+IFS=, read -ra urls <<<"$CUSTOS_URLS"
+IFS=, read -ra pids <<<"$CUSTOS_PIDS"
+IFS=, read -ra data <<<"$CUSTOS_DATA"
+for i in 0 1 2; do echo "node $((i + 1)): process ${pids[$i]}, ${urls[$i]}"; done
+
+leader=$(curl -sS -m 5 "$CUSTOS_ADMIN_URL/statusz" | sed -n 's/.*"leader": *"\([^"]*\)".*/\1/p')
+at=
+for i in 0 1 2; do [ "${urls[$i]}" = "$leader" ] && at=$i; done
+[ -n "$at" ] || die "no node has the leader's address"
+a=$(((at + 1) % 3))
+b=$(((at + 2) % 3))
+
+say "lookups through a follower while the leader, node $((at + 1)), is killed"
+answered=()
+killed=
+again=
+for n in $(seq 400); do
+  read -r status seq < <(lookup "${urls[$a]}" "$T_CLINICIAN" "$NHS_CPP")
+  if [ "$status" = 200 ]; then
+    answered+=("$seq")
+    if [ -n "$killed" ]; then
+      again=$(($(date +%s%3N) - killed))
+      break
+    fi
+  elif [ -n "$killed" ]; then
+    sleep 0.05
+  fi
+  if [ "$n" = 50 ]; then
+    kill -KILL "${pids[$at]}"
+    killed=$(date +%s%3N)
+    echo "killed after ${#answered[@]} answers"
+  fi
+done
+[ -n "$again" ] || die "the survivors did not answer again"
+echo "answered again $again ms after the kill"
+
+say "every answered lookup is still in the ledger, on the other survivor"
+for seq in "${answered[@]}"; do
+  got=$(curl -sS -m 5 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $T_AUDITOR" "${urls[$b]}/v1/receipts/$seq")
+  [ "$got" = 200 ] || die "entry $seq: $got"
+done
+echo "${#answered[@]} of ${#answered[@]}"
+
+say "stopped; the survivors' ledgers verify"
+stop
+for i in "$a" "$b"; do
+  out=$(verify "${data[$i]}")
+  echo "$out"
+  [ "$(tail -n 1 <<<"$out")" = "exit 0" ] || die "node $((i + 1)) does not verify"
+done
+
+say "nothing that was answered was lost"
+rm -rf "$dir" "$dir.log"

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Flips one byte in a copy of a ledger and watches verification name the entry;
+# then cuts the end off another copy, which verification calls incomplete.
+. "$(dirname "$0")/lib.sh"
+
+dir=.demo-tamper
+expect() { [ "$(tail -n 1 <<<"$2")" = "exit $1" ] || die "expected exit $1"; }
+
+say "a ledger with one more lookup in it"
+start "$dir"
+read -r status seq < <(lookup "$CUSTOS_URL" "$T_CLINICIAN" "$NHS_CPP")
+[ "$status" = 200 ] || die "the lookup answered $status"
+curl -sS -m 5 -o "$dir/entry" -H "Authorization: Bearer $T_AUDITOR" "$CUSTOS_URL/v1/entries/$seq"
+echo "entry $seq records it, in $(wc -c <"$dir/entry") bytes"
+stop
+
+say "the ledger as it is"
+out=$(verify "$CUSTOS_DATA"); echo "$out"; expect 0 "$out"
+
+say "one byte of entry $seq flipped in a copy"
+cp -r "$CUSTOS_DATA" "$dir/flipped"
+# Some bytes from the middle of the record: its salt and hashes stand nowhere else.
+pattern=$(od -An -v -tx1 -j 40 -N 40 "$dir/entry" | tr -d '\n' | sed 's/ /\\x/g')
+found=$(LC_ALL=C grep -obUaP "$pattern" "$dir"/flipped/ledger/*.sst /dev/null | head -n 1 | cut -d: -f1,2) || true
+[ -n "$found" ] || die "the record was not found in the copy's tables"
+file=${found%:*} at=${found##*:}
+byte=$(od -An -tu1 -j "$at" -N 1 "$file")
+printf "$(printf '\\x%02x' $((byte ^ 1)))" | dd of="$file" bs=1 seek="$at" conv=notrunc status=none
+echo "byte $at of $(basename "$file"): $((byte)) is now $((byte ^ 1))"
+out=$(verify "$dir/flipped"); echo "$out"; expect 1 "$out"
+grep -qw "$seq" <<<"$out" || die "the verdict does not name entry $seq"
+
+say "a copy that lost its end: killed, and the newest part of its write-ahead log gone"
+start "$dir"
+for _ in 1 2 3; do lookup "$CUSTOS_URL" "$T_CLINICIAN" "$NHS_CPP" >/dev/null; done
+kill -KILL "${CUSTOS_PIDS%%,*}"
+wait "$demo_pid" 2>/dev/null || true
+cp -r "$CUSTOS_DATA" "$dir/cut"
+for log in "$dir"/cut/ledger/*.log; do : >"$log"; done
+out=$(verify "$dir/cut"); echo "$out"; expect 4 "$out"
+
+say "verified, tampered with, incomplete: three different answers"
+rm -rf "$dir" "$dir.log"
