@@ -1,0 +1,373 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"custos/consensus"
+	"custos/ledger"
+	"custos/projection"
+)
+
+// lookupBody is what a lookup may say.
+type lookupBody struct {
+	NHSNumber         string `json:"nhsNumber" strict:"required"`
+	DateOfBirth       string `json:"dateOfBirth"`
+	Unscheduled       *bool  `json:"unscheduled"`
+	Attendance        string `json:"attendance"`
+	AttendedAt        string `json:"attendedAt"`
+	CallBack          string `json:"callBack"`
+	IdentityConfirmed bool   `json:"identityConfirmed"`
+	Reason            string `json:"reason"`
+}
+
+// caution goes with every answer that shows no plan.
+const caution = "No record here is not evidence of safety: siblings, children in need, privately fostered children " +
+	"and children of other nations are not covered. Local systems and procedures still apply."
+
+const mismatchCaution = `Identity not confirmed; this is not "no plan". Check the date of birth with the family and the record. ` +
+	"If the person is the right one, ask again with identityConfirmed and a reason."
+
+// postLookup is the path of one disclosure at the edge: strict input, sealed
+// parts, a recorded decision, and only then what that decision disclosed.
+func (s *Server) postLookup(w http.ResponseWriter, r *http.Request, who *Identity) error {
+	var in lookupBody
+	content, err := s.body(r, "lookups", &in)
+	if err != nil {
+		return err
+	}
+	number, err := ParseNHSNumber(in.NHSNumber)
+	if err != nil {
+		return at(err, "nhsNumber")
+	}
+	person := s.keys.Person(number.Digits())
+	q := &ledger.LookUp{Person: person, Confirmed: in.IdentityConfirmed, Reasoned: in.Reason != ""}
+	if in.DateOfBirth != "" {
+		day, err := parseDate(in.DateOfBirth, "dateOfBirth")
+		if err != nil {
+			return err
+		}
+		q.Birth = s.birthTag(person, day)
+	}
+	if in.AttendedAt != "" {
+		t, err := time.Parse(time.RFC3339, in.AttendedAt)
+		if err != nil {
+			return &Problem{Code: "date-format", Pointer: "/attendedAt"}
+		}
+		q.AttendedAt = ledger.Of(t)
+	}
+	for _, f := range []struct{ value, name string }{{in.Attendance, "attendance"}, {in.CallBack, "callBack"}, {in.Reason, "reason"}} {
+		if len(f.value) > 1000 {
+			return &Problem{Code: "field-value", Pointer: "/" + f.name}
+		}
+	}
+	if in.Unscheduled != nil {
+		q.Declared = ledger.DeclaredScheduled
+		if *in.Unscheduled {
+			q.Declared = ledger.DeclaredUnscheduled
+		}
+	}
+	if in.Attendance != "" {
+		q.Attendance = s.keys.Tag("attendance", who.Organisation, in.Attendance)
+	}
+	d, err := s.draft(w, r, who, content)
+	if err != nil {
+		return err
+	}
+	if err := d.seal(ledger.HolderPerson, person[:], ledger.PayloadAccess, 0, ledger.AccessDetails{
+		NHSNumber: number.Digits(), Attendance: in.Attendance, CallBack: in.CallBack, Reason: in.Reason,
+	}); err != nil {
+		return err
+	}
+	out, err := d.propose(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	s.stats.lookups.WithLabelValues(out.Answer.Access.Outcome.String()).Inc()
+	return s.writeLookup(w, out)
+}
+
+// writeLookup opens what the committed outcome disclosed, and nothing else.
+func (s *Server) writeLookup(w http.ResponseWriter, out *consensus.Outcome) error {
+	a := &out.Answer
+	j := newJSONWriter()
+	j.open('{')
+	j.field("outcome", a.Access.Outcome.String())
+	j.key("seq")
+	j.number(int64(a.Seq))
+	j.key("asOf")
+	j.time(a.At)
+	j.key("unscheduled")
+	j.boolean(a.Access.Unscheduled)
+	if err := s.writePlans(j, a.Plans, a.At.Day(), true); err != nil {
+		return err
+	}
+	j.key("accessHistory")
+	j.open('[')
+	for i := range a.Visits {
+		if err := s.writeVisit(j, a.Profiles, &a.Visits[i]); err != nil {
+			return err
+		}
+	}
+	j.close(']')
+	j.key("accessCount")
+	j.number(int64(a.Count))
+	if err := s.writeTold(j, a.Told); err != nil {
+		return err
+	}
+	switch a.Access.Outcome {
+	case ledger.OutcomeMismatch:
+		j.field("caution", mismatchCaution)
+	case ledger.OutcomeNotFound:
+		j.field("caution", caution)
+		if err := s.writeCoverage(j, a.At); err != nil {
+			return err
+		}
+	}
+	j.key("receipt")
+	j.receipt(out.Receipt())
+	j.close('}')
+	cite(w, a.Seq)
+	j.send(w, http.StatusOK)
+	return nil
+}
+
+// writePlans appends "person" (with who) and "plans".
+func (s *Server) writePlans(j *jsonWriter, plans []projection.PlanShown, today ledger.Day, who bool) error {
+	if who && len(plans) > 0 {
+		var d ledger.PlanDetails
+		if err := s.open(plans[0].Details, &d); err != nil {
+			return err
+		}
+		writePerson(j, &d)
+	}
+	j.key("plans")
+	j.open('[')
+	for i := range plans {
+		p := &plans[i].Plan
+		j.open('{')
+		j.field("type", p.Type.String())
+		if p.Active(today) {
+			j.field("status", "active")
+		} else {
+			j.field("status", "ended")
+		}
+		j.day("start", p.Start)
+		j.day("end", p.End)
+		j.day("visibleUntil", p.VisibleUntil())
+		o, err := s.organisation(p.Authority)
+		if err != nil {
+			return err
+		}
+		j.key("localAuthority")
+		j.open('{')
+		j.field("ods", p.Authority)
+		j.field("name", o.Name)
+		j.field("officeHours", o.Directory.OfficeHours)
+		j.field("emergencyDuty", o.Directory.EmergencyDuty)
+		j.close('}')
+		j.close('}')
+	}
+	j.close(']')
+	return nil
+}
+
+func writePerson(j *jsonWriter, d *ledger.PlanDetails) {
+	j.key("person")
+	j.open('{')
+	j.field("familyName", d.Family)
+	j.field("givenNames", d.Given)
+	j.day("dateOfBirth", d.Birth)
+	j.close('}')
+}
+
+// open decrypts a payload of a committed outcome. One whose key was erased
+// reads as nothing; one that does not open is a failure, not an empty answer.
+func (s *Server) open(shown ledger.Shown, details any) error {
+	err := s.keys.Open(shown, details)
+	if err == ledger.ErrErased {
+		return nil
+	}
+	return err
+}
+
+func (s *Server) writeVisit(j *jsonWriter, profiles []ledger.Shown, v *projection.Visit) error {
+	name := s.name(profiles, v.Profile)
+	o, err := s.organisation(v.Organisation)
+	if err != nil {
+		return err
+	}
+	j.open('{')
+	j.key("at")
+	j.time(v.At)
+	j.field("name", name.Name)
+	j.field("role", roleShown(name, v.Role))
+	j.field("organisation", organisationShown(o, v.Organisation, name))
+	if v.InError {
+		j.key("inError")
+		j.boolean(true)
+	}
+	j.close('}')
+	return nil
+}
+
+func roleShown(d ledger.ProfileDetails, r ledger.Role) string {
+	if d.RoleName != "" {
+		return d.RoleName
+	}
+	return r.String()
+}
+
+func organisationShown(o ledger.Organisation, code string, d ledger.ProfileDetails) string {
+	switch {
+	case o.Name != "":
+		return o.Name
+	case d.Organisation != "":
+		return d.Organisation
+	}
+	return code
+}
+
+// writeTold appends "notified": whose notifications exist because of this access.
+func (s *Server) writeTold(j *jsonWriter, told []projection.Told) error {
+	j.key("notified")
+	j.open('[')
+	for i := range told {
+		o, err := s.organisation(told[i].Authority)
+		if err != nil {
+			return err
+		}
+		j.open('{')
+		j.field("ods", told[i].Authority)
+		j.field("name", o.Name)
+		j.field("state", told[i].State.String())
+		j.key("at")
+		j.time(told[i].At)
+		j.close('}')
+	}
+	j.close(']')
+	return nil
+}
+
+// correctionBody says why a lookup was of the wrong person.
+type correctionBody struct {
+	Reason string `json:"reason" strict:"required"`
+}
+
+func (s *Server) postCorrection(w http.ResponseWriter, r *http.Request, who *Identity) error {
+	seq, err := pathSeq(r, "seq")
+	if err != nil {
+		return err
+	}
+	var in correctionBody
+	content, err := s.body(r, "corrections/"+pathVar(r, "seq"), &in)
+	if err != nil {
+		return err
+	}
+	d, err := s.draft(w, r, who, content)
+	if err != nil {
+		return err
+	}
+	if err := d.reason(in.Reason); err != nil {
+		return err
+	}
+	out, err := d.propose(r.Context(), &ledger.CorrectAccess{Access: seq})
+	if err != nil {
+		return err
+	}
+	j := newJSONWriter()
+	j.open('{')
+	j.key("corrected")
+	j.number(int64(seq))
+	if err := s.writeTold(j, out.Answer.Told); err != nil {
+		return err
+	}
+	j.finish(w, out, http.StatusCreated)
+	return nil
+}
+
+// finish appends what ends every recorded answer, and sends it.
+func (j *jsonWriter) finish(w http.ResponseWriter, out *consensus.Outcome, status int) {
+	j.key("seq")
+	j.number(int64(out.Answer.Seq))
+	j.key("receipt")
+	j.receipt(out.Receipt())
+	j.close('}')
+	cite(w, out.Answer.Seq)
+	j.send(w, status)
+}
+
+// reason seals a free text under the caller's own key.
+func (d *draft) reason(text string) error {
+	if text == "" || len(text) > 2000 {
+		return &Problem{Code: ledger.RefusedReasonMissing, Pointer: "/reason"}
+	}
+	id := d.actor.actor.ID()
+	return d.seal(ledger.HolderActor, id[:], ledger.PayloadReason, 0, ledger.NoteDetails{Text: text})
+}
+
+func (s *Server) birthTag(p ledger.PersonRef, birth ledger.Day) ledger.Tag {
+	return s.keys.Tag("birth", string(p[:]), birth.String())
+}
+
+func parseDate(text, field string) (ledger.Day, error) {
+	d, err := ledger.ParseDay(text)
+	if err != nil {
+		return 0, &Problem{Code: "date-format", Pointer: "/" + field}
+	}
+	return d, nil
+}
+
+// at puts a field's name in front of a problem's pointer.
+func at(err error, field string) error {
+	if p, ok := err.(*Problem); ok {
+		return p.within(field)
+	}
+	return err
+}
+
+// missedBody is an appointment that a person was not brought to.
+type missedBody struct {
+	NHSNumber     string `json:"nhsNumber" strict:"required"`
+	AppointmentAt string `json:"appointmentAt" strict:"required"`
+	Service       string `json:"service" strict:"required"`
+}
+
+func (s *Server) postMissedAppointment(w http.ResponseWriter, r *http.Request, who *Identity) error {
+	var in missedBody
+	content, err := s.body(r, "missed-appointments", &in)
+	if err != nil {
+		return err
+	}
+	number, err := ParseNHSNumber(in.NHSNumber)
+	if err != nil {
+		return at(err, "nhsNumber")
+	}
+	t, err := time.Parse(time.RFC3339, in.AppointmentAt)
+	if err != nil {
+		return &Problem{Code: "date-format", Pointer: "/appointmentAt"}
+	}
+	if len(in.Service) > 200 {
+		return &Problem{Code: "field-value", Pointer: "/service"}
+	}
+	d, err := s.draft(w, r, who, content)
+	if err != nil {
+		return err
+	}
+	person := s.keys.Person(number.Digits())
+	if err := d.seal(ledger.HolderPerson, person[:], ledger.PayloadAppointment, 0,
+		ledger.AppointmentDetails{NHSNumber: number.Digits(), Service: in.Service}); err != nil {
+		return err
+	}
+	out, err := d.propose(r.Context(), &ledger.MissAppointment{Person: person, At: ledger.Of(t)})
+	if err != nil {
+		return err
+	}
+	j := newJSONWriter()
+	j.open('{')
+	if err := s.writeTold(j, out.Answer.Told); err != nil {
+		return err
+	}
+	j.finish(w, out, http.StatusCreated)
+	return nil
+}

@@ -1,0 +1,327 @@
+package api
+
+import (
+	"net/http"
+	"net/http/pprof"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"custos/consensus"
+	"custos/ledger"
+)
+
+type directoryEntry struct {
+	ODS           string   `json:"ods"`
+	Name          string   `json:"name"`
+	OfficeHours   string   `json:"officeHours"`
+	EmergencyDuty string   `json:"emergencyDuty"`
+	Hours         string   `json:"hours,omitempty"`
+	BankHolidays  []string `json:"bankHolidays,omitempty"`
+	Confirmed     string   `json:"confirmed,omitempty"`
+}
+
+// getDirectory lists how each authority is reached. It holds no child data and
+// answers from this node's own copy, whether or not a record can be made.
+func (s *Server) getDirectory(w http.ResponseWriter, _ *http.Request, _ *Identity) error {
+	view := s.node.View()
+	all, err := view.Organisations()
+	if err != nil {
+		return err
+	}
+	out := make([]directoryEntry, 0, len(all))
+	for _, o := range all {
+		if o.Sort != ledger.SortAuthority {
+			continue
+		}
+		e := directoryEntry{ODS: o.Code, Name: o.Name, OfficeHours: o.Directory.OfficeHours, EmergencyDuty: o.Directory.EmergencyDuty,
+			Hours: o.Directory.Hours, BankHolidays: o.Directory.BankHolidays}
+		if o.Directory.Confirmed != 0 {
+			e.Confirmed = o.Directory.Confirmed.String()
+		}
+		out = append(out, e)
+	}
+	return sendJSON(w, struct {
+		Authorities []directoryEntry `json:"authorities"`
+		AsOf        ledger.Seq       `json:"asOf"`
+	}{out, view.R.Head().Size})
+}
+
+type directoryBody struct {
+	OfficeHours   string   `json:"officeHours" strict:"required"`
+	EmergencyDuty string   `json:"emergencyDuty" strict:"required"`
+	Hours         string   `json:"hours"`
+	BankHolidays  []string `json:"bankHolidays"`
+}
+
+func (s *Server) putDirectory(w http.ResponseWriter, r *http.Request, who *Identity) error {
+	ods := pathVar(r, "ods")
+	if !code.MatchString(ods) {
+		return problem("not-found")
+	}
+	var in directoryBody
+	content, err := s.body(r, "directory/"+ods, &in)
+	if err != nil {
+		return err
+	}
+	if !telephone(in.OfficeHours) {
+		return &Problem{Code: "field-value", Detail: "A telephone number has digits, spaces and an optional leading +.", Pointer: "/officeHours"}
+	}
+	if !telephone(in.EmergencyDuty) {
+		return &Problem{Code: "field-value", Detail: "A telephone number has digits, spaces and an optional leading +.", Pointer: "/emergencyDuty"}
+	}
+	if len(in.Hours) > 200 || len(in.BankHolidays) > 40 {
+		return &Problem{Code: "field-value", Pointer: "/hours"}
+	}
+	for i, day := range in.BankHolidays {
+		if _, err := ledger.ParseDay(day); err != nil {
+			return &Problem{Code: "date-format", Pointer: "/bankHolidays/" + strconv.Itoa(i)}
+		}
+	}
+	d, err := s.draft(w, r, who, content)
+	if err != nil {
+		return err
+	}
+	out, err := d.propose(r.Context(), &ledger.RecordDirectory{Code: ods, Directory: ledger.Directory{
+		OfficeHours: in.OfficeHours, EmergencyDuty: in.EmergencyDuty, Hours: in.Hours, BankHolidays: in.BankHolidays}})
+	if err != nil {
+		return err
+	}
+	j := newJSONWriter()
+	j.open('{')
+	j.field("ods", ods)
+	j.finish(w, out, http.StatusOK)
+	return nil
+}
+
+func telephone(s string) bool {
+	digits := 0
+	for i, c := range s {
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case c == '+' && i == 0, c == ' ':
+		default:
+			return false
+		}
+	}
+	return digits >= 3 && len(s) <= 32
+}
+
+// organisationBody is an organisation with its care-setting policy.
+type organisationBody struct {
+	Name          string `json:"name" strict:"required"`
+	Sort          string `json:"sort" strict:"required"`
+	Parent        string `json:"parent"`
+	Setting       string `json:"setting"`
+	Notify        *bool  `json:"notify"`
+	History       *bool  `json:"history"`
+	LiveFrom      string `json:"liveFrom"`
+	OfficeHours   string `json:"officeHours"`
+	EmergencyDuty string `json:"emergencyDuty"`
+}
+
+func (s *Server) putOrganisation(w http.ResponseWriter, r *http.Request, who *Identity) error {
+	o := ledger.Organisation{Code: pathVar(r, "ods")}
+	if !code.MatchString(o.Code) {
+		return problem("not-found")
+	}
+	var in organisationBody
+	content, err := s.body(r, "organisations/"+o.Code, &in)
+	if err != nil {
+		return err
+	}
+	o.Name, o.Sort, o.Parent = in.Name, in.Sort, in.Parent
+	switch in.Sort {
+	case ledger.SortAuthority, ledger.SortTrust, ledger.SortPractice, ledger.SortSchool, ledger.SortArea, ledger.SortNational:
+	default:
+		return &Problem{Code: "field-value", Pointer: "/sort"}
+	}
+	switch in.Setting {
+	case "":
+	case "unscheduled":
+		o.Setting = ledger.SettingUnscheduled
+	case "scheduled":
+		o.Setting = ledger.SettingScheduled
+	default:
+		return &Problem{Code: "field-value", Pointer: "/setting"}
+	}
+	o.Silent = in.Notify != nil && !*in.Notify
+	o.Hidden = in.History != nil && !*in.History
+	if in.LiveFrom != "" {
+		if o.Live, err = parseDate(in.LiveFrom, "liveFrom"); err != nil {
+			return err
+		}
+	}
+	for _, n := range []string{in.OfficeHours, in.EmergencyDuty} {
+		if n != "" && !telephone(n) {
+			return &Problem{Code: "field-value", Pointer: "/officeHours"}
+		}
+	}
+	if in.Name == "" || len(in.Name) > 200 || len(in.Parent) > 10 {
+		return &Problem{Code: "field-value", Pointer: "/name"}
+	}
+	o.Directory = ledger.Directory{OfficeHours: in.OfficeHours, EmergencyDuty: in.EmergencyDuty}
+	d, err := s.draft(w, r, who, content)
+	if err != nil {
+		return err
+	}
+	out, err := d.propose(r.Context(), &ledger.RecordOrganisation{Organisation: o})
+	if err != nil {
+		return err
+	}
+	j := newJSONWriter()
+	j.open('{')
+	j.field("ods", o.Code)
+	j.finish(w, out, http.StatusOK)
+	return nil
+}
+
+// getReceipt proves an entry. IG officers and auditors may have any; everybody
+// else the receipts of what they did themselves. A receipt holds hashes only.
+func (s *Server) getReceipt(w http.ResponseWriter, r *http.Request, who *Identity) error {
+	seq, err := pathSeq(r, "seq")
+	if err != nil {
+		return err
+	}
+	role, _ := ledger.ParseRole(who.Role)
+	if !ledger.May(role, ledger.ActReadReceipt) {
+		own, err := s.ownEntry(seq, who)
+		if err != nil {
+			return err
+		}
+		if !own {
+			return s.deny(w, r, who, ledger.ActReadReceipt)
+		}
+	}
+	if seq >= s.node.View().R.Head().Size {
+		return problem("not-found")
+	}
+	receipt, err := s.node.Receipt(seq)
+	if err != nil {
+		return err
+	}
+	b := receipt.Format()
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	_, _ = w.Write(b) // who reads no more needs no error
+	return nil
+}
+
+// ownEntry reports whether an entry records something the caller did.
+func (s *Server) ownEntry(seq ledger.Seq, who *Identity) (bool, error) {
+	view := s.node.View()
+	if seq >= view.R.Head().Size {
+		return false, nil
+	}
+	row, err := view.TrailRow(seq)
+	if err != nil {
+		return false, err
+	}
+	return row.Issuer == who.Issuer && row.Subject == who.Subject, nil
+}
+
+func (s *Server) getEntry(w http.ResponseWriter, r *http.Request, _ *Identity) error {
+	seq, err := pathSeq(r, "seq")
+	if err != nil {
+		return err
+	}
+	if seq >= s.node.View().R.Head().Size {
+		return problem("not-found")
+	}
+	b, err := s.node.Record(seq)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/cbor")
+	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	_, _ = w.Write(b) // who reads no more needs no error
+	return nil
+}
+
+func (s *Server) checkpoint(w http.ResponseWriter, r *http.Request) {
+	b := s.node.Checkpoint()
+	if b == nil {
+		writeProblem(w, r, problem("unavailable"))
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	_, _ = w.Write(b) // who reads no more needs no error
+}
+
+func (s *Server) livez(w http.ResponseWriter, _ *http.Request) { plain(w, "live\n") }
+
+// readyz says whether a record can be committed now. Not being ready is not an
+// error of this process: the directory and the checkpoint still answer.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	if !s.node.Ready() {
+		writeProblem(w, r, problem("unavailable"))
+		return
+	}
+	plain(w, "ready\n")
+}
+
+func plain(w http.ResponseWriter, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	_, _ = w.Write([]byte(text)) // who reads no more needs no error
+}
+
+// statusBody is what /statusz says. It holds no child data.
+type statusBody struct {
+	Node    string       `json:"node"`
+	State   string       `json:"state"`
+	Leader  string       `json:"leader"` // its public URL; empty: none is known
+	Name    string       `json:"leaderName"`
+	Term    uint64       `json:"term"`
+	Size    ledger.Seq   `json:"size"`
+	Root    string       `json:"root"`
+	Applied uint64       `json:"applied"`
+	Commit  uint64       `json:"commit"`
+	Ready   bool         `json:"ready"`
+	Clock   bool         `json:"clockOff,omitempty"`
+	Doubted bool         `json:"doubted,omitempty"`
+	Peers   []peerStatus `json:"peers,omitempty"`
+}
+
+type peerStatus struct {
+	Node    string     `json:"node"`
+	URL     string     `json:"url"`
+	Voter   bool       `json:"voter"`
+	Applied uint64     `json:"applied"`
+	Size    ledger.Seq `json:"size"`
+	Seen    string     `json:"seen,omitempty"`
+	ClockMs int64      `json:"clockMs"`
+}
+
+func status(s consensus.Status) statusBody {
+	b := statusBody{Node: s.Node, State: s.State, Leader: s.LeaderURL, Name: s.Leader, Term: s.Term, Size: s.Size, Root: s.Root.String(),
+		Applied: s.Applied, Commit: s.Commit, Ready: s.Ready, Clock: s.ClockOff, Doubted: s.Doubted}
+	for _, p := range s.Peers {
+		out := peerStatus{Node: p.Node, URL: p.URL, Voter: p.Voter, Applied: p.Applied, Size: p.Size, ClockMs: p.Clock.Milliseconds()}
+		if !p.Seen.IsZero() {
+			out.Seen = p.Seen.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+		}
+		b.Peers = append(b.Peers, out)
+	}
+	return b
+}
+
+// Admin is the handler of the admin listener: metrics, status and profiles.
+func (s *Server) Admin() http.Handler {
+	m := http.NewServeMux()
+	m.Handle("GET /metrics", promhttp.HandlerFor(s.stats.registry, promhttp.HandlerOpts{}))
+	m.HandleFunc("GET /statusz", func(w http.ResponseWriter, r *http.Request) {
+		if err := sendJSON(w, status(s.node.Status())); err != nil {
+			writeProblem(w, r, err)
+		}
+	})
+	m.HandleFunc("GET /livez", s.livez)
+	m.HandleFunc("GET /readyz", s.readyz)
+	m.HandleFunc("GET /debug/pprof/", pprof.Index)
+	m.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	m.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	m.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return m
+}

@@ -1,0 +1,124 @@
+package api
+
+import (
+	"net/http"
+
+	"custos/ledger"
+)
+
+// handler answers one request of a signed-in caller; an error becomes a problem.
+type handler func(s *Server, w http.ResponseWriter, r *http.Request, who *Identity) error
+
+// route is one line of the table of routes: what is asked for, and what of a
+// body is read. Whether the caller's role may ask is ledger.May; a command's
+// route leaves the question to the decision itself, which records a denial.
+type route struct {
+	method, path string
+	body         int64
+	types        []string
+	long         bool
+	action       ledger.Action
+	command      bool // the handler proposes a command that decides and records
+	handle       handler
+	summary      string
+}
+
+var jsonType = []string{"application/json"}
+
+// routeTable is every route that asks for a token.
+var routeTable = []route{
+	{"POST", "/v1/lookups", jsonBody, jsonType, false, ledger.ActLookUp, true, (*Server).postLookup, "look a person up"},
+	{"POST", "/v1/lookups/{seq}/corrections", jsonBody, jsonType, false, ledger.ActCorrectAccess, true, (*Server).postCorrection, "mark an own lookup as one of the wrong person"},
+	{"POST", "/v1/uploads", uploadBody, []string{"text/csv", "application/json"}, true, ledger.ActUpload, true, (*Server).postUpload, "upload plans"},
+	{"GET", "/v1/uploads/{id}", 0, nil, true, ledger.ActReadUpload, true, (*Server).getUpload, "an upload's acknowledgement again"},
+	{"POST", "/v1/enrolments", uploadBody, []string{"text/csv", "application/json"}, true, ledger.ActEnrol, true, (*Server).postEnrolments, "enrol people at schools, areas or practices"},
+	{"POST", "/v1/assignments", jsonBody, jsonType, false, ledger.ActAssign, true, (*Server).postAssignment, "make a place somebody's caseload"},
+	{"POST", "/v1/caseloads/lookups", jsonBody, jsonType, false, ledger.ActReadCaseload, true, (*Server).postCaseload, "the people of a school or area"},
+	{"GET", "/v1/notifications", 0, nil, false, ledger.ActListNotifications, false, (*Server).getNotifications, "the authority's notifications, by reference"},
+	{"POST", "/v1/notifications/{id}/open", jsonBody, jsonType, false, ledger.ActOpenNotification, true, (*Server).postOpen, "whom a notification is about"},
+	{"POST", "/v1/notifications/{id}/acknowledgements", jsonBody, jsonType, false, ledger.ActAcknowledge, true, (*Server).postAcknowledgement, "what was done about a notification"},
+	{"POST", "/v1/missed-appointments", jsonBody, jsonType, false, ledger.ActMissAppointment, true, (*Server).postMissedAppointment, "a person was not brought"},
+	{"POST", "/v1/trails", jsonBody, jsonType, false, ledger.ActReadSiteTrail, true, (*Server).postTrail, "who looked"},
+	{"GET", "/v1/directory", 0, nil, false, ledger.ActReadDirectory, false, (*Server).getDirectory, "how each authority is reached"},
+	{"PUT", "/v1/directory/{ods}", jsonBody, jsonType, false, ledger.ActRecordDirectory, true, (*Server).putDirectory, "keep the own directory entry"},
+	{"PUT", "/v1/organisations/{ods}", jsonBody, jsonType, false, ledger.ActRecordOrganisation, true, (*Server).putOrganisation, "record an organisation and its care-setting policy"},
+	{"GET", "/v1/receipts/{seq}", 0, nil, false, ledger.ActReadReceipt, false, (*Server).getReceipt, "an entry's receipt, as a C2SP tlog-proof"},
+	{"GET", "/v1/entries/{seq}", 0, nil, false, ledger.ActReadEntry, false, (*Server).getEntry, "an entry's exact bytes"},
+}
+
+// openRoute is a route that asks for no token. It has no child data.
+type openRoute struct {
+	method, path string
+	handle       func(*Server, http.ResponseWriter, *http.Request)
+	summary      string
+}
+
+// openRoutes lists them. It is a function because the description of the
+// routes is one of them.
+func openRoutes() []openRoute {
+	return []openRoute{
+		{"GET", "/livez", (*Server).livez, "the process runs"},
+		{"GET", "/readyz", (*Server).readyz, "a record can be committed now"},
+		{"GET", "/checkpoint", (*Server).checkpoint, "the newest signed checkpoint"},
+		{"GET", "/openapi.json", (*Server).openAPI, "this interface, described"},
+		{"GET", "/docs", (*Server).docs, "this interface, for reading"},
+		{"GET", "/docs/problems", (*Server).docsProblems, "what each error code means"},
+		{"GET", "/docs/downtime", (*Server).docsDowntime, "what to do while no record can be made"},
+	}
+}
+
+func (s *Server) routes() {
+	for _, t := range routeTable {
+		s.public.handle(t.method, t.path, routePolicy{body: t.body, types: t.types, long: t.long}, s.authenticated(t))
+	}
+	for _, o := range openRoutes() {
+		for _, method := range []string{o.method, http.MethodHead} {
+			s.public.handle(method, o.path, routePolicy{}, func(w http.ResponseWriter, r *http.Request) { o.handle(s, w, r) })
+		}
+	}
+	if s.cfg.Demo != nil {
+		for _, path := range []string{"/", "/demo/people", "/assets/demo.js", "/assets/demo.css"} {
+			for _, method := range []string{http.MethodGet, http.MethodHead} {
+				s.public.handle(method, path, routePolicy{}, s.cfg.Demo.ServeHTTP)
+			}
+		}
+	}
+}
+
+// authenticated puts a route behind its token, its bound of requests under
+// way, and for reads that are no command the table of roles. A denial is
+// recorded before it is answered.
+func (s *Server) authenticated(t route) http.HandlerFunc {
+	slots := s.slots
+	if t.long {
+		slots = s.uploads
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		who, p := s.cfg.Tokens.Verify(r.Header["Authorization"])
+		if p != nil {
+			s.stats.unauthenticated.Inc()
+			writeProblem(w, r, p)
+			return
+		}
+		if p := slots.acquire(); p != nil {
+			s.stats.busy.Inc()
+			writeProblem(w, r, p)
+			return
+		}
+		defer slots.release()
+		if !t.command && !s.may(who, t.action) {
+			if err := s.deny(w, r, who, t.action); err != nil {
+				writeProblem(w, r, err)
+			}
+			return
+		}
+		if err := t.handle(s, w, r, who); err != nil {
+			writeProblem(w, r, err)
+		}
+	}
+}
+
+func (s *Server) may(who *Identity, a ledger.Action) bool {
+	role, ok := ledger.ParseRole(who.Role)
+	return ok && (ledger.May(role, a) || a == ledger.ActReadReceipt) // a receipt may also be the caller's own: see getReceipt
+}

@@ -1,0 +1,105 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"custos/consensus"
+	"custos/ledger"
+	"custos/projection"
+)
+
+// Node is all that the edge knows of the cluster. Its reads are of this node's
+// own copy and hold no child data; whatever does goes through Propose.
+type Node interface {
+	// Propose returns when a majority has recorded what the command became.
+	Propose(ctx context.Context, c ledger.Command) (consensus.Outcome, error)
+	// View is this node's state: rows without names, for references and lists.
+	View() projection.View
+	// DataKeys are the recorded wrapped keys of a holder.
+	DataKeys(h ledger.Holder, id []byte) ([]ledger.WrappedKey, error)
+	// Record is the exact bytes of an entry.
+	Record(n ledger.Seq) ([]byte, error)
+	// Receipt proves an entry with the newest signed checkpoint that covers it.
+	Receipt(n ledger.Seq) (ledger.Receipt, error)
+	// Checkpoint is the newest signed checkpoint, or nil before the first.
+	Checkpoint() []byte
+	// Ready says whether a record can be committed now.
+	Ready() bool
+	// Status is what the operator sees.
+	Status() consensus.Status
+}
+
+var _ Node = (*consensus.Node)(nil)
+
+// Config is what the edge is made of.
+type Config struct {
+	Node    Node
+	NodeID  string
+	Keyring *ledger.Keyring
+	Tokens  *Verifier
+	Issuer  string // the issuer whose subjects a trail by actor means when it names none
+	Logger  *slog.Logger
+	Now     func() time.Time // nil: time.Now
+	Most    int              // commands under way at once; zero: 2,048
+	Demo    http.Handler     // the demo's page and its people; nil in a real node
+}
+
+// Server is the edge. Its handlers are [Server.Public] and [Server.Admin].
+type Server struct {
+	cfg     Config
+	node    Node
+	keys    *ledger.Keyring
+	held    *dataKeys
+	actors  *actorCache
+	names   *nameCache
+	stats   *statistics
+	slots   *inFlight
+	uploads *inFlight
+	cover   coverageCache
+	orgs    organisations
+	public  *edge
+}
+
+// proposeTimeout bounds how long a request waits for its record.
+const proposeTimeout = 10 * time.Second
+
+// New makes the edge.
+func New(cfg Config) (*Server, error) {
+	if cfg.Node == nil || cfg.Keyring == nil || cfg.Tokens == nil || cfg.NodeID == "" {
+		return nil, errors.New("the edge needs a node, its name, a keyring and a token verifier")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Most == 0 {
+		cfg.Most = 2048
+	}
+	s := &Server{cfg: cfg, node: cfg.Node, keys: cfg.Keyring, held: newDataKeys(), actors: newActorCache(), names: newNameCache(),
+		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8)}
+	s.public = newEdge(cfg.Logger)
+	s.routes()
+	return s, nil
+}
+
+// Public is the handler of the public listener.
+func (s *Server) Public() http.Handler { return s.public }
+
+// PublicServer is an HTTP server for the public listener, with every limit set.
+func (s *Server) PublicServer(addr string) *http.Server {
+	return newServer(addr, s.public, s.cfg.Logger)
+}
+
+// AdminServer is an HTTP server for the admin listener, which must be on
+// loopback or behind mutual TLS.
+func (s *Server) AdminServer(addr string) *http.Server {
+	srv := newServer(addr, s.Admin(), s.cfg.Logger)
+	srv.WriteTimeout = 2 * time.Minute // a profile takes as long as is asked
+	return srv
+}

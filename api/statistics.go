@@ -1,0 +1,36 @@
+package api
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// statistics are the edge's metrics. Labels are bounded by code and say
+// nothing of a person or an organisation: the ledger is the audit.
+type statistics struct {
+	registry        *prometheus.Registry
+	lookups         *prometheus.CounterVec
+	refused         prometheus.Counter
+	failed          prometheus.Counter
+	unauthenticated prometheus.Counter
+	busy            prometheus.Counter
+}
+
+func newStatistics() *statistics {
+	s := &statistics{
+		registry: prometheus.NewRegistry(),
+		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "custos_lookups_total", Help: "Lookups recorded and answered, by outcome."}, []string{"outcome"}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "custos_refused_total", Help: "Requests that were decided and not granted."}),
+		failed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "custos_unrecorded_total", Help: "Requests for which no record could be confirmed; nothing was disclosed."}),
+		unauthenticated: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "custos_unauthenticated_total", Help: "Requests without a valid token."}),
+		busy: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "custos_busy_total", Help: "Requests sent away because too many were under way."}),
+	}
+	s.registry.MustRegister(s.lookups, s.refused, s.failed, s.unauthenticated, s.busy,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return s
+}

@@ -1,0 +1,80 @@
+package consensus
+
+import (
+	"fmt"
+	"iter"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"custos/ledger"
+	"custos/ledger/store"
+	"custos/projection"
+)
+
+// What the edge reads of this node's own copy: rows without names, exact
+// records, proofs. It may be behind the leader's by what is on its way.
+
+// reader reads through the handle, so that a ledger that is being swapped is
+// never closed under a read.
+type reader struct{ n *Node }
+
+// Head implements store.Reader.
+func (r reader) Head() ledger.Head {
+	db, release := r.n.Ledger()
+	defer release()
+	return db.Head()
+}
+
+// Get implements store.Reader.
+func (r reader) Get(key []byte) ([]byte, error) {
+	db, release := r.n.Ledger()
+	defer release()
+	return db.Get(key)
+}
+
+// Scan implements store.Reader. The rows are those of one moment.
+func (r reader) Scan(prefix []byte) iter.Seq2[store.Row, error] {
+	return func(yield func(store.Row, error) bool) {
+		db, release := r.n.Ledger()
+		defer release()
+		for row, err := range db.Scan(prefix) {
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+// View is this node's state.
+func (n *Node) View() projection.View { return projection.View{R: reader{n}} }
+
+// DataKeys are the recorded wrapped keys of a holder.
+func (n *Node) DataKeys(h ledger.Holder, id []byte) ([]ledger.WrappedKey, error) {
+	return store.Keys(reader{n}, h, id)
+}
+
+// Record is the exact bytes of an entry.
+func (n *Node) Record(seq ledger.Seq) ([]byte, error) { return store.Record(reader{n}, seq) }
+
+// Receipt proves an entry with the newest signed checkpoint. An entry that it
+// does not cover yet is [ErrNoLeader]: a moment later it is.
+func (n *Node) Receipt(seq ledger.Seq) (ledger.Receipt, error) {
+	signed := n.Checkpoint()
+	if signed == nil {
+		return ledger.Receipt{}, ErrNoLeader
+	}
+	tree, err := ledger.OpenCheckpoint(signed, n.config.Origin, note.VerifierList(n.config.Verifier))
+	if err != nil {
+		return ledger.Receipt{}, fmt.Errorf("own checkpoint: %w", err)
+	}
+	db, release := n.Ledger()
+	defer release()
+	if int64(seq) >= tree.N || db.Tree().N < tree.N {
+		return ledger.Receipt{}, ErrNoLeader
+	}
+	path, err := db.Prove(seq, tree.N)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	return ledger.Receipt{Seq: seq, Path: path, Checkpoint: signed}, nil
+}
