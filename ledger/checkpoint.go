@@ -50,11 +50,19 @@ func ParseCheckpointText(text, origin string) (tlog.Tree, error) {
 	if err != nil || n < 0 || lines[1] != strconv.FormatInt(n, 10) {
 		return tlog.Tree{}, ErrCheckpoint
 	}
-	raw, err := base64.StdEncoding.Strict().DecodeString(lines[2])
-	if err != nil || len(raw) != tlog.HashSize {
+	h, ok := parseHash(lines[2])
+	if !ok {
 		return tlog.Tree{}, ErrCheckpoint
 	}
-	t := tlog.Tree{N: n}
-	copy(t.Hash[:], raw)
-	return t, nil
+	return tlog.Tree{N: n, Hash: h}, nil
+}
+
+// parseHash reads a hash in its one base64 form. The length is checked too:
+// the decoder passes over carriage returns.
+func parseHash(s string) (tlog.Hash, bool) {
+	raw, err := base64.StdEncoding.Strict().DecodeString(s)
+	if err != nil || len(raw) != tlog.HashSize || len(s) != base64.StdEncoding.EncodedLen(tlog.HashSize) {
+		return tlog.Hash{}, false
+	}
+	return tlog.Hash(raw), true
 }

@@ -62,11 +62,11 @@ func ParseReceipt(b []byte) (Receipt, error) {
 	}
 	r := Receipt{Seq: Seq(n), Checkpoint: checkpoint}
 	for _, l := range lines[1:] {
-		raw, err := base64.StdEncoding.Strict().DecodeString(l)
-		if err != nil || len(raw) != tlog.HashSize {
+		h, ok := parseHash(l)
+		if !ok {
 			return Receipt{}, fmt.Errorf("%w: a line is not a hash", ErrReceipt)
 		}
-		r.Path = append(r.Path, tlog.Hash(raw))
+		r.Path = append(r.Path, h)
 	}
 	return r, nil
 }
