@@ -58,6 +58,16 @@ type Config struct {
 	// HeartbeatTimeout, ElectionTimeout and LeaderLease are Raft's; 0 means 1 s, 1 s and 500 ms. They should be several
 	// times the slowest fsync that is normal.
 	HeartbeatTimeout, ElectionTimeout, LeaderLease time.Duration
+
+	seams seams
+}
+
+// seams are where the simulation breaks the recipe on purpose, to see that it notices. No other package can set them.
+type seams struct {
+	restoreAnything bool                                        // without the refusals of mayRestore
+	snapshots       func(raft.SnapshotStore) raft.SnapshotStore // applied index from elsewhere than the ledger,
+	applyAgain      bool                                        // and entries not skipped by the ledger's own
+	neverSyncLedger bool                                        // truncate without syncing the ledger first
 }
 
 func (c Config) withDefaults() (Config, error) {

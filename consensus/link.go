@@ -16,8 +16,9 @@ type link struct {
 	net  Network
 	peer string
 
-	mu   sync.Mutex
-	conn *linkConn // nil: not connected
+	mu      sync.Mutex
+	conn    *linkConn     // nil: not connected
+	opening chan struct{} // closed when the attempt that goes on has ended; nil: none goes on
 }
 
 // linkConn is one connection with the requests that wait on it.
@@ -73,22 +74,43 @@ func (l *link) call(ctx context.Context, kind byte, parts ...[]byte) ([]byte, er
 	}
 }
 
+// connect returns the connection, which one caller opens while the others wait for it.
 func (l *link) connect(ctx context.Context) (*linkConn, error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.conn != nil {
+		defer l.mu.Unlock()
 		return l.conn, nil
 	}
+	if opening := l.opening; opening != nil {
+		l.mu.Unlock()
+		select {
+		case <-opening:
+		case <-ctx.Done():
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.conn == nil {
+			return nil, ErrNoLeader
+		}
+		return l.conn, nil
+	}
+	opening := make(chan struct{})
+	l.opening = opening
+	l.mu.Unlock()
+	defer close(opening)
+
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	c, err := l.net.Dial(ctx, l.peer)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.opening = nil
 	if err != nil {
 		return nil, joinNoLeader(err)
 	}
-	lc := &linkConn{c: c, w: bufio.NewWriterSize(c, 64<<10), waiting: map[uint64]chan frame{}}
-	l.conn = lc
-	go l.read(lc)
-	return lc, nil
+	l.conn = &linkConn{c: c, w: bufio.NewWriterSize(c, 64<<10), waiting: map[uint64]chan frame{}}
+	go l.read(l.conn)
+	return l.conn, nil
 }
 
 // read hands replies to those who wait, until the connection breaks.

@@ -11,6 +11,9 @@ import (
 	"custos/ledger/store"
 )
 
+// errRestoredBeneath ends a process that only has to be started again.
+var errRestoredBeneath = errors.New("received a ledger beneath a longer log: starting again")
+
 // restore replaces this node's ledger by the one just received. Raft calls it on the goroutine of Apply.
 //
 // Raft installs whatever a leader sent, however late. So a snapshot that would take the ledger back is refused, which
@@ -31,7 +34,7 @@ func (n *Node) restore(r io.Reader) error {
 	if m == nil {
 		return errors.New("restore: nothing was received")
 	}
-	if err := n.mayRestore(m); err != nil {
+	if err := n.mayRestore(m); err != nil && !n.config.seams.restoreAnything {
 		return fmt.Errorf("restore to %d: %w", m.Index, err)
 	}
 	folder := fmt.Sprintf("%s-%d-%d", raftlog.LedgerFolder, m.Index, n.now())
@@ -67,7 +70,7 @@ func (n *Node) restore(r io.Reader) error {
 	n.log.Info("ledger received", "index", m.Index, "size", db.Tree().N)
 	if logLast > m.Index {
 		// Raft would keep the last index of the log that is gone in memory, and vote by it.
-		n.stop(fmt.Errorf("restored to %d beneath a log that went to %d: starting again", m.Index, logLast))
+		n.stop(fmt.Errorf("%w: restored to %d, the log went to %d", errRestoredBeneath, m.Index, logLast))
 	}
 	n.members()
 	return nil
