@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"custos/consensus"
@@ -96,16 +97,38 @@ func (d *draft) propose(ctx context.Context, q ledger.Request) (*consensus.Outco
 		d.s.stats.refused.Inc()
 		return nil, refusalProblem(&out)
 	}
-	if !out.Answer.Again {
-		// Recorded: later commands may rely on these without carrying them again.
-		for _, k := range d.keys {
+	return &out, d.remember()
+}
+
+// remember lets later commands rely on what this one carried, without carrying
+// it again. That it was granted is not enough: where another command came first
+// with the same profile, or the same command was asked again, the ledger did
+// not keep this one's keys, and what is sealed under a key that is not kept can
+// never be opened. The people of a file are not remembered: there are many,
+// and whoever looks one of them up finds the key in the ledger.
+func (d *draft) remember() error {
+	for _, k := range d.keys {
+		if d.command.Bulk && k.Wrapped.Holder == ledger.HolderPerson {
+			continue
+		}
+		recorded, err := d.s.node.DataKeys(k.Wrapped.Holder, k.Wrapped.ID)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(recorded, func(w ledger.WrappedKey) bool { return w.Key == k.Wrapped.Key }) {
 			d.s.held.keep(k)
 		}
-		if d.profile {
+	}
+	if d.profile {
+		_, recorded, err := d.s.node.View().Profile(d.actor.actor.ID(), d.actor.actor.Profile)
+		if err != nil {
+			return err
+		}
+		if recorded {
 			d.actor.recorded.Store(true)
 		}
 	}
-	return &out, nil
+	return nil
 }
 
 func proposeProblem(err error) error {
