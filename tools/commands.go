@@ -4,5 +4,5 @@ import "github.com/spf13/cobra"
 
 // commands lists every command, in the order of help.
 func (a *app) commands() []*cobra.Command {
-	return []*cobra.Command{a.genCommand(), a.benchCommand()}
+	return []*cobra.Command{a.verifyCommand(), a.genCommand(), a.benchCommand()}
 }

@@ -1,0 +1,105 @@
+package tools
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+
+	"custos/ledger"
+	"custos/ledger/store"
+	"custos/projection"
+)
+
+// scratch is a ledger in a temporary folder into which views are folded again.
+type scratch struct {
+	dir   string
+	db    *store.DB
+	txn   *store.Txn
+	since int // entries since the last commit
+}
+
+// scratchBatch is how many entries one batch of a scratch ledger holds, about:
+// few enough to stay in memory, enough that a batch costs little.
+const scratchBatch = 2000
+
+func newScratch(parent string) (*scratch, error) {
+	dir, err := os.MkdirTemp(parent, "custos-replay-")
+	if err != nil {
+		return nil, failing(ExitUnreadable, err)
+	}
+	s := &scratch{dir: dir}
+	o := store.Options{Scratch: true, Fatal: func(error) {}}
+	if err = store.Init(dir, o); err == nil {
+		s.db, err = store.Open(dir, o)
+	}
+	if err != nil {
+		return nil, failing(ExitUnreadable, errors.Join(err, os.RemoveAll(dir)))
+	}
+	s.txn = s.db.Begin()
+	return s, nil
+}
+
+// replay folds one command's entries.
+func (s *scratch) replay(group []ledger.Entry) error {
+	if err := projection.Replay(s.txn, group); err != nil {
+		return err
+	}
+	s.since += len(group)
+	if s.since < scratchBatch {
+		return nil
+	}
+	if err := s.commit(); err != nil {
+		return err
+	}
+	s.txn = s.db.Begin()
+	return nil
+}
+
+func (s *scratch) commit() error {
+	s.since = 0
+	if err := s.txn.Commit(); err != nil {
+		return failing(ExitUnreadable, fmt.Errorf("write to the temporary folder: %w", err))
+	}
+	return nil
+}
+
+// close removes the folder.
+func (s *scratch) close() {
+	_ = s.txn.Discard() // thrown away with the folder
+	_ = s.db.Close()
+	_ = os.RemoveAll(s.dir)
+}
+
+// groups walks the entries of a ledger command by command, decoded. An entry
+// that does not decode, or a group that is not whole, ends the walk with a
+// *ledger.Fault.
+func groups(db *store.DB, from, to ledger.Seq, each func(group []ledger.Entry) (more bool, err error)) error {
+	var group []ledger.Entry
+	n := from
+	for record, err := range db.Records(from, to) {
+		if err != nil {
+			return err
+		}
+		e, err := ledger.ParseEntry(bytes.Clone(record))
+		if err != nil {
+			return &ledger.Fault{Seq: n, Level: ledger.LevelEncoding, Why: err}
+		}
+		if e.Nth != len(group) {
+			return &ledger.Fault{Seq: n, Level: ledger.LevelPlaces, Why: ledger.ErrGroup}
+		}
+		n++
+		if group = append(group, e); len(group) < e.Of {
+			continue
+		}
+		more, err := each(group)
+		if err != nil || !more {
+			return err
+		}
+		group = nil
+	}
+	if len(group) > 0 {
+		return &ledger.Fault{Seq: n, Level: ledger.LevelPlaces, Why: ledger.ErrGroup}
+	}
+	return nil
+}

@@ -1,0 +1,320 @@
+package tools
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/note"
+
+	"custos/ledger"
+)
+
+// Verdicts of a verification.
+const (
+	verified   = "verified"
+	failed     = "failed"
+	incomplete = "incomplete" // what is there holds, but the end or a means to say is missing
+)
+
+// verifyReport is what verify -o json prints.
+type verifyReport struct {
+	Verdict    string        `json:"verdict"`
+	Size       int64         `json:"size"`
+	Root       string        `json:"root"`      // base64, as checkpoints have it
+	ChainHead  string        `json:"chainHead"` // base64: the hash of the last entry
+	Levels     []levelReport `json:"levels"`
+	FirstBad   *badEntry     `json:"firstBad,omitempty"`
+	Why        string        `json:"why,omitempty"`        // what failed, where no single entry can be named
+	Incomplete []string      `json:"incomplete,omitempty"` // why it cannot be said
+}
+
+type levelReport struct {
+	Level   int     `json:"level"`
+	Name    string  `json:"name"`
+	OK      bool    `json:"ok"`
+	Checked int64   `json:"checked"`
+	Detail  string  `json:"detail"`
+	Seconds float64 `json:"seconds"`
+}
+
+type badEntry struct {
+	Seq ledger.Seq `json:"seq"`
+	Why string     `json:"why"`
+}
+
+// The levels, from what needs most to what says most.
+const (
+	levelSignatures = iota
+	levelHashes
+	levelSealed
+	levelChain
+	levelDecisions
+)
+
+var levelNames = []string{"signatures", "hashes and tree", "sealed rows", "chains and commands", "decisions and views"}
+
+type verifyFlags struct{ data, keys, pin, scratch string }
+
+func (a *app) verifyCommand() *cobra.Command {
+	var v verifyFlags
+	cmd := &cobra.Command{
+		Use: "verify", Short: "Repeat every signature, hash and decision of a ledger, offline",
+		Long: "Repeat every signature, hash and decision of a ledger, offline and without any secret key.\n\n" +
+			"  L0 signatures    every signed checkpoint, by your own copy of the log's key (--keys)\n" +
+			"  L1 hashes, tree  the tree is made again from the records' bytes, and compared\n" +
+			"  L2 sealed rows   every ciphertext has the digest that its entry holds\n" +
+			"  L3 chains        each entry follows the one before, for the log and for each person\n" +
+			"  L4 decisions     each command is decided again under the rules of its day, and gives\n" +
+			"                   the same bytes; the views folded from the entries are the stored ones\n\n" +
+			"The folder is that of a stopped node, or a copy. Exit 1 names the entry; exit 4 means that\n" +
+			"what is there holds but the end is missing, which after a kill is normal: start the node.",
+		Args: exactly(0, ""),
+		RunE: func(*cobra.Command, []string) error { return a.verify(v) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&v.data, "data", "", "a node's data folder, holding ledger/ and raft/")
+	f.StringVar(&v.keys, "keys", "", "folder with your own copy of the log's verifier key, *.vkey")
+	f.StringVar(&v.pin, "pin", "", "file of the checkpoint you saw last; the ledger must go on from it. Written when verified")
+	f.StringVar(&v.scratch, "scratch", "", "folder for temporary files, as large as the ledger (the system's)")
+	return cmd
+}
+
+// verification is one run of verify.
+type verification struct {
+	a      *app
+	f      *folder
+	flags  verifyFlags
+	quiet  bool
+	report verifyReport
+	broken bool
+	whole  bool // the entries are all there, and intact
+	opened *ledger.LogOpened
+	notes  []signedTree
+	links  func() // reports level 3
+}
+
+func (a *app) verify(flags verifyFlags) error {
+	v := &verification{a: a, flags: flags, quiet: a.json()}
+	err := v.run()
+	if err != nil && !errors.Is(err, errSaid) {
+		return err
+	}
+	if a.json() {
+		if err := a.printJSON(v.report); err != nil {
+			return err
+		}
+	} else {
+		v.printVerdict()
+	}
+	switch v.report.Verdict {
+	case failed:
+		return failing(ExitIntegrity, errSaid)
+	case incomplete:
+		return failing(ExitIncomplete, errSaid)
+	}
+	return nil
+}
+
+// run checks every level it can. Its error is of the means, not of the ledger.
+func (v *verification) run() error {
+	f, err := openFolder(v.flags.data)
+	var damaged *damagedError
+	var end *failure
+	switch {
+	case errors.As(err, &damaged):
+		v.wrong(fmt.Sprintf("the ledger's own head or tree does not read: %v", damaged.err))
+		return v.conclude()
+	case errors.Is(err, errEndLost) && errors.As(err, &end):
+		v.missing(end.Error())
+		return v.conclude()
+	case err != nil:
+		return err
+	}
+	v.f = f
+	defer func() {
+		f.struck = f.struck || v.broken
+		_ = f.close() // read-only: there is nothing to lose
+	}()
+	h := f.db.Head()
+	v.report.Size = int64(h.Size)
+	v.report.Root, v.report.ChainHead = b64(f.db.Tree().Hash), b64(h.Last)
+	if h.Size == 0 {
+		v.missing("the ledger is empty: it was never opened, or its entries are gone")
+	}
+	if why := f.end().why; why != "" {
+		v.missing(why)
+	}
+	for _, level := range []func() error{v.signatures, v.chain, v.sealed, v.decisions} {
+		if err := level(); err != nil {
+			return err
+		}
+		if v.links != nil && len(v.report.Levels) > levelSealed {
+			v.links()
+			v.links = nil
+		}
+	}
+	return v.conclude()
+}
+
+// conclude says the verdict. A failure beats a missing end: it will not go away by waiting.
+func (v *verification) conclude() error {
+	switch {
+	case v.broken:
+		v.report.Verdict = failed
+	case len(v.report.Incomplete) > 0:
+		v.report.Verdict = incomplete
+	default:
+		v.report.Verdict = verified
+		return v.writePin()
+	}
+	return nil
+}
+
+// wrong records a failure that names no entry.
+func (v *verification) wrong(why string) {
+	v.broken = true
+	if v.report.Why == "" {
+		v.report.Why = why
+	}
+}
+
+// bad records a failure at an entry. The earliest is the one to report: what
+// follows a wrong entry proves nothing.
+func (v *verification) bad(seq ledger.Seq, why string) {
+	v.broken = true
+	if v.report.FirstBad == nil || seq < v.report.FirstBad.Seq {
+		v.report.FirstBad = &badEntry{seq, why}
+	}
+}
+
+func (v *verification) missing(why string) { v.report.Incomplete = append(v.report.Incomplete, why) }
+
+// level records and prints one level.
+func (v *verification) level(n int, ok bool, checked int64, started time.Time, detail string) {
+	l := levelReport{Level: n, Name: levelNames[n], OK: ok, Checked: checked, Detail: detail, Seconds: time.Since(started).Seconds()}
+	v.report.Levels = append(v.report.Levels, l)
+	if v.quiet {
+		return
+	}
+	word := "ok"
+	if !ok {
+		word = "FAILED"
+	}
+	fmt.Fprintf(v.a.stdout, "L%d %-20s %-6s %s\n", n, l.Name, word, detail)
+}
+
+// signatures checks every signed checkpoint that can be found.
+func (v *verification) signatures() error {
+	started := time.Now()
+	opened, err := v.f.opened()
+	if err != nil {
+		v.level(levelSignatures, false, 0, started, "not checked: entry 0, which names the log's key, does not read")
+		return nil
+	}
+	v.opened = opened
+	own := "your own copy of the key"
+	key := opened.Verifier
+	if v.flags.keys != "" {
+		keys, err := verifierKeys(v.flags.keys)
+		if err != nil {
+			return err
+		}
+		if !contains(keys, key) {
+			v.bad(0, "the log names another verifier key than yours: it is another log, or a forged one")
+			v.level(levelSignatures, false, 0, started, "entry 0 names another verifier key than those of --keys")
+			return nil
+		}
+	} else {
+		own = "the key that entry 0 names; not checked against your own copy of it (--keys)"
+	}
+	verifier, err := note.NewVerifier(key)
+	if err != nil {
+		v.level(levelSignatures, true, 0, started, "not checked: entry 0 names no usable key, and no --keys were given")
+		return nil
+	}
+	if v.notes, err = v.f.checkpoints(opened.Origin, verifier, v.flags.pin); err != nil {
+		return v.signatureError(err, started)
+	}
+	ok := v.compareNotes()
+	detail := "no signed checkpoint found"
+	if n := len(v.notes); n > 0 {
+		detail = fmt.Sprintf("%d checkpoints, the newest of %d entries, by %s", n, v.notes[n-1].N, own)
+	} else if v.flags.keys != "" && v.report.Size > 0 {
+		v.missing("there is no signed checkpoint: who wrote the ledger cannot be said")
+	}
+	v.level(levelSignatures, ok, int64(len(v.notes)), started, detail)
+	return nil
+}
+
+func (v *verification) signatureError(err error, started time.Time) error {
+	var damaged *damagedError
+	if !errors.Is(err, errNote) && !errors.As(err, &damaged) {
+		return err
+	}
+	v.wrong(err.Error())
+	v.level(levelSignatures, false, 0, started, err.Error())
+	return nil
+}
+
+// compareNotes looks for two roots of one size, and for checkpoints of entries
+// that are not here.
+func (v *verification) compareNotes() bool {
+	for i := 1; i < len(v.notes); i++ {
+		a, b := &v.notes[i-1], &v.notes[i]
+		if a.N == b.N && a.Hash != b.Hash {
+			v.wrong(fmt.Sprintf("the log's key signed two trees of %d entries: the log is forked (%s, %s)", a.N, a.where, b.where))
+			return false
+		}
+	}
+	if n := len(v.notes); n > 0 && v.notes[n-1].N > v.report.Size {
+		v.missing(fmt.Sprintf("%s signs %d entries and the ledger has %d: its end is lost", v.notes[n-1].where, v.notes[n-1].N, v.report.Size))
+	}
+	return true
+}
+
+// writePin keeps the newest checkpoint for the next time, in one move.
+func (v *verification) writePin() error {
+	if v.flags.pin == "" || len(v.notes) == 0 {
+		return nil
+	}
+	tmp := v.flags.pin + ".new"
+	if err := os.WriteFile(tmp, v.notes[len(v.notes)-1].note, 0o644); err != nil {
+		return failing(ExitUnreadable, err)
+	}
+	return failing(ExitUnreadable, os.Rename(tmp, v.flags.pin))
+}
+
+func (v *verification) printVerdict() {
+	r := &v.report
+	switch r.Verdict {
+	case verified:
+		fmt.Fprintf(v.a.stdout, "VERIFIED: %d entries, root %s, chain head %s\n", r.Size, r.Root, r.ChainHead)
+	case incomplete:
+		fmt.Fprintf(v.a.stdout, "INCOMPLETE: what is there holds, but not all can be said: %s\n", strings.Join(r.Incomplete, "; "))
+	case failed:
+		var why []string
+		if r.FirstBad != nil {
+			why = append(why, fmt.Sprintf("entry %d: %s", r.FirstBad.Seq, r.FirstBad.Why))
+		}
+		if r.Why != "" {
+			why = append(why, r.Why)
+		}
+		fmt.Fprintf(v.a.stdout, "FAILED: %s\n", strings.Join(why, "; "))
+	}
+}
+
+func b64(h ledger.Hash) string { return base64.StdEncoding.EncodeToString(h[:]) }
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
