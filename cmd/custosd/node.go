@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"custos/api"
+	"custos/consensus"
+	"custos/ledger"
+)
+
+// node is a running node: consensus, the edge and its two listeners.
+type node struct {
+	cfg      *Config
+	log      *slog.Logger
+	cluster  *consensus.Node
+	network  *consensus.TLS
+	tokens   *api.Verifier
+	edge     *api.Server
+	servers  []*http.Server
+	failed   chan error
+	openStop context.CancelFunc
+}
+
+// nodeOptions are what the demo sets beside the configuration.
+type nodeOptions struct {
+	clock func() time.Time
+	log   *slog.Logger
+	demo  http.Handler
+}
+
+func newLogger(level string, to *os.File) (*slog.Logger, error) {
+	var l slog.Level
+	if level != "" {
+		if err := l.UnmarshalText([]byte(level)); err != nil {
+			return nil, misuse("logLevel: %w", err)
+		}
+	}
+	return slog.New(slog.NewJSONHandler(to, &slog.HandlerOptions{Level: l})), nil
+}
+
+// startNode wires a node and starts everything but its listeners.
+func startNode(c *Config, o nodeOptions) (*node, error) {
+	n := &node{cfg: c, log: o.log, failed: make(chan error, 4)}
+	cfg, err := c.consensus()
+	if err != nil {
+		return nil, err
+	}
+	keys, err := c.keyring(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Signer, cfg.Verifier, err = c.signer(); err != nil {
+		return nil, err
+	}
+	credentials, err := c.credentials()
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := c.verifierConfig()
+	if err != nil {
+		return nil, err
+	}
+	tokens.Logger = o.log
+	if n.tokens, err = api.NewVerifier(tokens); err != nil {
+		return nil, misuse("tokens: %w", err)
+	}
+	if n.network, err = consensus.Listen(consensus.ListenConfig{Address: c.Peer, Advertise: c.Advertise, Credentials: credentials, Logger: o.log}); err != nil {
+		return nil, errors.Join(err, n.tokens.Close())
+	}
+	if n.network.Identity() != cfg.Identity {
+		return nil, errors.Join(misuse("the peer certificate is another node's"), n.network.Close(), n.tokens.Close())
+	}
+	cfg.Network, cfg.Logger, cfg.Clock = n.network, o.log, o.clock
+	if n.cluster, err = consensus.Open(cfg); err != nil {
+		return nil, errors.Join(err, n.network.Close(), n.tokens.Close())
+	}
+	n.edge, err = api.New(api.Config{Node: n.cluster, NodeID: c.Node, Keyring: keys, Tokens: n.tokens, Issuer: c.Issuers[0].Issuer,
+		Logger: o.log, Demo: o.demo})
+	if err != nil {
+		return nil, errors.Join(err, n.cluster.Close(), n.tokens.Close())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	n.openStop = cancel
+	go n.openLog(ctx)
+	return n, nil
+}
+
+// openLog writes entry 0 of a new log, whichever node leads. It is the same
+// command on each, so it is decided once.
+func (n *node) openLog(ctx context.Context) {
+	id, err := n.cfg.identity()
+	if err != nil {
+		return // startNode has read it already
+	}
+	q := &ledger.OpenLog{ID: id.Log, Origin: n.cfg.Origin, Verifier: n.cfg.Verifier, Synthetic: n.cfg.Synthetic, DemoClock: n.cfg.Demo != ""}
+	for n.cluster.View().R.Head().Size == 0 {
+		if n.cluster.Ready() {
+			try, cancel := context.WithTimeout(ctx, 5*time.Second)
+			_, err := n.cluster.Propose(try, ledger.Command{ID: ledger.DeriveID("open log", id.Log[:]),
+				Seed: ledger.DeriveID("open log seed", id.Log[:]), Actor: ledger.SystemActor(n.cfg.Node), Request: q})
+			cancel()
+			if err != nil && ctx.Err() == nil {
+				n.log.Warn("opening the log will be tried again", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// listen opens the public and the admin listener.
+func (n *node) listen() error {
+	public, err := net.Listen("tcp", n.cfg.Public)
+	if err != nil {
+		return fmt.Errorf("open the public listener: %w", err)
+	}
+	admin, err := net.Listen("tcp", n.cfg.Admin)
+	if err != nil {
+		return errors.Join(fmt.Errorf("open the admin listener: %w", err), public.Close())
+	}
+	p, a := n.edge.PublicServer(n.cfg.Public), n.edge.AdminServer(n.cfg.Admin)
+	n.servers = append(n.servers, p, a)
+	go func() {
+		if n.cfg.TLSCert != "" {
+			n.failed <- p.ServeTLS(public, n.cfg.TLSCert, n.cfg.TLSKey)
+			return
+		}
+		n.failed <- p.Serve(public)
+	}()
+	go func() { n.failed <- a.Serve(admin) }()
+	return nil
+}
+
+// close stops taking requests, lets those under way end, and stops the node so
+// that a copy of its folder is whole.
+func (n *node) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	n.openStop()
+	var errs []error
+	for _, s := range n.servers {
+		if err := s.Shutdown(ctx); err != nil {
+			errs = append(errs, s.Close())
+		}
+	}
+	errs = append(errs, n.cluster.Close(), n.tokens.Close())
+	return errors.Join(errs...)
+}
+
+// tune trades memory for speed: the collector runs four times less often,
+// within a bound. GOGC and GOMEMLIMIT in the environment win.
+func tune() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(4 << 30)
+	}
+}

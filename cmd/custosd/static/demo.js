@@ -1,0 +1,166 @@
+"use strict";
+
+const $ = (id) => document.getElementById(id);
+const answer = $("answer");
+let people = [];
+
+// node makes an element; text is only ever set as text.
+function node(tag, text, attrs) {
+  const n = document.createElement(tag);
+  if (text !== undefined && text !== null) n.textContent = text;
+  for (const k in attrs || {}) n.setAttribute(k, attrs[k]);
+  return n;
+}
+
+function table(caption, heads, rows) {
+  const t = node("table");
+  t.append(node("caption", caption));
+  const tr = node("tr");
+  heads.forEach((h) => tr.append(node("th", h, { scope: "col" })));
+  const head = node("thead");
+  head.append(tr);
+  const body = node("tbody");
+  rows.forEach((r) => {
+    const line = node("tr");
+    r.forEach((c) => {
+      const td = node("td");
+      td.append(c instanceof Node ? c : document.createTextNode(c === undefined || c === null ? "" : String(c)));
+      line.append(td);
+    });
+    body.append(line);
+  });
+  t.append(head, body);
+  const wrap = node("div", null, { class: "scroll", tabindex: "0", role: "region", "aria-label": caption });
+  wrap.append(t);
+  return wrap;
+}
+
+const when = (s) => (s ? new Date(s).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" }) : "");
+const me = () => people[$("person").selectedIndex];
+
+async function call(method, path, body) {
+  const headers = { Authorization: "Bearer " + me().token };
+  if (body) headers["Content-Type"] = "application/json";
+  const r = await fetch(path, { method, headers, body: body && JSON.stringify(body), cache: "no-store" });
+  const data = await r.json();
+  if (!r.ok) throw data;
+  return data;
+}
+
+function show(title, ...parts) {
+  answer.replaceChildren(node("h2", title), ...parts.filter(Boolean));
+  answer.focus();
+}
+
+function refused(p) {
+  const box = node("div", null, { class: "callout" });
+  box.append(node("p", p.title || "Something went wrong"), node("p", p.detail || ""));
+  if (p.seq !== undefined) box.append(node("p", "The refusal is entry " + p.seq + " of the ledger."));
+  show("Not answered", box);
+}
+
+function record(a) {
+  const box = node("details");
+  box.append(node("summary", "On the record: entry " + a.seq), node("p", "This receipt proves it, offline, with public tools.", { class: "hint" }), node("pre", a.receipt));
+  return box;
+}
+
+function planTable(plans) {
+  return table("Plans", ["Plan", "Status", "From", "To", "Authority", "Office hours", "Out of hours"],
+    plans.map((p) => [p.type.replaceAll("-", " "), p.status, p.start, p.end || "", p.localAuthority.name, p.localAuthority.officeHours, p.localAuthority.emergencyDuty]));
+}
+
+const nameOf = (p) => (p ? p.familyName + ", " + p.givenNames + " (" + p.dateOfBirth + ")" : "");
+
+async function lookup() {
+  const body = { nhsNumber: $("number").value };
+  if ($("birth").value) body.dateOfBirth = $("birth").value;
+  const a = await call("POST", "/v1/lookups", body);
+  const box = node("div", null, { class: a.outcome === "found" ? "callout" : "callout quiet" });
+  if (a.outcome === "found") box.append(node("strong", nameOf(a.person) + " has a plan."));
+  if (a.outcome === "not-found") box.append(node("strong", "No plan is recorded here."));
+  if (a.outcome === "mismatch") box.append(node("strong", "The date of birth differs."));
+  if (a.caution) box.append(node("p", a.caution));
+  show("Answer", box,
+    a.plans.length && planTable(a.plans),
+    a.notified.length && table("Told", ["Authority", "State", "At"], a.notified.map((n) => [n.name, n.state, when(n.at)])),
+    a.accessHistory.length && table("Who looked before (" + a.accessCount + " in all)", ["When", "Name", "Role", "Organisation"],
+      a.accessHistory.map((v) => [when(v.at), v.name + (v.inError ? " (in error)" : ""), v.role, v.organisation])),
+    record(a));
+}
+
+async function notifications() {
+  const a = await call("GET", "/v1/notifications");
+  const list = a.notifications.slice(-20).reverse();
+  show("Notifications", table("The newest " + list.length + " of " + a.notifications.length, ["Id", "About", "State", "Queued", "From", ""], list.map((n) => {
+    const b = node("button", "Open", { class: "small", type: "button", "aria-label": "Open notification " + n.id });
+    b.addEventListener("click", () => attempt(() => open(n.id)));
+    return [n.id, n.type, n.state, when(n.queuedAt), n.organisation.name, b];
+  })));
+}
+
+async function open(id) {
+  const a = await call("POST", "/v1/notifications/" + id + "/open");
+  const done = node("button", "Acknowledge: setting contacted", { type: "button" });
+  done.addEventListener("click", () => attempt(async () => {
+    const b = await call("POST", "/v1/notifications/" + id + "/acknowledgements", { action: "contacted-setting" });
+    show("Acknowledged", node("p", "Notification " + id + " is " + b.state + "."), record(b));
+  }));
+  show("Notification " + id, node("p", nameOf(a.person) + ", NHS number " + (a.nhsNumber || "")),
+    node("p", "Seen " + when(a.visit.at) + " at " + a.visit.organisation + " by " + a.visit.name + ", " + a.visit.role + "."),
+    planTable(a.plans), a.state === "opened" && done, record(a));
+}
+
+async function caseload() {
+  const place = $("place").value.trim();
+  const a = await call("POST", "/v1/caseloads/lookups", /^[0-9]{6}$/.test(place) ? { school: place } : { area: place });
+  const moved = (k) => a.changes[k].map((p) => nameOf(p.person)).join("; ") || "nobody";
+  show("Caseload", table(a.people.length + " people", ["Person", "NHS number", "Plan", "Status", "Authority", "Office hours", "Out of hours"],
+    a.people.flatMap((p) => p.plans.map((l) => [nameOf(p.person), p.nhsNumber, l.type.replaceAll("-", " "), l.status, l.localAuthority.name, l.localAuthority.officeHours, l.localAuthority.emergencyDuty]))),
+    node("h3", a.since ? "Changes since you last looked, " + when(a.since) : "This is your first look"),
+    a.since && table("Changes", ["New", "Ended", "Moved in", "Moved out"], [[moved("new"), moved("ended"), moved("movedIn"), moved("movedOut")]]), record(a));
+}
+
+async function trail() {
+  const a = await call("POST", "/v1/trails", { nhsNumber: $("trail-number").value, reason: $("reason").value });
+  show("Trail", table(a.count + " entries about this person", ["Entry", "When", "What", "Who", "Role", "Organisation", "Outcome"],
+    a.entries.slice().reverse().map((e) => [e.seq, when(e.at), e.kind.replaceAll("-", " "), e.name || "", e.role || "", e.organisation || e.authority || "", (e.outcome || e.code || "") + (e.inError ? " (in error)" : "")])), record(a));
+}
+
+async function attempt(f) {
+  try {
+    await f();
+  } catch (p) {
+    refused(p && p.code ? p : { title: "The service did not answer", detail: "This is not \"no plan\". Follow the downtime procedure." });
+  }
+}
+
+function choose() {
+  const role = me().role;
+  let any = false;
+  document.querySelectorAll("form").forEach((f) => {
+    f.hidden = !f.dataset.roles.split(" ").includes(role);
+    any = any || !f.hidden;
+  });
+  $("none").hidden = any;
+  answer.replaceChildren();
+  $("place").value = role === "health-visitor" ? window.known.AREA_CODE : window.known.SCHOOL_URN;
+}
+
+async function begin() {
+  const r = await fetch("/demo/people", { cache: "no-store" });
+  const data = await r.json();
+  people = data.people;
+  window.known = data.known;
+  people.forEach((p) => $("person").append(node("option", p.name + " - " + p.what)));
+  const labels = { NHS_CPP: "child protection plan", NHS_LAC: "looked after", NHS_UCPP: "unborn child's plan", NHS_ENDED: "ended 100 days ago", NHS_EXPIRED: "ended 400 days ago", NHS_NONE: "no plan" };
+  for (const k in labels) $("known").append(node("option", labels[k], { value: data.known[k] }));
+  $("number").value = data.known.NHS_CPP;
+  $("trail-number").value = data.known.NHS_CPP;
+  $("person").addEventListener("change", choose);
+  [["lookup", lookup], ["notifications", notifications], ["caseload", caseload], ["trail", trail]].forEach(([id, f]) =>
+    $(id).addEventListener("submit", (e) => { e.preventDefault(); attempt(f); }));
+  choose();
+}
+
+begin();
