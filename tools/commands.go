@@ -4,5 +4,8 @@ import "github.com/spf13/cobra"
 
 // commands lists every command, in the order of help.
 func (a *app) commands() []*cobra.Command {
-	return []*cobra.Command{a.verifyCommand(), a.genCommand(), a.benchCommand()}
+	return []*cobra.Command{
+		a.verifyCommand(), a.replayCommand(), a.trailCommand(), a.proveCommand(), a.checkReceiptCommand(),
+		a.exportCommand(), a.statsCommand(), a.genCommand(), a.benchCommand(), a.doctorCommand(),
+	}
 }
