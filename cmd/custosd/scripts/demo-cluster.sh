@@ -18,7 +18,9 @@ for i in 0 1 2; do [ "${urls[$i]}" = "$leader" ] && at=$i; done
 a=$(((at + 1) % 3))
 b=$(((at + 2) % 3))
 
-say "lookups through a follower while the leader, node $((at + 1)), is killed"
+say "16 clients keep looking people up through a follower; the leader, node $((at + 1)), is killed"
+bin/custos-tools bench --dir "$dir" --url "${urls[$a]}" --duration 8s --clients 16 -o json >"$dir/load.json" 2>"$dir/load.err" &
+load=$!
 answered=()
 killed=
 again=
@@ -40,7 +42,9 @@ for n in $(seq 400); do
   fi
 done
 [ -n "$again" ] || die "the survivors did not answer again"
-echo "answered again $again ms after the kill"
+echo "the survivors answered again $again ms after the kill"
+wait "$load" || true
+echo "the load meanwhile: $(cat "$dir/load.json")"
 
 say "every answered lookup is still in the ledger, on the other survivor"
 for seq in "${answered[@]}"; do
