@@ -121,6 +121,7 @@ type flight struct {
 	data    []byte
 	waiters []*waiter
 	// Apply fills in these, then closes applied.
+	index   uint64 // of the Raft entry
 	outs    []Outcome
 	tree    tlog.Tree // after the batch
 	voided  bool      // this node and its proposer are the same, so only a damaged node sees this

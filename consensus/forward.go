@@ -161,20 +161,18 @@ func (n *Node) serve(peer string, c net.Conn) {
 			}
 			n.peers.heard(peer, p)
 			rep.putRaw(f.id, statusOK, n.pingNow().encode())
-		case callRoot, callCheck:
+		case callTree, callCheck:
 			if len(f.payload) != 8 {
 				return
 			}
-			size := int64(binary.BigEndian.Uint64(f.payload))
+			index := binary.BigEndian.Uint64(f.payload)
 			if f.kind == callCheck {
-				n.spawn(func() { n.examine(size) })
+				n.spawn(func() { n.examine(index) })
 				rep.putRaw(f.id, statusOK, nil)
-				continue
-			}
-			if tree, err := n.treeAt(size); err != nil {
+			} else if tree, ok := n.trees.before(index); !ok {
 				rep.putRaw(f.id, statusNoTree, nil)
 			} else {
-				rep.putRaw(f.id, statusOK, tree.Hash[:])
+				rep.putRaw(f.id, statusOK, append(binary.BigEndian.AppendUint64(nil, uint64(tree.N)), tree.Hash[:]...))
 			}
 		default:
 			return

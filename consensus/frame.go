@@ -21,8 +21,8 @@ const (
 const (
 	callPropose = 1 // flags(1) command -> outcome, deterministic CBOR
 	callPing    = 2 // ping -> ping
-	callRoot    = 3 // size(8) -> root(32)
-	callCheck   = 4 // size(8) -> nothing: find out whether your tree of this size is the majority's
+	callTree    = 3 // index(8) -> size(8) root(32): which tree did you have before the entry at index
+	callCheck   = 4 // index(8) -> nothing: find out whether that tree was the majority's
 )
 
 const flagBulk = 1
@@ -41,8 +41,8 @@ const (
 // errFrame ends a connection.
 var errFrame = errors.New("not a frame of this protocol")
 
-// errNoTree says that a peer's ledger is not as long as was asked for.
-var errNoTree = errors.New("the peer has no tree of this size")
+// errNoTree says that a peer has not applied the entry it was asked about, or does not remember.
+var errNoTree = errors.New("the peer does not know which tree it had there")
 
 var statusErrors = map[byte]error{
 	statusUnknown:  ErrUnknown,

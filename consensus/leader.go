@@ -2,7 +2,6 @@ package consensus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -52,14 +51,12 @@ func (n *Node) lead() {
 
 // establish opens a term. A leader has every committed entry in its log, but need not have applied it. So it first
 // proposes an empty batch and waits until that is applied (not raft.Barrier, which would move Raft's snapshot
-// index past the ledger). Then it makes sure that a majority holds the same tree: only after that does it propose
+// index past the ledger). Then it makes sure that a majority had the same tree there: only after that does it propose
 // commands, and sign.
 func (n *Node) establish(t *term) {
 	x := &batch{Proposer: n.id.Node, Time: n.now()}
-	if _, err := n.propose(t, x, nil); err != nil {
-		return
-	}
-	if !n.confirm(t) {
+	f, err := n.propose(t, x, nil)
+	if err != nil || !n.confirm(t, f.index) {
 		return
 	}
 	n.log.Info("leading", "term", t.number, "size", n.tree().N)
@@ -68,16 +65,17 @@ func (n *Node) establish(t *term) {
 	n.pokePeers()
 }
 
-// confirm returns once a majority of voters has this node's tree, true, or the term is over, false.
-func (n *Node) confirm(t *term) bool {
-	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
-		tree := n.tree()
-		same, other, voters := n.poll(tree)
+// confirm returns true once a majority of voters had this node's tree before the entry at index, and false when the
+// term is over. If a majority had another one, this node stops.
+func (n *Node) confirm(t *term, index uint64) bool {
+	tree, ok := n.trees.before(index)
+	for wait := 10 * time.Millisecond; ok; wait = min(2*wait, 500*time.Millisecond) {
+		same, other, voters := n.poll(index, tree)
 		switch {
 		case same > voters/2:
 			return true
 		case other > voters/2:
-			n.diverged(fmt.Errorf("%w: a majority has another tree of size %d", ErrDiverged, tree.N), tree, tlog.Tree{})
+			n.diverged(fmt.Errorf("%w: a majority had another tree before entry %d", ErrDiverged, index), tree, tlog.Tree{})
 		}
 		select {
 		case <-t.over:
@@ -87,11 +85,12 @@ func (n *Node) confirm(t *term) bool {
 		case <-time.After(wait):
 		}
 	}
+	return false
 }
 
-// poll asks every voter for its root of the tree's size. A voter whose ledger is not so long yet, or that cannot be
-// reached, counts for neither side. This node counts as one that has the same.
-func (n *Node) poll(tree tlog.Tree) (same, other, voters int) {
+// poll asks every voter which tree it had before the entry at index. A voter that has not applied the entry, does not
+// remember, or cannot be reached counts for neither side. This node counts as one that had the same.
+func (n *Node) poll(index uint64, tree tlog.Tree) (same, other, voters int) {
 	members := n.voters()
 	type vote struct{ same, known bool }
 	votes := make(chan vote, len(members))
@@ -106,8 +105,8 @@ func (n *Node) poll(tree tlog.Tree) (same, other, voters int) {
 		}
 		asked++
 		go func() {
-			root, err := n.peers.rootAt(ctx, m.Node, tree.N)
-			votes <- vote{root == tree.Hash, err == nil}
+			theirs, err := n.peers.treeBefore(ctx, m.Node, index)
+			votes <- vote{theirs == tree, err == nil}
 		}()
 	}
 	for ; asked > 0; asked-- {
@@ -118,60 +117,4 @@ func (n *Node) poll(tree tlog.Tree) (same, other, voters int) {
 		}
 	}
 	return same, other, voters
-}
-
-// suspect is called when this node's tree and a proposer's differ, once this node knows that its own tree follows from
-// its own entries. Either this node finds that the majority has another tree than it, and stops, or it asks the
-// proposer to find out the same about itself.
-func (n *Node) suspect(proposer string, own, claimed tlog.Tree) {
-	size := max(own.N, claimed.N)
-	if !n.settle(size, own, claimed) {
-		return
-	}
-	for {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		err := n.peers.check(ctx, proposer, size)
-		cancel()
-		if err == nil || errors.Is(err, ErrPeer) || !n.pause(500*time.Millisecond) {
-			return
-		}
-	}
-}
-
-// examine is what a node does when a peer says that this node's tree is not the majority's. While it finds out, it
-// proposes and signs nothing.
-func (n *Node) examine(size int64) {
-	n.doubts.Add(1)
-	defer n.doubts.Add(-1)
-	n.settle(size, n.tree(), tlog.Tree{})
-}
-
-// settle compares this node's tree of a size with everyone's. It returns true once a majority has the same, and stops
-// the node if a majority has another. As long as too few can be asked or have grown to the size it asks again; false
-// means that the node is stopping.
-func (n *Node) settle(size int64, own, claimed tlog.Tree) bool {
-	for {
-		if tree, err := n.treeAt(size); err == nil {
-			same, other, voters := n.poll(tree)
-			switch {
-			case other > voters/2:
-				n.diverged(fmt.Errorf("%w: a majority has another tree of size %d", ErrDiverged, size), own, claimed)
-			case same > voters/2:
-				return true
-			}
-		}
-		if !n.pause(500 * time.Millisecond) {
-			return false
-		}
-	}
-}
-
-// pause waits, and returns false if the node is stopping.
-func (n *Node) pause(d time.Duration) bool {
-	select {
-	case <-n.closing:
-		return false
-	case <-time.After(d):
-		return true
-	}
 }

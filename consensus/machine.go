@@ -19,9 +19,16 @@ type machine struct {
 	db  *store.DB
 	txn *store.Txn
 
-	flights []*flight
-	note    []byte    // the newest checkpoint that came along,
-	noted   tlog.Tree // and the tree it must be of
+	flights   []*flight
+	before    []before   // the tree before each entry
+	suspicion *suspicion // the newest batch that was voided
+	note      []byte     // the newest checkpoint that came along,
+	noted     tlog.Tree  // and the tree it must be of
+}
+
+type before struct {
+	index uint64
+	tree  tlog.Tree
 }
 
 // command applies one batch of commands.
@@ -34,8 +41,10 @@ func (m *machine) command(l *raft.Log) error {
 	if err != nil {
 		return err
 	}
+	m.before = append(m.before, before{l.Index, tree})
 	f := m.n.flights.find(l.Data)
 	if f != nil {
+		f.index = l.Index
 		m.flights = append(m.flights, f)
 	}
 	if b.HasTree && b.Tree != tree {
@@ -94,8 +103,7 @@ func (m *machine) void(b *batch, l *raft.Log, own tlog.Tree) error {
 	if _, err := projection.Void(m.txn, b.Proposer, ledger.Seq(b.Tree.N), b.Tree.Hash, sha256.Sum256(l.Data), b.Time); err != nil {
 		return fmt.Errorf("void raft entry %d: %w", l.Index, err)
 	}
-	proposer, claimed := b.Proposer, b.Tree
-	m.n.spawn(func() { m.n.suspect(proposer, own, claimed) })
+	m.suspicion = &suspicion{proposer: b.Proposer, index: l.Index, own: own, claimed: b.Tree}
 	return nil
 }
 
@@ -159,6 +167,12 @@ func (m *machine) committed() error {
 		return err
 	}
 	m.n.setTree(m.db.Tree())
+	for _, b := range m.before {
+		m.n.trees.put(b.index, b.tree)
+	}
+	if m.suspicion != nil {
+		m.n.suspect(*m.suspicion)
+	}
 	for _, f := range m.flights {
 		close(f.applied)
 	}

@@ -46,6 +46,8 @@ type Node struct {
 	peers       peers
 	poke        chan struct{} // tell the peers now
 	doubts      atomic.Int32  // how many examinations of this node's tree go on
+	suspected   atomic.Pointer[suspicion]
+	trees       trees
 
 	closing chan struct{}
 	once    sync.Once
@@ -199,12 +201,6 @@ func (n *Node) syncLedger() error {
 	db, release := n.Ledger()
 	defer release()
 	return db.Sync()
-}
-
-func (n *Node) treeAt(size int64) (tlog.Tree, error) {
-	db, release := n.Ledger()
-	defer release()
-	return db.TreeAt(size)
 }
 
 func (n *Node) path(name string) string { return n.fs.PathJoin(n.dir, name) }

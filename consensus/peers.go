@@ -111,27 +111,27 @@ func (p *peers) close() {
 	}
 }
 
-// rootAt asks a peer for its root of a tree's size.
-func (p *peers) rootAt(ctx context.Context, node string, size int64) (tlog.Hash, error) {
-	b, err := p.link(node).call(ctx, callRoot, binary.BigEndian.AppendUint64(nil, uint64(size)))
+// treeBefore asks a peer which tree it had before the entry at index.
+func (p *peers) treeBefore(ctx context.Context, node string, index uint64) (tlog.Tree, error) {
+	b, err := p.link(node).call(ctx, callTree, binary.BigEndian.AppendUint64(nil, index))
 	if err != nil {
-		return tlog.Hash{}, err
+		return tlog.Tree{}, err
 	}
-	if len(b) != tlog.HashSize {
-		return tlog.Hash{}, errFrame
+	if len(b) != 8+tlog.HashSize {
+		return tlog.Tree{}, errFrame
 	}
-	return tlog.Hash(b), nil
+	return tlog.Tree{N: int64(binary.BigEndian.Uint64(b)), Hash: tlog.Hash(b[8:])}, nil
 }
 
-// check asks a node to find out whether its tree of a size is the majority's.
-func (p *peers) check(ctx context.Context, node string, size int64) error {
+// check asks a node to find out whether its tree before the entry at index was the majority's.
+func (p *peers) check(ctx context.Context, node string, index uint64) error {
 	if node == p.n.id.Node {
 		return nil // it has just done so
 	}
 	if !slices.ContainsFunc(p.n.list(), func(m Member) bool { return m.Node == node }) {
 		return ErrPeer
 	}
-	_, err := p.link(node).call(ctx, callCheck, binary.BigEndian.AppendUint64(nil, uint64(size)))
+	_, err := p.link(node).call(ctx, callCheck, binary.BigEndian.AppendUint64(nil, index))
 	return err
 }
 

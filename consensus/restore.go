@@ -30,6 +30,8 @@ func (n *Node) restore(r io.Reader) error {
 	s.mu.Lock()
 	m := s.opened
 	s.opened, s.received = nil, nil
+	s.serial++
+	serial := s.serial
 	s.mu.Unlock()
 	if m == nil {
 		return errors.New("restore: nothing was received")
@@ -37,7 +39,7 @@ func (n *Node) restore(r io.Reader) error {
 	if err := n.mayRestore(m); err != nil && !n.config.seams.restoreAnything {
 		return fmt.Errorf("restore to %d: %w", m.Index, err)
 	}
-	folder := fmt.Sprintf("%s-%d-%d", raftlog.LedgerFolder, m.Index, n.now())
+	folder := fmt.Sprintf("%s-%d-%d", raftlog.LedgerFolder, m.Index, serial)
 	got, err := unpack(n.fs, r, n.dir, folder)
 	if err != nil {
 		return errors.Join(err, n.fs.RemoveAll(n.path(folder)))

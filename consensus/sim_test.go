@@ -67,11 +67,12 @@ type simNode struct {
 
 // simRun is one life of a node.
 type simRun struct {
-	node *Node
-	net  *simNet
-	fs   *vfs.MemFS
-	once sync.Once
-	dead chan struct{}
+	node    *Node
+	highest atomic.Uint64 // greatest applied index seen
+	net     *simNet
+	fs      *vfs.MemFS
+	once    sync.Once
+	dead    chan struct{}
 }
 
 func (s *sim) breaks(format string, args ...any) {
@@ -79,6 +80,9 @@ func (s *sim) breaks(format string, args ...any) {
 	defer s.mu.Unlock()
 	if s.broken == nil {
 		s.broken = fmt.Errorf(format, args...)
+		if os.Getenv(breakVariable) != "" {
+			fmt.Println("NOTICED:", s.broken) // at once: the process may not get further
+		}
 	}
 }
 
@@ -107,8 +111,9 @@ func (x *simNode) config(r *simRun, fs vfs.FS, net Network) Config {
 		case r.net.dead.Load(): // it had crashed already: what it does no longer matters
 		case errors.Is(err, errRestoredBeneath):
 			s.ends.Add(1)
+			s.watch(r)
 		default:
-			s.breaks("%s ended its process: %v", x.name, err)
+			s.breaks("%s ended its process: %w", x.name, err)
 		}
 		if r != nil {
 			x.crash(r, vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
@@ -237,7 +242,7 @@ func (s *sim) nemesis() {
 			}
 		}
 		a, b := s.rng.IntN(3), s.rng.IntN(3)
-		switch s.rng.IntN(10) {
+		switch s.rng.IntN(9) {
 		case 0, 1:
 			crash(a)
 		case 2:
@@ -268,14 +273,16 @@ func (s *sim) nemesis() {
 			s.f.partition(map[[2]string]bool{{s.nodes[a].name, s.nodes[b].name}: a != b})
 		case 8:
 			s.f.partition(map[[2]string]bool{})
-		case 9: // old InstallSnapshots arrive again
-			s.f.mu.Lock()
-			late := s.f.late
-			s.f.late = nil
-			s.f.mu.Unlock()
-			for _, again := range late {
-				go again()
-			}
+		}
+		// An old InstallSnapshot arrives again.
+		s.f.mu.Lock()
+		var again func()
+		if k := len(s.f.late); k > 0 {
+			again = s.f.late[s.f.rng.IntN(k)]
+		}
+		s.f.mu.Unlock()
+		if again != nil {
+			again()
 		}
 	}
 }
@@ -307,6 +314,7 @@ func (s *sim) client(rng *rand.Rand) {
 			c.Seed = ledger.DeriveID("test seed of", c.ID[:])
 		}
 		c.Request = &ledger.LookUp{Person: person(uint64(c.ID[0]) % 50)}
+		s.watch(r)
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		o, err := r.node.Propose(ctx, c)
 		cancel()
@@ -315,6 +323,19 @@ func (s *sim) client(rng *rand.Rand) {
 		}
 		s.acknowledged(c.ID, again.IsZero(), floor, o)
 	}
+}
+
+// watch checks that a run's ledger never goes back.
+func (s *sim) watch(r *simRun) {
+	was := r.highest.Load()
+	if r.node == nil || r.net.dead.Load() {
+		return
+	}
+	now := r.node.applied()
+	if now < was {
+		s.breaks("%s had applied %d and went back to %d", r.net.name, was, now)
+	}
+	r.highest.CompareAndSwap(was, max(was, now))
 }
 
 func (s *sim) acknowledged(id ledger.ID, fresh bool, floor ledger.Seq, o Outcome) {
@@ -352,20 +373,8 @@ func (s *sim) acknowledged(id ledger.ID, fresh bool, floor ledger.Seq, o Outcome
 // simulate runs one cluster for a simulated time and returns the first thing that broke.
 func simulate(t *testing.T, o simOptions) (s *sim) {
 	synctest.Test(t, func(t *testing.T) {
-		rng := rand.New(rand.NewPCG(o.seed, 7))
-		s = &sim{
-			t: t, o: o, rng: rng, f: newFabric(rand.New(rand.NewPCG(o.seed, 8))), stop: make(chan struct{}),
-			acked: map[ledger.ID]ledger.Seq{}, signed: map[int64]tlog.Hash{},
-		}
-		for i := range s.nodes {
-			x := &simNode{s: s, name: simMembers[i].Node, disk: vfs.NewCrashableMem()}
-			x.clock.Store(int64(rng.IntN(200)-100) * int64(time.Millisecond))
-			s.nodes[i] = x
-			require.NoError(t, Init(x.config(nil, x.disk, nil)))
-			// The operator's shell synced, or the machine stayed up long enough.
-			x.disk = x.disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rng})
-			x.start()
-		}
+		s = newSim(t, o)
+		defer s.close()
 		var all sync.WaitGroup
 		for _, x := range s.nodes {
 			all.Go(x.tend)
@@ -387,13 +396,35 @@ func simulate(t *testing.T, o simOptions) (s *sim) {
 		if s.fault() == nil {
 			s.verify()
 		}
-		for _, x := range s.nodes {
-			if r := x.current(); r != nil {
-				_ = r.node.Close()
-			}
-		}
 	})
 	return s
+}
+
+// newSim starts three nodes on new disks.
+func newSim(t testing.TB, o simOptions) *sim {
+	rng := rand.New(rand.NewPCG(o.seed, 7))
+	s := &sim{
+		t: t, o: o, rng: rng, f: newFabric(rand.New(rand.NewPCG(o.seed, 8))), stop: make(chan struct{}),
+		acked: map[ledger.ID]ledger.Seq{}, signed: map[int64]tlog.Hash{},
+	}
+	for i := range s.nodes {
+		x := &simNode{s: s, name: simMembers[i].Node, disk: vfs.NewCrashableMem()}
+		x.clock.Store(int64(rng.IntN(200)-100) * int64(time.Millisecond))
+		s.nodes[i] = x
+		require.NoError(t, Init(x.config(nil, x.disk, nil)))
+		// The operator's shell synced, or the machine stayed up long enough.
+		x.disk = x.disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rng})
+		x.start()
+	}
+	return s
+}
+
+func (s *sim) close() {
+	for _, x := range s.nodes {
+		if r := x.current(); r != nil {
+			_ = r.node.Close()
+		}
+	}
 }
 
 // begin opens the log, through crashes if need be.

@@ -229,17 +229,18 @@ func (t *simTransport) InstallSnapshot(_ raft.ServerID, to raft.ServerAddress, r
 		return err
 	}
 	c := *req
-	if t.s.f.random(3) == 0 {
-		// The same message arrives once more, later, when everybody has moved on.
-		late := c
-		t.s.f.mu.Lock()
-		t.s.f.late = append(t.s.f.late, func() {
-			if target := t.s.f.target(string(to)); target != nil {
-				_, _ = target.deliver(&late, bytes.NewReader(b), 2*time.Second)
-			}
-		})
-		t.s.f.mu.Unlock()
+	// The same message arrives again, later, when everybody has moved on.
+	late := c
+	t.s.f.mu.Lock()
+	if k := len(t.s.f.late); k > 4 {
+		t.s.f.late = t.s.f.late[k-4:]
 	}
+	t.s.f.late = append(t.s.f.late, func() {
+		if target := t.s.f.target(string(to)); target != nil {
+			_, _ = target.deliver(&late, bytes.NewReader(b), 2*time.Second)
+		}
+	})
+	t.s.f.mu.Unlock()
 	err = call(t, to, &c, bytes.NewReader(b), resp)
 	if err == nil && resp.Success {
 		t.s.f.installs.Add(1)

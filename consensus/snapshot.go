@@ -31,7 +31,7 @@ type snapshots struct {
 	received *raft.SnapshotMeta // the stream in incomingFile, once it is whole
 	opened   *raft.SnapshotMeta // the one that Restore is about to read
 	out      *outgoing          // the newest copy made for a follower
-	serial   int
+	serial   int                // makes names of folders unique within a run; a start removes what is left of an earlier one
 }
 
 var _ raft.SnapshotStore = (*snapshots)(nil)
