@@ -53,6 +53,13 @@ func testLogger(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo})).With("test", t.Name())
 }
 
+func testLoggerOrNone(t testing.TB) *slog.Logger {
+	if l := testLogger(t); l != nil {
+		return l
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
 // commandID derives a command id that a test can find again.
 func commandID(n uint64) ledger.ID {
 	return ledger.DeriveID("test command", binary.BigEndian.AppendUint64(nil, n))

@@ -17,8 +17,8 @@ import (
 	"custos/ledger/store"
 )
 
-// A ledger travels as a stream: a header line, the length of the manifest (4 bytes, big endian), the manifest, and
-// then for each file of the manifest, in order, its bytes and their SHA-256.
+// A ledger travels as a stream: a header line, the length of the manifest (4 bytes, big endian), the manifest and its
+// SHA-256, and then for each file of the manifest, in order, its bytes and their SHA-256.
 
 const (
 	streamHeader = "custos-ledger-stream/1\n"
@@ -79,7 +79,8 @@ func newStream(fs vfs.FS, dir string, m manifest, onDone func()) (*streamWriter,
 		return nil, fmt.Errorf("list a copy of the ledger: %w", err)
 	}
 	head := binary.BigEndian.AppendUint32([]byte(streamHeader), uint32(len(b)))
-	head = append(head, b...)
+	sum := sha256.Sum256(b)
+	head = append(append(head, b...), sum[:]...)
 	w := &streamWriter{fs: fs, dir: dir, files: m.Files, size: int64(len(head)) + total, onDone: onDone}
 	w.head.Reset(head)
 	return w, nil
@@ -169,9 +170,13 @@ func readManifest(r io.Reader) (manifest, error) {
 	if string(head[:len(streamHeader)]) != streamHeader || n > maxManifest {
 		return m, errStream
 	}
-	b := make([]byte, n)
+	b := make([]byte, n+sha256.Size)
 	if _, err := io.ReadFull(r, b); err != nil {
 		return m, errors.Join(errStream, err)
+	}
+	b, want := b[:n], b[n:]
+	if sum := sha256.Sum256(b); !bytes.Equal(sum[:], want) {
+		return m, errStream
 	}
 	if err := ledger.Unmarshal(b, &m); err != nil {
 		return m, errStream
