@@ -1,9 +1,12 @@
 package api
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/http/pprof"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -197,7 +200,7 @@ func (s *Server) getReceipt(w http.ResponseWriter, r *http.Request, who *Identit
 	if seq >= s.node.View().R.Head().Size {
 		return problem("not-found")
 	}
-	receipt, err := s.node.Receipt(seq)
+	receipt, err := s.receipt(r.Context(), seq)
 	if err != nil {
 		return err
 	}
@@ -206,6 +209,27 @@ func (s *Server) getReceipt(w http.ResponseWriter, r *http.Request, who *Identit
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	_, _ = w.Write(b) // who reads no more needs no error
 	return nil
+}
+
+// receiptTimeout is how long a follower may take to hear of a checkpoint that
+// covers an entry it already has: several exchanges with its peers.
+const receiptTimeout = 2 * time.Second
+
+// receipt proves an entry with the newest checkpoint, for which it waits a little.
+func (s *Server) receipt(ctx context.Context, seq ledger.Seq) (ledger.Receipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, receiptTimeout)
+	defer cancel()
+	for {
+		r, err := s.node.Receipt(seq)
+		if err == nil || !errors.Is(err, consensus.ErrNoLeader) {
+			return r, err
+		}
+		select {
+		case <-ctx.Done():
+			return r, problem("unavailable").with("No signed checkpoint covers this entry yet. Ask again in a moment.")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // ownEntry reports whether an entry records something the caller did.
@@ -255,7 +279,7 @@ func (s *Server) livez(w http.ResponseWriter, _ *http.Request) { plain(w, "live\
 // readyz says whether a record can be committed now. Not being ready is not an
 // error of this process: the directory and the checkpoint still answer.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	if !s.node.Ready() {
+	if !s.node.Ready() || s.node.View().R.Head().Size == 0 { // a log that is not opened yet records nothing
 		writeProblem(w, r, problem("unavailable"))
 		return
 	}

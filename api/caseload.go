@@ -26,7 +26,7 @@ type enrolmentRow struct {
 	Practice  string `json:"practice"`
 	From      string `json:"from"`
 	To        string `json:"to"`
-	fault     string
+	fault     string `strict:"-"`
 }
 
 // place reads the one place that a row or a request names.
@@ -117,12 +117,15 @@ func (s *Server) postEnrolments(w http.ResponseWriter, r *http.Request, who *Ide
 		return problem("body-empty")
 	}
 	content := s.keys.ContentSum("enrolments", file.sum)
-	in, err := file.reader()
-	if err != nil {
-		return err
+	asCSV := strings.HasPrefix(r.Header.Get("Content-Type"), "text/csv")
+	next, err := enrolmentSource(file, asCSV)
+	for err == nil { // once through, so that a file that is wrong as a whole changes nothing
+		_, err = next()
 	}
-	next, err := enrolmentSource(in, strings.HasPrefix(r.Header.Get("Content-Type"), "text/csv"))
-	if err != nil {
+	if err != io.EOF {
+		return bodyProblem(err)
+	}
+	if next, err = enrolmentSource(file, asCSV); err != nil {
 		return err
 	}
 	key, p := idempotencyKey(w, r)
@@ -181,7 +184,11 @@ func (s *Server) postEnrolments(w http.ResponseWriter, r *http.Request, who *Ide
 	}{accepted, results, last, string(receipt.Format())})
 }
 
-func enrolmentSource(in io.Reader, asCSV bool) (func() (enrolmentRow, error), error) {
+func enrolmentSource(file *spooled, asCSV bool) (func() (enrolmentRow, error), error) {
+	in, err := file.reader()
+	if err != nil {
+		return nil, err
+	}
 	if !asCSV {
 		rows, err := newJSONRows(in)
 		return func() (row enrolmentRow, err error) { err = rows.next(&row); return row, err }, err

@@ -86,8 +86,9 @@ func (s *Server) routes() {
 }
 
 // authenticated puts a route behind its token, its bound of requests under
-// way, and for reads that are no command the table of roles. A denial is
-// recorded before it is answered.
+// way, and the table of roles, for whatever the decision itself is not asked:
+// reads that are no command, files, which need not be read first, and requests
+// that cannot be read. A denial is recorded before it is answered.
 func (s *Server) authenticated(t route) http.HandlerFunc {
 	slots := s.slots
 	if t.long {
@@ -106,16 +107,32 @@ func (s *Server) authenticated(t route) http.HandlerFunc {
 			return
 		}
 		defer slots.release()
-		if !t.command && !s.may(who, t.action) {
-			if err := s.deny(w, r, who, t.action); err != nil {
-				writeProblem(w, r, err)
-			}
+		may := s.may(who, t.action)
+		if !may && (!t.command || t.long) {
+			writeProblem(w, r, s.deny(w, r, who, t.action))
 			return
 		}
 		if err := t.handle(s, w, r, who); err != nil {
+			if !may && unrecorded(err) {
+				err = s.deny(w, r, who, t.action)
+			}
 			writeProblem(w, r, err)
 		}
 	}
+}
+
+// unrecorded reports whether err is the caller's own mistake and no entry tells
+// of it. From a role that may not ask at all it is a denial like any other:
+// who probes must not stay off the record by writing badly.
+func unrecorded(err error) bool {
+	p := asProblem(err)
+	switch status := problems[p.Code].status; {
+	case p.Seq != nil, status >= http.StatusInternalServerError:
+		return false
+	case status == http.StatusRequestTimeout, status == http.StatusRequestEntityTooLarge:
+		return false // the connection is lost with it
+	}
+	return true
 }
 
 func (s *Server) may(who *Identity, a ledger.Action) bool {

@@ -32,7 +32,8 @@ var bodies = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }
 // given twice, a missing field tagged `strict:"required"`, more than 32 levels, an integer that is
 // written with a fraction or an exponent, as -0, or that exceeds 2^53-1. null counts as absent.
 //
-// dst may hold strings, booleans, integers, pointers, slices and structs of these. A struct with a
+// dst may hold strings, booleans, integers, pointers, slices and structs of these; a field tagged
+// `strict:"-"` is ours and passed over. A struct with a
 // field `_ struct{} `+"`strict:\"open\"`"+` skips unknown fields, but none that differs from a known
 // one, or from another unknown one, by case alone.
 func decodeStrict(r io.Reader, limit int64, dst any) error {
@@ -142,6 +143,9 @@ func shapeOf(t reflect.Type) *shape {
 			if f.Name == "_" {
 				s.open = s.open || tag == "open"
 				continue
+			}
+			if tag == "-" {
+				continue // ours: no document can set it
 			}
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			if !f.IsExported() || name == "" || name == "-" || len(s.fields) == 64 {

@@ -36,7 +36,7 @@ type planRow struct {
 	LocalID     string `json:"localId"`
 	Team        string `json:"team"`
 	Worker      string `json:"worker"`
-	fault       string
+	fault       string `strict:"-"`
 }
 
 // planSource gives the rows of a file one by one; io.EOF ends them.
@@ -89,6 +89,9 @@ func (s *Server) postUpload(w http.ResponseWriter, r *http.Request, who *Identit
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	u := &upload{s: s, r: r, who: who, content: s.keys.ContentSum("uploads", file.sum), csv: media == "text/csv"}
 	u.id = ledger.DeriveID("upload", []byte(who.Organisation), []byte(strconv.FormatInt(sequence, 10)), u.content[:])
+	if err := u.wellFormed(file); err != nil {
+		return err
+	}
 	if u.source, err = u.open(file); err != nil {
 		return err
 	}
@@ -150,6 +153,20 @@ func (u *upload) open(file *spooled) (planSource, error) {
 	return csvSource{rows}, err
 }
 
+// wellFormed goes through the file once. What is wrong with it as a whole is
+// found before anything is recorded, or half of it would be loaded and its
+// number used up.
+func (u *upload) wellFormed(file *spooled) error {
+	source, err := u.open(file)
+	for err == nil {
+		_, err = source.next()
+	}
+	if err != io.EOF {
+		return bodyProblem(err)
+	}
+	return nil
+}
+
 // command proposes one part of the upload. Its id comes from the upload, so
 // that after a crash the same file goes on where it stopped.
 func (u *upload) command(part string, no int) (*draft, error) {
@@ -205,7 +222,7 @@ func (u *upload) load(w http.ResponseWriter, sequence int64) error {
 	}
 	receipt := out.Receipt()
 	if out.Answer.Seq != closed {
-		if receipt, err = u.s.node.Receipt(closed); err != nil {
+		if receipt, err = u.s.receipt(u.r.Context(), closed); err != nil {
 			return err
 		}
 	}
@@ -551,7 +568,7 @@ func (s *Server) getUpload(w http.ResponseWriter, r *http.Request, who *Identity
 		}
 		a.results = append(a.results, row)
 	}
-	if a.receipt, err = s.node.Receipt(a.seq); err != nil {
+	if a.receipt, err = s.receipt(r.Context(), a.seq); err != nil {
 		return err
 	}
 	cite(w, out.Answer.Seq)

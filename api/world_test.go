@@ -421,6 +421,9 @@ func (r *reply) check() {
 // ok wants a status and returns the JSON body.
 func (r *reply) ok(status int) object {
 	r.w.t.Helper()
+	if r.status == http.StatusInternalServerError {
+		r.w.t.Log(r.w.log.panics())
+	}
 	require.Equal(r.w.t, status, r.status, "%s", r.body)
 	require.Equal(r.w.t, "application/json", r.header.Get("Content-Type"))
 	var out object
@@ -428,6 +431,18 @@ func (r *reply) ok(status int) object {
 	d.UseNumber()
 	require.NoError(r.w.t, d.Decode(&out))
 	return out
+}
+
+// panics lists the stacks that were logged.
+func (l *lockedBuffer) panics() string {
+	var out []string
+	for line := range strings.Lines(l.String()) {
+		var o object
+		if json.Unmarshal([]byte(line), &o) == nil && o["msg"] == "panic" {
+			out = append(out, fmt.Sprint(o["stack"]))
+		}
+	}
+	return strings.Join(out, "\n")
 }
 
 // json is the body as an object, whatever the status.
