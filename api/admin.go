@@ -59,7 +59,7 @@ type directoryBody struct {
 
 func (s *Server) putDirectory(w http.ResponseWriter, r *http.Request, who *Identity) error {
 	ods := pathVar(r, "ods")
-	if !code.MatchString(ods) {
+	if !isCode(ods) {
 		return problem("not-found")
 	}
 	var in directoryBody
@@ -126,7 +126,7 @@ type organisationBody struct {
 
 func (s *Server) putOrganisation(w http.ResponseWriter, r *http.Request, who *Identity) error {
 	o := ledger.Organisation{Code: pathVar(r, "ods")}
-	if !code.MatchString(o.Code) {
+	if !isCode(o.Code) {
 		return problem("not-found")
 	}
 	var in organisationBody
@@ -161,8 +161,11 @@ func (s *Server) putOrganisation(w http.ResponseWriter, r *http.Request, who *Id
 			return &Problem{Code: "field-value", Pointer: "/officeHours"}
 		}
 	}
-	if in.Name == "" || len(in.Name) > 200 || len(in.Parent) > 10 {
+	if in.Name == "" || len(in.Name) > 200 {
 		return &Problem{Code: "field-value", Pointer: "/name"}
+	}
+	if in.Parent != "" && !isCode(in.Parent) {
+		return &Problem{Code: "field-value", Pointer: "/parent"}
 	}
 	o.Directory = ledger.Directory{OfficeHours: in.OfficeHours, EmergencyDuty: in.EmergencyDuty}
 	d, err := s.draft(w, r, who, content)

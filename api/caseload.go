@@ -18,6 +18,16 @@ var (
 	code             = regexp.MustCompile(`^[A-Z0-9]{3,10}$`)
 )
 
+// isCode reports whether s is an organisation's or a place's code, which stands
+// in the ledger in clear. A person's number in its place, as from two columns
+// exchanged, is none.
+func isCode(s string) bool { return code.MatchString(s) && !isNHSNumber(s) }
+
+func isNHSNumber(s string) bool {
+	_, err := ParseNHSNumber(s)
+	return err == nil
+}
+
 // enrolmentRow is one row of an enrolment file as it was sent.
 type enrolmentRow struct {
 	NHSNumber string `json:"nhsNumber"`
@@ -35,12 +45,12 @@ func place(school, area, practice string) (ledger.Place, string) {
 	var p ledger.Place
 	for _, x := range []struct {
 		value, prefix string
-		form          *regexp.Regexp
-	}{{school, ledger.PlaceSchool, urn}, {area, ledger.PlaceArea, code}, {practice, ledger.PlacePractice, code}} {
+		form          func(string) bool
+	}{{school, ledger.PlaceSchool, urn.MatchString}, {area, ledger.PlaceArea, isCode}, {practice, ledger.PlacePractice, isCode}} {
 		if x.value == "" {
 			continue
 		}
-		if given++; !x.form.MatchString(x.value) {
+		if given++; !x.form(x.value) {
 			return "", "place-format"
 		}
 		p = ledger.Place(x.prefix + x.value)
@@ -250,8 +260,15 @@ func (s *Server) postAssignment(w http.ResponseWriter, r *http.Request, who *Ide
 		return err
 	}
 	q := &ledger.Assign{Subject: in.Person, Team: in.Team, Cover: in.Type == "cover"}
-	if (in.Person == "") == (in.Team == "") || len(in.Person) > 128 || len(in.Team) > 128 {
+	if (in.Person == "") == (in.Team == "") {
 		return &Problem{Code: "field-value", Detail: "An assignment names a person or a team.", Pointer: "/person"}
+	}
+	// Both stand in the ledger in clear: they are a token's sub or team, never a name.
+	if !within(in.Person, 0, 128) || !madeOf(in.Person, "._:@|~+/=-") || isNHSNumber(in.Person) {
+		return &Problem{Code: "field-value", Detail: "person is the subject of a token.", Pointer: "/person"}
+	}
+	if !within(in.Team, 0, 64) || !madeOf(in.Team, "._:-") || isNHSNumber(in.Team) {
+		return &Problem{Code: "field-value", Detail: "team is the team of a token.", Pointer: "/team"}
 	}
 	if in.Type != "own" && in.Type != "cover" {
 		return &Problem{Code: "field-value", Detail: "type is own or cover.", Pointer: "/type"}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"custos/ledger"
@@ -51,8 +52,12 @@ func (s *Server) postTrail(w http.ResponseWriter, r *http.Request, who *Identity
 			given++
 		}
 	}
-	if given != 1 || len(in.Actor) > 256 || len(in.Organisation) > 32 {
+	if given != 1 || len(in.Actor) > 256 {
 		return problem("field-value").with("A trail is of one person (nhsNumber), one actor or one organisation.")
+	}
+	// The organisation stands in the ledger in clear: it is a code as tokens carry it, never a name or a number of a person.
+	if o := in.Organisation; o != "" && (!within(o, 3, 12) || strings.ToUpper(o) != o || !madeOf(o, "") || isNHSNumber(o)) {
+		return &Problem{Code: "field-value", Detail: "organisation is a code.", Pointer: "/organisation"}
 	}
 	if in.NHSNumber != "" {
 		number, err := ParseNHSNumber(in.NHSNumber)
