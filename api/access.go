@@ -105,7 +105,7 @@ func (s *Server) writeLookup(w http.ResponseWriter, out *consensus.Outcome) erro
 	j.key("accessHistory")
 	j.open('[')
 	for i := range a.Visits {
-		if err := s.writeVisit(j, a.Profiles, &a.Visits[i]); err != nil {
+		if err := s.writeVisit(j, a.Profiles, &a.Visits[i], a.At); err != nil {
 			return err
 		}
 	}
@@ -189,26 +189,6 @@ func (s *Server) open(shown ledger.Shown, details any) error {
 		return nil
 	}
 	return err
-}
-
-func (s *Server) writeVisit(j *jsonWriter, profiles []ledger.Shown, v *projection.Visit) error {
-	name := s.name(profiles, v.Profile)
-	o, err := s.organisation(v.Organisation)
-	if err != nil {
-		return err
-	}
-	j.open('{')
-	j.key("at")
-	j.time(v.At)
-	j.field("name", name.Name)
-	j.field("role", roleShown(name, v.Role))
-	j.field("organisation", organisationShown(o, v.Organisation, name))
-	if v.InError {
-		j.key("inError")
-		j.boolean(true)
-	}
-	j.close('}')
-	return nil
 }
 
 func roleShown(d ledger.ProfileDetails, r ledger.Role) string {

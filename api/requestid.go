@@ -84,7 +84,11 @@ func isUUID(s string) bool {
 func idempotencyKey(w http.ResponseWriter, r *http.Request) (uuid.UUID, *Problem) {
 	given := r.Header["Idempotency-Key"]
 	if len(given) == 0 {
-		key := uuid.New()
+		// Version 7 begins with the time: new ids stand together in the ledger's index, where they are looked for.
+		key, err := uuid.NewV7()
+		if err != nil {
+			return uuid.UUID{}, problem("internal")
+		}
 		w.Header()["Idempotency-Key"] = []string{key.String()}
 		return key, nil
 	}

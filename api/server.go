@@ -61,6 +61,7 @@ type Server struct {
 	uploads *inFlight
 	cover   coverageCache
 	orgs    organisations
+	visits  visitCache
 	public  *edge
 }
 

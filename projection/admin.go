@@ -57,9 +57,7 @@ func foldAdmin(t *store.Txn, e, first *ledger.Entry) error {
 
 // Organisation implements [ledger.View].
 func (v View) Organisation(code string) (ledger.Organisation, bool, error) {
-	var o ledger.Organisation
-	ok, err := read(v.R, organisationKey(code), &o)
-	return o, ok, err
+	return read[ledger.Organisation](v.R, organisationKey(code))
 }
 
 // Organisations lists every organisation, by code.

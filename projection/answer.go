@@ -313,11 +313,10 @@ func (a *Assembler) profile(r store.Reader, out *Answer, seq ledger.Seq) error {
 	}
 	s, ok := a.profiles[seq]
 	if !ok {
-		var row profileRow
-		if _, err := read(r, profileAtKey(seq), &row); err != nil {
+		row, _, err := read[profileRow](r, profileAtKey(seq))
+		if err != nil {
 			return err
 		}
-		var err error
 		if s, err = a.shown(r, seq, 0, ledger.PayloadProfile, ledger.HolderActor, row.Actor[:], row.Command, row.Key); err != nil {
 			return err
 		}

@@ -1,14 +1,15 @@
 package projection
 
 import (
+	"slices"
+
 	"custos/ledger"
 	"custos/ledger/store"
 )
 
 // Enrolments implements [ledger.View].
 func (v View) Enrolments(p ledger.PersonRef, place ledger.Place) ([]ledger.Enrolment, error) {
-	var out []ledger.Enrolment
-	_, err := read(v.R, enrolmentKey(p, place), &out)
+	out, _, err := read[[]ledger.Enrolment](v.R, enrolmentKey(p, place))
 	return out, err
 }
 
@@ -27,8 +28,7 @@ func (v View) Enrolled(place ledger.Place) ([]ledger.PersonRef, error) {
 
 // Assignments implements [ledger.View].
 func (v View) Assignments(place ledger.Place) ([]ledger.Assignment, error) {
-	var out []ledger.Assignment
-	_, err := read(v.R, assignmentKey(place), &out)
+	out, _, err := read[[]ledger.Assignment](v.R, assignmentKey(place))
 	return out, err
 }
 
@@ -44,6 +44,7 @@ func foldEnrolment(t *store.Txn, e *ledger.Entry, ev *ledger.Enrolled) error {
 	if err != nil {
 		return err
 	}
+	have = slices.Clone(have)
 	n := ledger.Enrolment{From: ev.Row.From, To: ev.Row.To, Seq: e.Seq, Recorded: e.Time, Changed: e.Time}
 	replaced := false
 	for i := range have {
@@ -66,7 +67,7 @@ func foldAssignment(t *store.Txn, ev *ledger.Assigned) error {
 	if err != nil {
 		return err
 	}
-	return set(t, assignmentKey(ev.Place), append(have, ev.Assignment))
+	return set(t, assignmentKey(ev.Place), append(slices.Clip(have), ev.Assignment))
 }
 
 func foldCaseload(t *store.Txn, e *ledger.Entry, ev *ledger.CaseloadAccessed, first *ledger.Entry) error {

@@ -8,8 +8,7 @@ import (
 // Plans implements [ledger.View]: every plan ever recorded of a person and not
 // deleted, whether it is shown any more or not.
 func (v View) Plans(p ledger.PersonRef) ([]ledger.Plan, error) {
-	var out []ledger.Plan
-	_, err := read(v.R, plansKey(p), &out)
+	out, _, err := read[[]ledger.Plan](v.R, plansKey(p))
 	return out, err
 }
 

@@ -9,9 +9,7 @@ import (
 
 // Upload implements [ledger.View].
 func (v View) Upload(id ledger.ID) (ledger.Upload, bool, error) {
-	var u ledger.Upload
-	ok, err := read(v.R, uploadKey(id), &u)
-	return u, ok, err
+	return read[ledger.Upload](v.R, uploadKey(id))
 }
 
 // UploadAt implements [ledger.View].
@@ -25,8 +23,7 @@ func (v View) UploadAt(authority string, sequence int64) (ledger.ID, bool, error
 
 // LastUpload implements [ledger.View].
 func (v View) LastUpload(authority string) (ledger.LastUpload, error) {
-	var l ledger.LastUpload
-	_, err := read(v.R, lastUploadKey(authority), &l)
+	l, _, err := read[ledger.LastUpload](v.R, lastUploadKey(authority))
 	return l, err
 }
 

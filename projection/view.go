@@ -14,16 +14,26 @@ type View struct{ R store.Reader }
 
 var _ ledger.View = View{}
 
-// read decodes one row; ok is false where there is none.
-func read(r store.Reader, key []byte, v any) (ok bool, err error) {
+// read decodes one row; ok is false where there is none. The writer keeps what
+// was decoded beside the row, so the result is shared: it must not be changed.
+func read[T any](r store.Reader, key []byte) (v T, ok bool, err error) {
+	t, writing := r.(*store.Txn)
+	if writing {
+		if v, ok := t.Memo(key).(T); ok {
+			return v, true, nil
+		}
+	}
 	b, err := r.Get(key)
 	if err != nil || b == nil {
-		return false, err
+		return v, false, err
 	}
-	if err := ledger.Unmarshal(b, v); err != nil {
-		return false, fmt.Errorf("view row %c: %w", key[1], err)
+	if err := ledger.Unmarshal(b, &v); err != nil {
+		return v, false, fmt.Errorf("view row %c: %w", key[1], err)
 	}
-	return true, nil
+	if writing {
+		t.SetMemo(key, v)
+	}
+	return v, true, nil
 }
 
 // once reads a row that will hardly be asked for again past the writer's row cache.
@@ -36,8 +46,7 @@ func once(r store.Reader, key []byte) ([]byte, error) {
 
 // Log implements [ledger.View].
 func (v View) Log() (ledger.Log, error) {
-	var l ledger.Log
-	_, err := read(v.R, logKey(), &l)
+	l, _, err := read[ledger.Log](v.R, logKey())
 	return l, err
 }
 

@@ -278,11 +278,21 @@ func (c *Config) consensus() (consensus.Config, error) {
 	if err != nil {
 		return consensus.Config{}, err
 	}
-	out := consensus.Config{Dir: c.Data, Identity: id, PublicURL: c.PublicURL, Origin: c.Origin, LedgerCache: c.CacheMiB << 20}
+	out := consensus.Config{Dir: c.Data, Identity: id, PublicURL: c.PublicURL, Origin: c.Origin, LedgerCache: c.cacheMiB() << 20}
 	for _, m := range c.Members {
 		out.Members = append(out.Members, consensus.Member{Node: m.Node, Address: m.Address})
 	}
 	return out, nil
+}
+
+// defaultCacheMiB holds the parts of the ledger that lookups read again.
+const defaultCacheMiB = 256
+
+func (c *Config) cacheMiB() int64 {
+	if c.CacheMiB > 0 {
+		return c.CacheMiB
+	}
+	return defaultCacheMiB
 }
 
 // write stores the configuration as a file.

@@ -163,6 +163,31 @@ func TestEdgeKnowsOnlyOutcomesOfConsensus(t *testing.T) {
 	}
 }
 
+// A sealed payload can be opened only by way of an [projection.Answer], and only
+// the assembler of committed results makes what is in one: the edge reads lists
+// and references from the views, never a row of its own choice.
+func TestOnlyCommittedOutcomesAreOpened(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test() {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if l, ok := n.(*ast.CompositeLit); ok {
+				x, name := selector(l.Type)
+				if x == "ledger" && name == "Shown" && s.folder != "projection" || x == "projection" && name == "Answer" {
+					t.Errorf("%s/%s makes a %s.%s", s.folder, s.name, x, name)
+				}
+			}
+			if call, ok := n.(*ast.SelectorExpr); ok && under(s.folder, "api") && call.Sel.Name != "Head" {
+				if of, ok := call.X.(*ast.SelectorExpr); ok && of.Sel.Name == "R" {
+					t.Errorf("%s/%s reads the store by %s", s.folder, s.name, call.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
 // What is recorded follows from the commands alone: neither clock nor
 // randomness nor environment nor network has a way in.
 func TestLedgerAndProjectionArePure(t *testing.T) {

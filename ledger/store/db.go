@@ -152,7 +152,11 @@ func (o Options) pebble() *pebble.Options {
 	}
 	// Records are hashes and ciphertext: compressing them costs more than it
 	// saves, and an auditor can find an entry's bytes in the files.
+	for i := range po.TargetFileSizes {
+		po.TargetFileSizes[i] = 16 << 20 << min(i, 3)
+	}
 	for i := range po.Levels {
+		po.Levels[i].BlockSize = 16 << 10
 		po.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		po.Levels[i].FilterType = pebble.TableFilter

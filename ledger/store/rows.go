@@ -4,37 +4,40 @@ package store
 // organisations, profiles. It is written through and belongs to the writer, so
 // it needs no lock. A missing row is kept too, as nil.
 type rowCache struct {
-	rows    map[string][]byte
+	rows    map[string]*cachedRow
 	bytes   int64
 	maximum int64
 }
 
+// cachedRow is a row, and what a reader has made of it.
+type cachedRow struct {
+	value []byte
+	memo  any
+}
+
 // rowOverhead is what a map entry costs beside its key and value, about.
-const rowOverhead = 80
+const rowOverhead = 160
 
 func newRowCache(maximum int64) *rowCache {
-	return &rowCache{rows: make(map[string][]byte), maximum: maximum}
+	return &rowCache{rows: make(map[string]*cachedRow), maximum: maximum}
 }
 
-func (c *rowCache) get(key []byte) ([]byte, bool) {
-	v, ok := c.rows[string(key)]
-	return v, ok
-}
+func (c *rowCache) get(key []byte) *cachedRow { return c.rows[string(key)] }
 
 func (c *rowCache) put(key string, value []byte) {
 	if old, ok := c.rows[key]; ok {
-		c.bytes += int64(len(value) - len(old))
-		c.rows[key] = value
+		c.bytes += int64(len(value) - len(old.value))
+		old.value, old.memo = value, nil
 		return
 	}
-	c.rows[key] = value
+	c.rows[key] = &cachedRow{value: value}
 	c.bytes += int64(len(key) + len(value) + rowOverhead)
 	for k, v := range c.rows {
 		if c.bytes <= c.maximum {
 			return
 		}
 		delete(c.rows, k)
-		c.bytes -= int64(len(k) + len(v) + rowOverhead)
+		c.bytes -= int64(len(k) + len(v.value) + rowOverhead)
 	}
 }
 

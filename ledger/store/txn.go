@@ -55,8 +55,8 @@ func (t *Txn) Get(key []byte) ([]byte, error) {
 	if v, ok := t.rows[string(key)]; ok {
 		return v, nil
 	}
-	if v, ok := t.d.rows.get(key); ok {
-		return v, nil
+	if c := t.d.rows.get(key); c != nil {
+		return c.value, nil
 	}
 	v, err := get(t.d.p, key)
 	if err != nil {
@@ -64,6 +64,29 @@ func (t *Txn) Get(key []byte) ([]byte, error) {
 	}
 	t.d.rows.put(string(key), v)
 	return v, nil
+}
+
+// Memo returns what [Txn.SetMemo] was told of a row, if the row is still as it
+// was then.
+func (t *Txn) Memo(key []byte) any {
+	if _, written := t.rows[string(key)]; written {
+		return nil
+	}
+	if c := t.d.rows.get(key); c != nil {
+		return c.memo
+	}
+	return nil
+}
+
+// SetMemo keeps what a reader made of a row that it has just read, until the
+// row changes. Whoever gets it back must not change it.
+func (t *Txn) SetMemo(key []byte, memo any) {
+	if _, written := t.rows[string(key)]; written {
+		return
+	}
+	if c := t.d.rows.get(key); c != nil {
+		c.memo = memo
+	}
 }
 
 // GetOnce is [Txn.Get] for a row that will hardly be read again; it is not
