@@ -102,14 +102,9 @@ func (s *Server) writeLookup(w http.ResponseWriter, out *consensus.Outcome) erro
 	if err := s.writePlans(j, a.Plans, a.At.Day(), true); err != nil {
 		return err
 	}
-	j.key("accessHistory")
-	j.open('[')
-	for i := range a.Visits {
-		if err := s.writeVisit(j, a.Profiles, &a.Visits[i], a.At); err != nil {
-			return err
-		}
+	if err := s.writeHistory(j, a.Visits, a.Profiles, a.At); err != nil {
+		return err
 	}
-	j.close(']')
 	j.key("accessCount")
 	j.number(int64(a.Count))
 	if err := s.writeTold(j, a.Told); err != nil {

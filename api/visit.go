@@ -7,46 +7,81 @@ import (
 	"custos/projection"
 )
 
-// visitCache keeps lines of access histories as they were written: a line
-// stands in up to 25 answers in a row, and writing it is most of what such an
+// visitCache keeps access histories as they were written: the same 25 lines
+// stand in one answer after another, and writing them is most of what such an
 // answer costs. Only what a committed outcome disclosed gets here. A changed
 // name of an organisation shows within a minute.
 type visitCache struct {
 	mu    sync.RWMutex
 	at    ledger.Time // of the answer with which the cache began
-	lines map[visitKey][]byte
+	texts map[visitKey][]byte
 }
 
+// visitKey tells histories apart: entries never change, so the newest and the
+// oldest line and what was corrected between them fix the text.
 type visitKey struct {
-	seq     ledger.Seq
-	inError bool
+	newest, oldest ledger.Seq
+	lines          int
+	inError        uint32
+}
+
+func keyOf(visits []projection.Visit) visitKey {
+	k := visitKey{newest: visits[0].Seq, oldest: visits[len(visits)-1].Seq, lines: len(visits)}
+	for i := range visits {
+		if visits[i].InError {
+			k.inError |= 1 << i
+		}
+	}
+	return k
 }
 
 const (
-	visitsKept = 1 << 16
-	visitsFor  = ledger.Minute
+	historiesKept = 1 << 13
+	historiesFor  = ledger.Minute
 )
 
-// writeVisit appends one line of an access history.
-func (s *Server) writeVisit(j *jsonWriter, profiles []ledger.Shown, v *projection.Visit, now ledger.Time) error {
-	c, key := &s.visits, visitKey{v.Seq, v.InError}
+// writeHistory appends "accessHistory".
+func (s *Server) writeHistory(j *jsonWriter, visits []projection.Visit, profiles []ledger.Shown, now ledger.Time) error {
+	j.key("accessHistory")
+	if len(visits) == 0 {
+		j.open('[')
+		j.close(']')
+		return nil
+	}
+	c, key := &s.visits, keyOf(visits)
 	c.mu.RLock()
-	line, ok := c.lines[key]
-	ok = ok && now-c.at <= visitsFor && now >= c.at
+	text, ok := c.texts[key]
+	ok = ok && now-c.at <= historiesFor && now >= c.at
 	c.mu.RUnlock()
 	if ok {
 		j.sep()
-		j.b = append(j.b, line...)
+		j.b = append(j.b, text...)
 		return nil
 	}
+	start := len(j.b)
+	j.open('[')
+	for i := range visits {
+		if err := s.writeVisit(j, profiles, &visits[i]); err != nil {
+			return err
+		}
+	}
+	j.close(']')
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.texts == nil || len(c.texts) >= historiesKept || now-c.at > historiesFor || now < c.at {
+		c.texts, c.at = make(map[visitKey][]byte), now
+	}
+	c.texts[key] = append([]byte(nil), j.b[start:]...)
+	return nil
+}
+
+// writeVisit appends one line of a history.
+func (s *Server) writeVisit(j *jsonWriter, profiles []ledger.Shown, v *projection.Visit) error {
 	name := s.name(profiles, v.Profile)
 	o, err := s.organisation(v.Organisation)
 	if err != nil {
 		return err
 	}
-	j.sep()
-	start := len(j.b)
-	j.comma = false
 	j.open('{')
 	j.key("at")
 	j.time(v.At)
@@ -58,11 +93,5 @@ func (s *Server) writeVisit(j *jsonWriter, profiles []ledger.Shown, v *projectio
 		j.boolean(true)
 	}
 	j.close('}')
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.lines == nil || len(c.lines) >= visitsKept || now-c.at > visitsFor || now < c.at {
-		c.lines, c.at = make(map[visitKey][]byte), now
-	}
-	c.lines[key] = append([]byte(nil), j.b[start:]...)
 	return nil
 }

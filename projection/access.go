@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"custos/ledger"
 	"custos/ledger/store"
@@ -77,11 +78,22 @@ func parseHistory(b []byte) (history, error) {
 }
 
 func (v View) history(p ledger.PersonRef) (history, error) {
-	b, err := v.R.Get(historyKey(p))
+	key := historyKey(p)
+	t, writing := v.R.(*store.Txn)
+	if writing {
+		if h, ok := t.Memo(key).(history); ok {
+			return h, nil
+		}
+	}
+	b, err := v.R.Get(key)
 	if err != nil || b == nil {
 		return history{}, err
 	}
-	return parseHistory(b)
+	h, err := parseHistory(b)
+	if err == nil && writing {
+		t.SetMemo(key, h)
+	}
+	return h, err
 }
 
 // LastShown implements [ledger.View].
@@ -178,6 +190,7 @@ func foldCorrection(t *store.Txn, e *ledger.Entry, ev *ledger.AccessCorrected) e
 	if err != nil {
 		return err
 	}
+	h.visits = slices.Clone(h.visits)
 	for i := range h.visits {
 		if h.visits[i].Seq == ev.Access {
 			h.visits[i].InError = true

@@ -2,6 +2,7 @@ package projection
 
 import (
 	"fmt"
+	"slices"
 
 	"custos/ledger"
 	"custos/ledger/store"
@@ -71,19 +72,22 @@ type RowShown struct {
 type Assembler struct {
 	profiles map[ledger.Seq]ledger.Shown
 	keys     map[ledger.ID]ledger.WrappedKey
+	names    map[*Visit][]ledger.Shown // the profiles of a history, by its first line
 }
 
 const assemblerCache = 1 << 14
 
 // NewAssembler returns an assembler with empty caches.
 func NewAssembler() *Assembler {
-	return &Assembler{profiles: make(map[ledger.Seq]ledger.Shown), keys: make(map[ledger.ID]ledger.WrappedKey)}
+	return &Assembler{profiles: make(map[ledger.Seq]ledger.Shown), keys: make(map[ledger.ID]ledger.WrappedKey),
+		names: make(map[*Visit][]ledger.Shown)}
 }
 
 // Forget empties the caches: after an erasure, or when the ledger is swapped.
 func (a *Assembler) Forget() {
 	clear(a.profiles)
 	clear(a.keys)
+	clear(a.names)
 }
 
 // Assemble reads what a result may show.
@@ -191,11 +195,29 @@ func (a *Assembler) access(v View, out *Answer, main *ledger.Entry, ev *ledger.A
 	if out.Visits, out.Count, err = v.History(main.Person.Ref, main.Seq); err != nil {
 		return err
 	}
+	return a.visitors(v.R, out)
+}
+
+// visitors adds the sealed names of a history. A history that was not read
+// anew has the names it had.
+func (a *Assembler) visitors(r store.Reader, out *Answer) error {
+	if len(out.Visits) == 0 {
+		return nil
+	}
+	first := &out.Visits[0]
+	if have, ok := a.names[first]; ok {
+		out.Profiles = have
+		return nil
+	}
 	for i := range out.Visits {
-		if err := a.profile(v.R, out, out.Visits[i].Profile); err != nil {
+		if err := a.profile(r, out, out.Visits[i].Profile); err != nil {
 			return err
 		}
 	}
+	if len(a.names) >= assemblerCache {
+		clear(a.names)
+	}
+	a.names[first] = slices.Clip(out.Profiles)
 	return nil
 }
 

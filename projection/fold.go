@@ -69,7 +69,7 @@ func foldDecided(t *store.Txn, e *ledger.Entry) error {
 	if err != nil {
 		return err
 	}
-	return t.Set(decidedKey(e.Command), b)
+	return t.SetCold(decidedKey(e.Command), b)
 }
 
 // foldPerson moves the end of the person's own chain and indexes the entry in

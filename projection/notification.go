@@ -72,7 +72,7 @@ func foldNotificationQueued(t *store.Txn, e *ledger.Entry, ev *ledger.Notificati
 	if err != nil {
 		return err
 	}
-	if err := t.Set(notificationKey(e.Seq), b); err != nil {
+	if err := t.SetCold(notificationKey(e.Seq), b); err != nil {
 		return err
 	}
 	if err := t.SetIndex(notifyByEntryKey(ev.Of, e.Seq)); err != nil {
@@ -90,7 +90,7 @@ func foldNotificationOpened(t *store.Txn, e *ledger.Entry, ev *ledger.Notificati
 		return err
 	}
 	n.State, n.Opened = ledger.NotificationIsOpened, e.Time
-	return set(t, notificationKey(n.ID), n)
+	return setCold(t, notificationKey(n.ID), n)
 }
 
 func foldNotificationAcknowledged(t *store.Txn, e *ledger.Entry, ev *ledger.NotificationAcknowledged) error {
@@ -99,5 +99,5 @@ func foldNotificationAcknowledged(t *store.Txn, e *ledger.Entry, ev *ledger.Noti
 		return err
 	}
 	n.State, n.Acknowledged = ledger.NotificationIsAcknowledged, e.Time
-	return set(t, notificationKey(n.ID), n)
+	return setCold(t, notificationKey(n.ID), n)
 }

@@ -110,3 +110,12 @@ func set(t *store.Txn, key []byte, v any) error {
 	}
 	return t.Set(key, b)
 }
+
+// setCold is [set] for a row that will hardly be read again soon.
+func setCold(t *store.Txn, key []byte, v any) error {
+	b, err := ledger.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("view row %c: %w", key[1], err)
+	}
+	return t.SetCold(key, b)
+}

@@ -21,7 +21,7 @@ type Txn struct {
 	applied Applied
 	batch   *pebble.Batch
 	rows    map[string][]byte // views and everything else written here; nil value: deleted
-	index   map[string][]byte // index rows written here: read by scans, not worth the cache
+	cold    map[string][]byte // rows written here that are not worth the cache
 	pushed  bool              // leaves were appended: only Commit or a reload may follow
 	done    bool
 }
@@ -31,7 +31,7 @@ func (d *DB) Begin() *Txn {
 	d.writing.Lock()
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return &Txn{d: d, head: d.head, applied: d.applied, batch: d.p.NewBatch(), rows: make(map[string][]byte), index: make(map[string][]byte)}
+	return &Txn{d: d, head: d.head, applied: d.applied, batch: d.p.NewBatch(), rows: make(map[string][]byte), cold: make(map[string][]byte)}
 }
 
 // Head implements [Reader]: the end of the chain with what was appended here.
@@ -92,6 +92,9 @@ func (t *Txn) SetMemo(key []byte, memo any) {
 // GetOnce is [Txn.Get] for a row that will hardly be read again; it is not
 // kept in the cache.
 func (t *Txn) GetOnce(key []byte) ([]byte, error) {
+	if v, ok := t.cold[string(key)]; ok {
+		return v, nil
+	}
 	if v, ok := t.rows[string(key)]; ok {
 		return v, nil
 	}
@@ -101,7 +104,7 @@ func (t *Txn) GetOnce(key []byte) ([]byte, error) {
 // Scan implements [Reader]: committed rows with those written here laid over.
 func (t *Txn) Scan(prefix []byte) iter.Seq2[Row, error] {
 	var own []string
-	for _, written := range []map[string][]byte{t.rows, t.index} {
+	for _, written := range []map[string][]byte{t.rows, t.cold} {
 		for k := range written {
 			if strings.HasPrefix(k, string(prefix)) {
 				own = append(own, k)
@@ -113,7 +116,7 @@ func (t *Txn) Scan(prefix []byte) iter.Seq2[Row, error] {
 		emit := func(k string) bool {
 			v, ok := t.rows[k]
 			if !ok {
-				v = t.index[k]
+				v = t.cold[k]
 			}
 			return v == nil || yield(Row{[]byte(k), v}, nil)
 		}
@@ -156,11 +159,18 @@ func (t *Txn) Set(key, value []byte) error {
 	return t.batch.Set(key, value, nil)
 }
 
-// SetIndex writes a row of an index, which is read by scans alone.
-func (t *Txn) SetIndex(key []byte) error {
-	t.index[string(key)] = []byte{}
-	return t.batch.Set(key, nil, nil)
+// SetCold writes a row that will hardly be read again soon: it does not enter
+// the cache. Such a key must always be written so, and read with [Txn.GetOnce].
+func (t *Txn) SetCold(key, value []byte) error {
+	if value == nil {
+		value = []byte{}
+	}
+	t.cold[string(key)] = value
+	return t.batch.Set(key, value, nil)
 }
+
+// SetIndex writes a row of an index, which is read by scans alone.
+func (t *Txn) SetIndex(key []byte) error { return t.SetCold(key, nil) }
 
 // Delete removes a row.
 func (t *Txn) Delete(key []byte) error {
