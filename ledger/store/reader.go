@@ -164,11 +164,20 @@ type Snap struct {
 	head ledger.Head
 }
 
-// Pin fixes the committed state. The caller closes it.
-func (d *DB) Pin() *Snap {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return &Snap{d.p.NewSnapshot(), d.head}
+// Pin fixes the committed state. The caller closes it. Its head is read from
+// the pinned rows: the database's own is set a moment after its batch.
+func (d *DB) Pin() (*Snap, error) {
+	s := &Snap{s: d.p.NewSnapshot()}
+	b, err := s.Get(keyHead)
+	var h headRow
+	if err == nil && b != nil {
+		err = ledger.Unmarshal(b, &h)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("pin ledger: %w", err), s.Close())
+	}
+	s.head = ledger.Head{Log: h.Log, Size: h.Size, Last: h.Last, Time: h.Time}
+	return s, nil
 }
 
 // Head implements [Reader].

@@ -129,6 +129,9 @@ func (e *edge) tile(level int, n int64) (*pyramid, error) {
 	if p, ok := e.recent[id]; ok {
 		return p, nil
 	}
+	if p, ok := e.dirty[id]; ok { // a large batch has more of them than recent keeps
+		return p, nil
+	}
 	b, err := e.load(level, n)
 	if err != nil {
 		return nil, err

@@ -38,11 +38,17 @@ func TestTheTreeAtEverySize(t *testing.T) {
 		}
 	}
 	for size := int64(1); size <= most; size++ {
-		step := int64(41)
-		if size <= 130 || size%tileWidth <= 1 || size%tileWidth == tileWidth-1 || size == most {
-			step = 1
+		edge := size%tileWidth <= 1 || size%tileWidth == tileWidth-1
+		switch {
+		case size <= 64 || size == 257 || size == most:
+			every(size, 1)
+		case edge:
+			every(size, 7)
+		case size%11 == 0:
+			every(size, 101)
+		default:
+			continue
 		}
-		every(size, step)
 		tree, err := d.TreeAt(size)
 		must(t, err)
 		require.Equal(t, c.trees[size], tree)

@@ -90,7 +90,7 @@ func TestATransactionIsAMapOverAMap(t *testing.T) {
 				x = d.Begin()
 			case 11:
 				must(t, x.Discard())
-				must(t, x.Discard(), "a second time does nothing")
+				must(t, x.Discard()) // a second time does nothing
 				reset()
 				x = d.Begin()
 			}
@@ -251,7 +251,8 @@ func TestAPinnedStateIsOfOneMoment(t *testing.T) {
 			pinning = false
 		default:
 		}
-		s := d.Pin()
+		s, err := d.Pin()
+		must(t, err)
 		n := 0
 		for _, err := range s.Scan(ViewKey('n')) {
 			must(t, err)
