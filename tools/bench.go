@@ -42,7 +42,7 @@ func (a *app) benchCommand() *cobra.Command {
 	f.DurationVar(&b.warmup, "warmup", time.Second, "how long to run before measuring")
 	f.IntVar(&b.clients, "clients", 64, "connections, each with one request in flight")
 	cmd.Flags().BoolVar(&b.fresh, "fresh-tokens", false, "every request has a token never seen before")
-	cmd.Flags().StringVar(&b.signingKey, "signing-key", "", "private key of the token issuer, PEM (DIR/keys/token-signing.pem)")
+	cmd.Flags().StringVar(&b.signingKey, "signing-key", "", "private key of the token issuer, PEM (DIR/secrets/tokens.pem)")
 	cmd.AddCommand(a.benchUploadCommand(&b), a.benchVerifyCommand())
 	return cmd
 }
@@ -168,7 +168,7 @@ const maxFresh = 500_000
 func (b *benchFlags) freshRequests(l *load, tokens, people []string) error {
 	key := b.signingKey
 	if key == "" {
-		key = filepath.Join(b.dir, "keys", "token-signing.pem")
+		key = filepath.Join(b.dir, "secrets", "tokens.pem")
 	}
 	m, err := newMinter(key, tokens)
 	if err != nil {

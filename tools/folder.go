@@ -49,6 +49,10 @@ func openFolder(dir string) (*folder, error) {
 		return store.Open(f.tables, store.Options{ReadOnly: true, Fatal: unwind})
 	})
 	if err != nil {
+		var damaged *damagedError
+		if errors.As(err, &damaged) {
+			damaged.tables = f.tables
+		}
 		return nil, openError(err, f.tables)
 	}
 	f.openRaft()
@@ -73,7 +77,7 @@ func openError(err error, dir string) error {
 	case isDisk(err):
 		return failing(ExitUnreadable, err)
 	}
-	return failing(ExitIntegrity, &damagedError{err})
+	return failing(ExitIntegrity, &damagedError{err: err, tables: dir})
 }
 
 func (f *folder) openRaft() {

@@ -1,9 +1,13 @@
 package tools
 
+import "regexp"
+
 // The store ends the process when Pebble meets a block whose checksum fails,
 // because a node must not run on. An auditor must: a damaged block is a finding.
 // So the store is given a way to end that only unwinds to the reader. Pebble
 // reports damage outside its locks, and says so again at the next read.
+
+var tableName = regexp.MustCompile(`[0-9]{6}\.sst`)
 
 // brokenBlock is what reading a damaged block unwinds with.
 type brokenBlock struct{ err error }
@@ -22,7 +26,7 @@ func guard(read func() error) (err error) {
 		if !ok {
 			panic(r)
 		}
-		err = &damagedError{b.err}
+		err = &damagedError{err: b.err}
 	}()
 	return read()
 }
@@ -38,7 +42,15 @@ func guarded[T any](read func() (T, error)) (v T, err error) {
 
 // damagedError says that stored bytes do not read, which is not the disk's
 // fault. Its text is short: Pebble's own has a stack in it.
-type damagedError struct{ err error }
+type damagedError struct {
+	err    error
+	tables string // the ledger's folder, where it did not open
+}
 
-func (e *damagedError) Error() string { return "a block's checksum fails" }
+func (e *damagedError) Error() string {
+	if table := tableName.FindString(e.err.Error()); table != "" {
+		return "a block's checksum fails in " + table
+	}
+	return "stored bytes do not read"
+}
 func (e *damagedError) Unwrap() error { return e.err }

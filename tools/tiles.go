@@ -20,6 +20,12 @@ type tileCheck struct {
 	levels [][]tlog.Hash
 	bad    *tileFault // the first stored hash that is another
 	tiles  int
+
+	unreadable struct {
+		level  int
+		number int64
+		known  bool
+	}
 }
 
 // tileFault is a stored tree hash that is not what the records give.
@@ -70,8 +76,12 @@ func (c *tileCheck) compare(level int, number int64) {
 			c.bad = &tileFault{seq, level, why}
 		}
 	}
+	if level == c.unreadable.level && number == c.unreadable.number && c.unreadable.known {
+		return // saying again that a block does not read takes long
+	}
 	stored, err := guarded(func() ([]byte, error) { return c.db.Tile(level, number) })
 	if err != nil {
+		c.unreadable.level, c.unreadable.number, c.unreadable.known = level, number, true
 		fault(0, fmt.Sprintf("tree tile %d of level %d does not read", number, level))
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"time"
@@ -127,8 +128,7 @@ func (v *verification) run() error {
 	var end *failure
 	switch {
 	case errors.As(err, &damaged):
-		v.wrong(fmt.Sprintf("the ledger's own head or tree does not read: %v", damaged.err))
-		return v.conclude()
+		return v.closed(damaged)
 	case errors.Is(err, errEndLost) && errors.As(err, &end):
 		v.missing(end.Error())
 		return v.conclude()
@@ -157,6 +157,20 @@ func (v *verification) run() error {
 			v.links()
 			v.links = nil
 		}
+	}
+	return v.conclude()
+}
+
+// closed deals with a ledger that does not open because the block of its head
+// or of its tree's edge is damaged. An entry may stand in the same block.
+func (v *verification) closed(damaged *damagedError) error {
+	bad, found, err := rawDamage(damaged.tables, 0, math.MaxInt64)
+	if err != nil {
+		return err
+	}
+	v.wrong(fmt.Sprintf("the ledger does not open: what holds its head and its tree's edge does not read (%v)", damaged))
+	if len(bad) > 0 {
+		v.bad(bad[0], fmt.Sprintf("it is damaged: of %d entries found in the tables' bytes it is the one whose hash stands nowhere", found))
 	}
 	return v.conclude()
 }

@@ -92,6 +92,35 @@ func TestVerifyOfAFlippedByteInATable(t *testing.T) {
 	}
 }
 
+// In a larger ledger the block of an entry holds neither head nor tree.
+func TestVerifyOfAFlippedByteAmongManyEntries(t *testing.T) {
+	w := newWorld(t)
+	w.usual()
+	for range 400 {
+		w.lookup("nurse", nhsChild)
+	}
+	w.close()
+	size := w.size()
+	for _, n := range []ledger.Seq{0, 1, 255, 256, size / 2, size - 2, size - 1} {
+		record := w.record(n)
+		for _, path := range files(t, w.tables(), ".sst") {
+			b, err := os.ReadFile(path)
+			require.NoError(t, err)
+			at := bytes.Index(b, record)
+			if at < 0 {
+				continue
+			}
+			flip(t, path, at+len(record)-1)
+			code, r := w.verify()
+			require.Equal(t, ExitIntegrity, code, r)
+			require.NotNil(t, r.FirstBad, "%v", r)
+			require.Equal(t, n, r.FirstBad.Seq, "%v", r)
+			require.Contains(t, r.FirstBad.Why, "is damaged")
+			flip(t, path, at+len(record)-1)
+		}
+	}
+}
+
 // Whatever byte of a cleanly stopped folder's tables is wrong, the answer is
 // never "verified" unless nobody reads that byte.
 func TestVerifyOfAnyFlippedByte(t *testing.T) {

@@ -103,6 +103,11 @@ func (p *chainPass) signed() error {
 			continue
 		}
 		if err := p.checker.Agree(s.Tree); err != nil {
+			p.tiles.pending()
+			if bad := p.tiles.bad; bad != nil && bad.level == 0 {
+				p.altered(bad.seq) // the tree still holds what was signed: the entry is the one that changed
+				return err
+			}
 			p.hashes = fmt.Sprintf("%s signs another tree of %d entries", s.where, s.N)
 			p.v.bad(ledger.Seq(p.known), fmt.Sprintf("%s: entries %d to %d are not all those that were signed", p.hashes, p.known, s.N-1))
 			return err
@@ -127,8 +132,7 @@ func (p *chainPass) fault(err error) error {
 	}
 	p.tiles.pending()
 	if bad := p.tiles.bad; bad != nil && bad.level == 0 && bad.seq <= f.Seq {
-		p.hashes = fmt.Sprintf("entry %d is altered", bad.seq)
-		p.v.bad(bad.seq, "its record is not the one whose hash the tree and the next entry hold")
+		p.altered(bad.seq)
 		return nil
 	}
 	why := fmt.Sprintf("%s: %v", f.Level, f.Why)
@@ -139,6 +143,11 @@ func (p *chainPass) fault(err error) error {
 	}
 	p.v.bad(f.Seq, why)
 	return nil
+}
+
+func (p *chainPass) altered(n ledger.Seq) {
+	p.hashes = fmt.Sprintf("entry %d is altered", n)
+	p.v.bad(n, "its record is not the one whose hash the tree holds")
 }
 
 // sameLeaf reports whether the last pushed record is the one in the stored tree.
@@ -159,12 +168,12 @@ func (p *chainPass) unreadable(err error) error {
 		p.v.bad(p.n, "it is missing, and later entries are there")
 		return nil
 	}
-	d, err := p.v.f.investigate(p.n, err)
+	seq, why, err := p.v.f.investigate(p.n, err)
 	if err != nil {
 		return err
 	}
-	p.hashes = d.String()
-	p.v.bad(d.first(), p.hashes)
+	p.hashes = why
+	p.v.bad(seq, why)
 	return nil
 }
 

@@ -2,12 +2,14 @@ package tools
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"io/fs"
 	mathrand "math/rand"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,17 +47,20 @@ type world struct {
 	n      uint64
 	index  uint64
 	held   map[string]ledger.DataKey
+
+	signing bool
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldOf(t, true) }
+
+// newWorldOf makes a world; signing says whether it has the log's key.
+func newWorldOf(t testing.TB, signing bool) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), keyDir: t.TempDir(), held: map[string]ledger.DataKey{}, now: time.Date(2026, 3, 3, 14, 0, 0, 0, time.UTC)}
+	w := &world{t: t, signing: signing, dir: t.TempDir(), keyDir: t.TempDir(), held: map[string]ledger.DataKey{}, now: time.Date(2026, 3, 3, 14, 0, 0, 0, time.UTC)}
 	random := mathrand.New(mathrand.NewSource(1))
-	skey, vkey, err := note.GenerateKey(random, testOrigin)
-	require.NoError(t, err)
-	w.vkey = vkey
-	w.signer, err = note.NewSigner(skey)
-	require.NoError(t, err)
+	var err error
+	w.signer, w.vkey = testSigner(t)
+	vkey := w.vkey
 	require.NoError(t, os.WriteFile(filepath.Join(w.keyDir, "log.vkey"), []byte(vkey+"\n"), 0o644))
 	log := ledger.DeriveID("test log")
 	w.keys, err = ledger.NewKeyring(ledger.Secrets{Log: log, Person: map[byte][]byte{1: bytes.Repeat([]byte{1}, 32)},
@@ -73,6 +78,21 @@ func newWorld(t testing.TB) *world {
 		w.system(&ledger.RecordOrganisation{Organisation: o})
 	}
 	return w
+}
+
+var testKey = sync.OnceValues(func() ([2]string, error) {
+	skey, vkey, err := note.GenerateKey(rand.Reader, testOrigin)
+	return [2]string{skey, vkey}, err
+})
+
+// testSigner is the key of every test's log: two of them are two histories of one log.
+func testSigner(t testing.TB) (note.Signer, string) {
+	t.Helper()
+	k, err := testKey()
+	require.NoError(t, err)
+	s, err := note.NewSigner(k[0])
+	require.NoError(t, err)
+	return s, k[1]
 }
 
 func (w *world) tables() string { return filepath.Join(w.dir, raftlog.LedgerFolder) }
@@ -169,6 +189,9 @@ func (w *world) step(c *ledger.Command) projection.Result {
 }
 
 func (w *world) sign() {
+	if !w.signing {
+		return
+	}
 	signed, err := ledger.SignCheckpoint(testOrigin, w.db.Tree(), w.signer)
 	require.NoError(w.t, err)
 	require.NoError(w.t, w.db.SetLastSigned(signed))
