@@ -1,33 +1,52 @@
 #!/usr/bin/env bash
-# Measures one disclosure's whole path: lookups with plans, history and receipt,
-# by 200 people, on one node and on three processes of this machine, with cached
-# tokens and with each token verified; then an upload beside lookups, then verify.
-# Numbers are of the machine it runs on, clients included.
+# Measures the whole path of a disclosure: lookups with plans, history and
+# receipt, by 200 people, on one node and on three processes of this machine,
+# with cached tokens and with every token verified; an upload beside lookups;
+# what a long ledger costs; a restart; and verification. The numbers are of the
+# machine it runs on, the client included.
 . "$(dirname "$0")/lib.sh"
 
 time=${BENCH_TIME:-10s}
 dir=.demo-bench
+
+size() { curl -sS -m 5 "$CUSTOS_ADMIN_URL/statusz" | sed -n 's/.*"size": *\([0-9]*\).*/\1/p'; }
+resident() { for p in ${CUSTOS_PIDS//,/ }; do awk '/VmRSS/ {print $2 " kB resident"}' "/proc/$p/status"; done; }
+lookups() {
+  echo "$1:"
+  shift
+  bin/custos-tools bench --dir "$dir" --duration "$time" -o json "$@"
+}
+
 echo "$(nproc) cores, $(go version | cut -d' ' -f3), $(uname -sr), $time a run"
 
-for nodes in 1 3; do
-  say "$nodes node(s)"
-  start "$dir" --nodes "$nodes"
-  for clients in 64 256; do
-    echo "$clients clients, tokens cached:"
-    bin/custos-tools bench --dir "$dir" --url "$CUSTOS_URL" --duration "$time" --clients "$clients" -o json
-  done
-  echo "64 clients, every token verified:"
-  bin/custos-tools bench --dir "$dir" --url "$CUSTOS_URL" --duration "$time" --clients 64 --fresh-tokens -o json
-  if [ "$nodes" = 1 ]; then
-    echo "an upload of 100,000 rows, beside lookups:"
-    bin/custos-tools bench upload --dir "$dir" --url "$CUSTOS_URL" --rows 100000 --beside-lookups -o json
-    rss=$(awk '/VmRSS/ {print $2}' "/proc/${CUSTOS_PIDS%%,*}/status")
-    echo "resident memory: $rss kB"
-  fi
-  stop
-  if [ "$nodes" = 1 ]; then
-    say "verify, by level"
-    bin/custos-tools bench verify --data "$CUSTOS_DATA" -o json
-  fi
-  rm -rf "$dir" "$dir.log"
-done
+say "one node"
+start "$dir"
+echo "$(size) entries"; resident
+lookups "64 clients, tokens cached" --url "$CUSTOS_URL" --clients 64
+lookups "256 clients, tokens cached" --url "$CUSTOS_URL" --clients 256
+lookups "64 clients, every token verified" --url "$CUSTOS_URL" --clients 64 --fresh-tokens
+echo "an upload of 100,000 rows, and what it does to lookups beside it:"
+bin/custos-tools bench upload --dir "$dir" --url "$CUSTOS_URL" --beside-lookups -o json
+echo "$(size) entries"; resident
+lookups "64 clients on the ledger grown so far" --url "$CUSTOS_URL" --clients 64
+
+say "stopped and started again"
+stop
+began=$(date +%s%3N)
+resume "$dir"
+echo "ready after $(($(date +%s%3N) - began)) ms, with $(size) entries"
+stop
+
+say "verified, by level"
+bin/custos-tools bench verify --data "$CUSTOS_DATA" --keys "$CUSTOS_KEYS" -o json
+rm -rf "$dir" "$dir.log"
+
+say "three processes"
+start "$dir" --nodes 3
+lookups "64 clients at the leader, tokens cached" --url "$CUSTOS_URL" --clients 64
+lookups "256 clients at the leader, tokens cached" --url "$CUSTOS_URL" --clients 256
+lookups "64 clients at the leader, every token verified" --url "$CUSTOS_URL" --clients 64 --fresh-tokens
+lookups "64 clients over all three, tokens cached" --url "$CUSTOS_URLS" --clients 64
+resident
+stop
+rm -rf "$dir" "$dir.log"

@@ -8,12 +8,18 @@ demo_pid=
 say() { printf '\n== %s\n' "$*"; }
 die() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 
-# start DIR ARGS... starts a demo in DIR and waits until it is ready.
+# start DIR ARGS... makes a new demo in DIR, starts it and waits until it is ready.
 start() {
+  rm -rf "$1"
+  resume "$@"
+}
+
+# resume DIR ARGS... is start with the data that is there.
+resume() {
   local dir=$1
   shift
-  rm -rf "$dir"
   mkdir -p "$dir"
+  rm -f "$dir/env"
   bin/custosd demo --dir "$dir" --listen 127.0.0.1:0 "$@" >"$dir.log" 2>&1 &
   demo_pid=$!
   for _ in $(seq 600); do
