@@ -19,8 +19,8 @@ const (
 	pingTimeout = 3 * time.Second
 	// freshFor is how long a peer's word counts.
 	freshFor = 5 * time.Second
-	// maxClockError is how far a leader's clock may be from the median of all clocks. Ledger time never goes back,
-	// so one jump forward would be permanent.
+	// maxClockError is how far a leader's clock may be from the median of all clocks, unless the configuration says
+	// otherwise. Ledger time never goes back, so one jump forward would be permanent.
 	maxClockError = 2 * time.Second
 )
 
@@ -198,7 +198,7 @@ func (p *peers) judge() {
 	if high.Abs() < low.Abs() {
 		median = high
 	}
-	off := median.Abs() > maxClockError
+	off := median.Abs() > p.n.config.MaxClockError
 	if p.off.Swap(off) != off {
 		p.n.log.Warn("this node's clock against its peers'", "off", off, "peers ahead by", median)
 	}

@@ -35,6 +35,7 @@ type nodeOptions struct {
 	clock func() time.Time
 	log   *slog.Logger
 	demo  http.Handler
+	drift time.Duration // how far the nodes' clocks may be apart; zero: as consensus has it
 }
 
 func newLogger(level string, to *os.File) (*slog.Logger, error) {
@@ -79,7 +80,7 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 	if n.network.Identity() != cfg.Identity {
 		return nil, errors.Join(misuse("the peer certificate is another node's"), n.network.Close(), n.tokens.Close())
 	}
-	cfg.Network, cfg.Logger, cfg.Clock = n.network, o.log, o.clock
+	cfg.Network, cfg.Logger, cfg.Clock, cfg.MaxClockError = n.network, o.log, o.clock, o.drift
 	if n.cluster, err = consensus.Open(cfg); err != nil {
 		return nil, errors.Join(err, n.network.Close(), n.tokens.Close())
 	}
