@@ -230,7 +230,7 @@ type correctionBody struct {
 }
 
 func (s *Server) postCorrection(w http.ResponseWriter, r *http.Request, who *Identity) error {
-	seq, err := pathSeq(r, "seq")
+	seq, err := s.pathSeq(r, "seq")
 	if err != nil {
 		return err
 	}

@@ -186,7 +186,7 @@ func (s *Server) putOrganisation(w http.ResponseWriter, r *http.Request, who *Id
 // getReceipt proves an entry. IG officers and auditors may have any; everybody
 // else the receipts of what they did themselves. A receipt holds hashes only.
 func (s *Server) getReceipt(w http.ResponseWriter, r *http.Request, who *Identity) error {
-	seq, err := pathSeq(r, "seq")
+	seq, err := s.pathSeq(r, "seq")
 	if err != nil {
 		return err
 	}
@@ -249,7 +249,7 @@ func (s *Server) ownEntry(seq ledger.Seq, who *Identity) (bool, error) {
 }
 
 func (s *Server) getEntry(w http.ResponseWriter, r *http.Request, _ *Identity) error {
-	seq, err := pathSeq(r, "seq")
+	seq, err := s.pathSeq(r, "seq")
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func (s *Server) optionalBody(r *http.Request, route string, dst any) (ledger.Ta
 }
 
 func (s *Server) postOpen(w http.ResponseWriter, r *http.Request, who *Identity) error {
-	id, err := pathSeq(r, "id")
+	id, err := s.pathSeq(r, "id")
 	if err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ type acknowledgementBody struct {
 }
 
 func (s *Server) postAcknowledgement(w http.ResponseWriter, r *http.Request, who *Identity) error {
-	id, err := pathSeq(r, "id")
+	id, err := s.pathSeq(r, "id")
 	if err != nil {
 		return err
 	}

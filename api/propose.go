@@ -188,11 +188,17 @@ func cite(w http.ResponseWriter, n ledger.Seq) {
 	w.Header()["Custos-Seq"] = []string{strconv.FormatUint(uint64(n), 10)}
 }
 
-// pathSeq reads a sequence number from the path.
-func pathSeq(r *http.Request, name string) (ledger.Seq, error) {
+// seqAhead is how far beyond this node's own end a sequence number may lie and
+// still be asked for: a follower is behind by what is on its way to it.
+const seqAhead = 1 << 20
+
+// pathSeq reads a sequence number from the path. One that no entry can have is
+// not found here and goes no further: a command would record it, and what looks
+// like a number of ten digits may be a person's.
+func (s *Server) pathSeq(r *http.Request, name string) (ledger.Seq, error) {
 	text := pathVar(r, name)
 	n, err := strconv.ParseUint(text, 10, 63)
-	if err != nil || strconv.FormatUint(n, 10) != text {
+	if err != nil || strconv.FormatUint(n, 10) != text || ledger.Seq(n) >= s.node.View().R.Head().Size+seqAhead {
 		return 0, problem("not-found")
 	}
 	return ledger.Seq(n), nil
