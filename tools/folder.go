@@ -30,6 +30,9 @@ type folder struct {
 // errEndLost marks a write-ahead log that does not read: the newest records are gone.
 var errEndLost = errors.New("a write-ahead log is damaged: the newest records are gone")
 
+// errTableLost marks a ledger of which a whole file, or the end of one, is gone.
+var errTableLost = errors.New("a table of the ledger is missing, or shorter than it was: the copy is not whole")
+
 func openFolder(dir string) (*folder, error) {
 	if dir == "" {
 		return nil, failf(ExitUsage, "missing --data")
@@ -70,6 +73,8 @@ func openError(err error, dir string) error {
 		return failing(ExitIntegrity, err)
 	case errors.Is(err, store.ErrLocked), errors.Is(err, store.ErrFormat):
 		return failing(ExitUnreadable, err)
+	case strings.Contains(err.Error(), "size mismatch"), errors.Is(err, store.ErrMissing) && hasManifest(dir):
+		return failing(ExitIncomplete, errTableLost)
 	case errors.Is(err, store.ErrMissing):
 		return failf(ExitUnreadable, "%s: %w", dir, err)
 	case strings.Contains(err.Error(), "replaying WAL"):
@@ -78,6 +83,12 @@ func openError(err error, dir string) error {
 		return failing(ExitUnreadable, err)
 	}
 	return failing(ExitIntegrity, &damagedError{err: err, tables: dir})
+}
+
+// hasManifest tells a ledger that lacks a file from a folder without a ledger.
+func hasManifest(dir string) bool {
+	found, err := filepath.Glob(filepath.Join(dir, "MANIFEST-*"))
+	return err == nil && len(found) > 0
 }
 
 func (f *folder) openRaft() {

@@ -32,11 +32,11 @@ func (f *folder) investigate(from ledger.Seq, cause error) (ledger.Seq, string, 
 	}
 	switch len(bad) {
 	case 0:
-		return from, fmt.Sprintf("entry %d stands in a damaged block (%v); the entries in it are intact, what holds them is not", from, cause), nil
+		return from, fmt.Sprintf("it stands in a damaged block (%v); the entries in it are intact, what holds them is not", cause), nil
 	case 1:
-		return bad[0], fmt.Sprintf("entry %d is damaged (%v)", bad[0], cause), nil
+		return bad[0], fmt.Sprintf("it is damaged (%v)", cause), nil
 	}
-	return bad[0], fmt.Sprintf("entry %d is damaged, and %d more up to entry %d (%v)", bad[0], len(bad)-1, bad[len(bad)-1], cause), nil
+	return bad[0], fmt.Sprintf("it is damaged, and %d more up to entry %d (%v)", len(bad)-1, bad[len(bad)-1], cause), nil
 }
 
 // rawCopies is what the tables' bytes hold of some entries.

@@ -129,7 +129,7 @@ func (v *verification) run() error {
 	switch {
 	case errors.As(err, &damaged):
 		return v.closed(damaged)
-	case errors.Is(err, errEndLost) && errors.As(err, &end):
+	case (errors.Is(err, errEndLost) || errors.Is(err, errTableLost)) && errors.As(err, &end):
 		v.missing(end.Error())
 		return v.conclude()
 	case err != nil:
@@ -216,7 +216,10 @@ func (v *verification) level(n int, ok bool, checked int64, started time.Time, d
 		return
 	}
 	word := "ok"
-	if !ok {
+	switch {
+	case strings.HasPrefix(detail, "not checked"):
+		word = "-"
+	case !ok:
 		word = "FAILED"
 	}
 	fmt.Fprintf(v.a.stdout, "L%d %-20s %-6s %s\n", n, l.Name, word, detail)

@@ -215,6 +215,20 @@ func TestVerifyOfAFolderThatLostItsEnd(t *testing.T) {
 		code, r := w.verify()
 		require.Equal(t, ExitIncomplete, code, r)
 	})
+	t.Run("a table is gone, or cut", func(t *testing.T) {
+		w := usualFolder(t)
+		tables := files(t, w.tables(), ".sst")
+		last := tables[len(tables)-1]
+		info, err := os.Stat(last)
+		require.NoError(t, err)
+		require.NoError(t, os.Truncate(last, info.Size()/2))
+		code, r := w.verify()
+		require.Equal(t, ExitIncomplete, code, r)
+		require.NoError(t, os.Remove(last))
+		code, r = w.verify()
+		require.Equal(t, ExitIncomplete, code, r)
+		require.Contains(t, r.Incomplete[0], "the copy is not whole")
+	})
 	t.Run("newest entries deleted", func(t *testing.T) {
 		w := usualFolder(t)
 		n := w.size() - 1

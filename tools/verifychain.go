@@ -172,7 +172,7 @@ func (p *chainPass) unreadable(err error) error {
 	if err != nil {
 		return err
 	}
-	p.hashes = why
+	p.hashes = fmt.Sprintf("entry %d: %s", seq, why)
 	p.v.bad(seq, why)
 	return nil
 }
