@@ -293,9 +293,7 @@ func (w *world) badly(who caller, path string, body any) problemBody {
 	r := w.call(who, http.MethodPost, path, body)
 	require.Equal(w.t, 400, r.status, "%s", r.body)
 	require.Equal(w.t, size, w.size(), "what is refused is not recorded")
-	var p problemBody
-	p = r.problem(r.code())
-	return p
+	return r.problem(r.code())
 }
 
 func (r *reply) code() string {
@@ -468,17 +466,14 @@ func TestTwoKeysForOnePerson(t *testing.T) {
 				keys.Store(k.Key, true)
 			}
 		}
-		if _, ok := c.Request.(*ledger.MissAppointment); ok {
-			gate.Done()
-			gate.Wait()
-		}
+		gate.Done()
+		gate.Wait()
 		return next(ctx, c)
 	}, func() {
 		var all sync.WaitGroup
-		for i, who := range []caller{planner, nurse} {
+		for i, who := range []caller{doctor, otherDoctor} {
 			all.Go(func() {
-				w.secret(fmt.Sprintf("Clinic of room %d", i))
-				w.call(who, "POST", "/v1/missed-appointments", object{"nhsNumber": nhs(1), "appointmentAt": "2026-03-02T09:30:00Z", "service": fmt.Sprintf("Clinic of room %d", i)}).recorded(201)
+				w.lookup(who, object{"nhsNumber": nhs(1), "attendance": fmt.Sprintf("ATT-4400%d", i)}).recorded(200)
 			})
 		}
 		all.Wait()
@@ -490,18 +485,73 @@ func TestTwoKeysForOnePerson(t *testing.T) {
 	recorded, err := w.node.DataKeys(ledger.HolderPerson, person[:])
 	require.NoError(t, err)
 	require.Len(t, recorded, both)
+	w.lookup(planner, object{"nhsNumber": nhs(1), "attendance": "ATT-44002"}).recorded(200) // under one of them
 	db, release := w.node.Ledger()
 	defer release()
-	var services []string
+	var attendances []string
 	for _, e := range w.since(0) {
-		if e.Kind != ledger.KindAppointmentMissed {
-			continue
+		if e.Kind == ledger.KindAccessed {
+			var d ledger.AccessDetails
+			require.NoError(t, w.opened(db, &e, &d))
+			require.Equal(t, nhs(1), d.NHSNumber)
+			attendances = append(attendances, d.Attendance)
 		}
-		var d ledger.AppointmentDetails
-		require.NoError(t, w.opened(db, &e, &d))
-		services = append(services, d.Service)
 	}
-	require.ElementsMatch(t, []string{"Clinic of room 0", "Clinic of room 1"}, services)
+	require.ElementsMatch(t, []string{"ATT-44000", "ATT-44001", "ATT-44002"}, attendances)
+	recorded, err = w.node.DataKeys(ledger.HolderPerson, person[:])
+	require.NoError(t, err)
+	require.Len(t, recorded, both)
+}
+
+// An edge that has just started finds keys and names in the ledger.
+func TestFreshEdge(t *testing.T) {
+	w := newWorld(t)
+	w.plans(uploader, 1, ann(nil))
+	w.lookup(doctor, object{"nhsNumber": nhs(1)}).recorded(200)
+	person := w.keys.Person(nhs(1))
+	before := w.size()
+	fresh, err := New(w.server.cfg)
+	require.NoError(t, err)
+	w.http.Config.Handler = fresh.Public()
+	out, _ := w.lookup(doctor, object{"nhsNumber": nhs(1)}).recorded(200)
+	require.Equal(t, "Featherstonehaugh", out["person"].(object)["familyName"])
+	require.Equal(t, doctor.name, list(out["accessHistory"])[0].(object)["name"])
+	require.Zero(t, w.kinds(before)[ledger.KindActorProfiled])
+	keys, err := w.node.DataKeys(ledger.HolderPerson, person[:])
+	require.NoError(t, err)
+	require.Len(t, keys, 1)
+	// Somebody whose name has changed has another profile; the old accesses keep the old one.
+	married := doctor
+	married.name = "Dr Quillfeather-Jones"
+	w.forward(25 * time.Hour)
+	out, _ = w.lookup(married, object{"nhsNumber": nhs(1)}).recorded(200)
+	var names []any
+	for _, v := range list(out["accessHistory"]) {
+		names = append(names, v.(object)["name"])
+	}
+	require.ElementsMatch(t, []any{doctor.name, married.name}, names)
+}
+
+// The same request twice at once is one access, shown twice.
+func TestSameKeyAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.plans(uploader, 1, ann(nil))
+	before := w.size()
+	const times = 8
+	key := header{"Idempotency-Key": uuid.NewString()}
+	var seqs sync.Map
+	var all sync.WaitGroup
+	for range times {
+		all.Go(func() {
+			_, e := w.lookup(doctor, object{"nhsNumber": nhs(1)}, key).recorded(200)
+			seqs.Store(e.Seq, true)
+		})
+	}
+	all.Wait()
+	n := 0
+	seqs.Range(func(_, _ any) bool { n++; return true })
+	require.Equal(t, 1, n)
+	require.Equal(t, map[ledger.Kind]int{ledger.KindActorProfiled: 1, ledger.KindAccessed: 1, ledger.KindNotificationQueued: 1, ledger.KindReopened: times - 1}, w.kinds(before))
 }
 
 // Two first requests of one person make two keys for the person's name, of

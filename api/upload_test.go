@@ -1,12 +1,15 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -441,6 +444,45 @@ func TestLookupsWhileUploading(t *testing.T) {
 		return out, err
 	}, func() { require.Equal(t, 200, w.upload(uploader, 2, rows...).status) })
 	require.EqualValues(t, 1, during.Load())
+}
+
+// The same file twice at once is loaded once.
+func TestSameFileAtOnce(t *testing.T) {
+	w := newWorld(t)
+	rows := many(4*uploadChunk + 1)
+	w.keep(rows...)
+	bodies := make([]string, 3)
+	var all sync.WaitGroup
+	for i, who := range []caller{uploader, colleague, uploader} {
+		all.Go(func() {
+			r := w.upload(who, 1, rows...)
+			if r.status != 200 {
+				t.Errorf("%d %s", r.status, r.body)
+			}
+			bodies[i] = string(r.body)
+		})
+	}
+	all.Wait()
+	require.Equal(t, bodies[0], bodies[1])
+	require.Equal(t, bodies[0], bodies[2])
+	kinds := w.kinds(0)
+	require.Equal(t, []int{len(rows), 1, 1}, []int{kinds[ledger.KindPlanRecorded], kinds[ledger.KindUploadOpened], kinds[ledger.KindUploadClosed]})
+}
+
+// A file over the limit is refused by its length alone, or when it is too long.
+func TestFileOverTheLimit(t *testing.T) {
+	w := newWorld(t)
+	size := w.size()
+	c, err := net.Dial("tcp", strings.TrimPrefix(w.http.URL, "http://"))
+	require.NoError(t, err)
+	defer func() { _ = c.Close() }()
+	_, err = fmt.Fprintf(c, "POST /v1/uploads?sequence=1 HTTP/1.1\r\nHost: c\r\nAuthorization: Bearer %s\r\nContent-Type: text/csv\r\nContent-Length: %d\r\n\r\n", w.token(uploader), uploadBody+1)
+	require.NoError(t, err)
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(10*time.Second)))
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	require.NoError(t, err)
+	require.Equal(t, 413, res.StatusCode)
+	require.Equal(t, size, w.size())
 }
 
 func TestReceiptThatIsNotYetThere(t *testing.T) {
