@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -180,7 +181,7 @@ func writePerson(j *jsonWriter, d *ledger.PlanDetails) {
 // reads as nothing; one that does not open is a failure, not an empty answer.
 func (s *Server) open(shown ledger.Shown, details any) error {
 	err := s.keys.Open(shown, details)
-	if err == ledger.ErrErased {
+	if errors.Is(err, ledger.ErrErased) {
 		return nil
 	}
 	return err
@@ -295,7 +296,8 @@ func parseDate(text, field string) (ledger.Day, error) {
 
 // at puts a field's name in front of a problem's pointer.
 func at(err error, field string) error {
-	if p, ok := err.(*Problem); ok {
+	var p *Problem
+	if errors.As(err, &p) {
 		return p.within(field)
 	}
 	return err

@@ -129,41 +129,41 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 }
 
 // check fills in what may be left empty, and refuses what may not.
-func (c *IssuerConfig) check() error {
-	if c.Issuer == "" || c.Keys == "" || len(c.Methods) == 0 {
+func (is *IssuerConfig) check() error {
+	if is.Issuer == "" || is.Keys == "" || len(is.Methods) == 0 {
 		return errors.New("issuer, methods and keys must be given")
 	}
-	for _, m := range c.Methods {
+	for _, m := range is.Methods {
 		if !slices.Contains([]string{"ES256", "EdDSA", "RS256", "RS512"}, m) {
 			return errors.New("methods are of ES256, EdDSA, RS256 and RS512")
 		}
 	}
-	if c.MaxLifetime == 0 {
-		c.MaxLifetime = time.Hour
+	if is.MaxLifetime == 0 {
+		is.MaxLifetime = time.Hour
 	}
-	if c.MaxLifetime < 0 {
+	if is.MaxLifetime < 0 {
 		return errors.New("the longest lifetime is negative")
 	}
-	if !slices.Contains([]string{"", "AAL1", "AAL2", "AAL3"}, c.MinAssurance) {
+	if !slices.Contains([]string{"", "AAL1", "AAL2", "AAL3"}, is.MinAssurance) {
 		return errors.New("the least assurance is one of AAL1, AAL2 and AAL3")
 	}
-	if c.CIS2 {
-		if len(c.Roles) > 0 {
+	if is.CIS2 {
+		if len(is.Roles) > 0 {
 			return errors.New("a CIS2 issuer's roles come from its mapping")
 		}
-		for _, m := range c.Map {
+		for _, m := range is.Map {
 			if m.Code == "" {
 				return errors.New("a mapping has no code")
 			}
-			c.Roles = append(c.Roles, m.Role)
+			is.Roles = append(is.Roles, m.Role)
 		}
-	} else if len(c.Map) > 0 {
+	} else if len(is.Map) > 0 {
 		return errors.New("only a CIS2 issuer has a mapping")
 	}
-	if len(c.Roles) == 0 {
+	if len(is.Roles) == 0 {
 		return errors.New("it may assert no role")
 	}
-	for _, r := range c.Roles {
+	for _, r := range is.Roles {
 		if !slices.Contains(Roles, r) {
 			return fmt.Errorf("there is no role %q", r)
 		}

@@ -132,7 +132,7 @@ func (s *Server) postEnrolments(w http.ResponseWriter, r *http.Request, who *Ide
 	for err == nil { // once through, so that a file that is wrong as a whole changes nothing
 		_, err = next()
 	}
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		return bodyProblem(err)
 	}
 	if next, err = enrolmentSource(file, asCSV); err != nil {
@@ -151,7 +151,7 @@ func (s *Server) postEnrolments(w http.ResponseWriter, r *http.Request, who *Ide
 		for len(q.Rows) < uploadChunk && !done {
 			row, err := next()
 			switch {
-			case err == io.EOF:
+			case errors.Is(err, io.EOF):
 				done = true
 				continue
 			case err != nil:

@@ -56,7 +56,7 @@ func newCSVRows(r io.Reader, known, required []string) (*csvRows, error) {
 	names, _, err := c.record()
 	var row *csvRowError
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return nil, problem("body-empty")
 	case errors.As(err, &row) && row.Code == "csv-row-encoding":
 		return nil, problem("csv-encoding")
@@ -124,7 +124,7 @@ func (c *csvRows) record() ([]string, int, error) {
 	}
 	for {
 		window, err := c.r.Peek(csvMaxRow)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			c.failed = bodyProblem(err)
 			return nil, c.line, c.failed
 		}
@@ -138,7 +138,7 @@ func (c *csvRows) record() ([]string, int, error) {
 			continue
 		}
 		line := c.line
-		n, code := c.split(window, err == io.EOF)
+		n, code := c.split(window, errors.Is(err, io.EOF))
 		if code == "csv-row-too-long" {
 			c.failed = problem(code).with("Line " + strconv.Itoa(line) + ". Rows after it were not read.")
 			return nil, line, c.failed

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"errors"
 	"io"
 )
 
@@ -64,7 +65,7 @@ func (j *jsonRows) token() (byte, error) {
 
 // soft turns an end in the middle into what it is: an incomplete document.
 func soft(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return problem("json-syntax")
 	}
 	return err
@@ -139,7 +140,7 @@ func (j *jsonRows) end() error {
 		}
 		c, err = j.token()
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.EOF
 	}
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"custos/ledger"
 )
 
-// notificationsListed is how many references one answer holds at most; "after"
-// asks for the next.
+// notificationsListed is how many references one answer holds at most: the
+// newest, or with "after" the next.
 const notificationsListed = 1000
 
 type notificationItem struct {
@@ -31,7 +31,7 @@ type named struct {
 // listing itself is no disclosure. Opening one is.
 func (s *Server) getNotifications(w http.ResponseWriter, r *http.Request, who *Identity) error {
 	var state ledger.NotificationState
-	var after ledger.Seq
+	var after *ledger.Seq
 	for name, values := range r.URL.Query() {
 		if len(values) != 1 {
 			return problem("query-parameter")
@@ -57,7 +57,8 @@ func (s *Server) getNotifications(w http.ResponseWriter, r *http.Request, who *I
 			if err != nil {
 				return problem("query-parameter").with("after is a notification's id.")
 			}
-			after = ledger.Seq(n)
+			id := ledger.Seq(n)
+			after = &id
 		default:
 			return problem("query-parameter")
 		}

@@ -155,7 +155,7 @@ func refusalProblem(out *consensus.Outcome) *Problem {
 }
 
 // deny records that a caller asked for what its role may not have, and answers so.
-func (s *Server) deny(w http.ResponseWriter, r *http.Request, who *Identity, a ledger.Action) error {
+func (s *Server) deny(r *http.Request, who *Identity, a ledger.Action) error {
 	var id ledger.ID
 	if _, err := rand.Read(id[:]); err != nil {
 		return err

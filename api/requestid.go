@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -145,7 +146,7 @@ func (i *requestInfo) finish(log *slog.Logger, r *http.Request, start time.Time)
 	if v := recover(); v != nil {
 		// The value may quote what was sent. The stack holds addresses only.
 		log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("route", i.route), slog.String("request_id", i.RequestID), slog.String("stack", stackOnly()))
-		if cut = i.status != 0 || v == http.ErrAbortHandler; !cut {
+		if cut = i.status != 0 || aborted(v); !cut {
 			writeProblem(i, r, problem("internal"))
 		}
 	}
@@ -172,6 +173,12 @@ func (i *requestInfo) finish(log *slog.Logger, r *http.Request, start time.Time)
 	if cut {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// aborted tells whether a handler panicked only to cut the connection.
+func aborted(v any) bool {
+	err, ok := v.(error)
+	return ok && errors.Is(err, http.ErrAbortHandler)
 }
 
 // stackOnly is the stack without the line that repeats the panic's value.

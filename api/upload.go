@@ -161,7 +161,7 @@ func (u *upload) wellFormed(file *spooled) error {
 	for err == nil {
 		_, err = source.next()
 	}
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		return bodyProblem(err)
 	}
 	return nil
@@ -236,19 +236,19 @@ func (u *upload) chunks(each func(no int, rows []planRow, first int) error) (int
 	rows := make([]planRow, 0, uploadChunk)
 	for {
 		row, err := u.source.next()
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return no, bodyProblem(err)
 		}
 		if err == nil {
 			rows = append(rows, row)
 		}
-		if len(rows) == uploadChunk || (err == io.EOF && len(rows) > 0) {
+		if len(rows) == uploadChunk || (errors.Is(err, io.EOF) && len(rows) > 0) {
 			if err := each(no, rows, first); err != nil {
 				return no, err
 			}
 			no, first, rows = no+1, first+len(rows), rows[:0]
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return no, nil
 		}
 	}

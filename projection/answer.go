@@ -121,12 +121,12 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 	switch ev := main.Event.(type) {
 	case *ledger.Accessed:
 		out.Access = ev
-		if err := a.told(v, out, main, entries); err != nil {
+		if err := a.told(v, out, entries); err != nil {
 			return err
 		}
 		return a.access(v, out, main, ev, first)
 	case *ledger.AppointmentMissed, *ledger.AccessCorrected:
-		return a.told(v, out, main, entries)
+		return a.told(v, out, entries)
 	case *ledger.CaseloadAccessed:
 		out.Place, out.Since = ev.Place, ev.Since
 		return a.caseload(v, out, entries)
@@ -223,7 +223,7 @@ func (a *Assembler) visitors(r store.Reader, out *Answer) error {
 
 // told lists whom the entry's notifications go to: from the entries just
 // recorded, or for an earlier command as they stand now.
-func (a *Assembler) told(v View, out *Answer, main *ledger.Entry, entries []ledger.Entry) error {
+func (a *Assembler) told(v View, out *Answer, entries []ledger.Entry) error {
 	for i := range entries {
 		q, ok := entries[i].Event.(*ledger.NotificationQueued)
 		if !ok || q.Type == ledger.NotifyDataQuality {

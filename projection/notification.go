@@ -2,6 +2,7 @@ package projection
 
 import (
 	"fmt"
+	"slices"
 
 	"custos/ledger"
 	"custos/ledger/store"
@@ -38,16 +39,19 @@ func (v View) NotificationsOf(access ledger.Seq) ([]ledger.Notification, error) 
 	return out, nil
 }
 
-// Notifications lists an authority's notifications with an id greater than
-// after, in order, at most limit; state 0 lists every state.
-func (v View) Notifications(authority string, state ledger.NotificationState, after ledger.Seq, limit int) ([]ledger.Notification, error) {
+// Notifications lists an authority's notifications in order, at most limit:
+// those after an id, or without one the newest. State 0 lists every state.
+func (v View) Notifications(authority string, state ledger.NotificationState, after *ledger.Seq, limit int) ([]ledger.Notification, error) {
 	ids, err := v.index(store.ViewKey(viewNotifyByOrg, named(authority)))
 	if err != nil {
 		return nil, err
 	}
+	if after == nil {
+		slices.Reverse(ids)
+	}
 	var out []ledger.Notification
 	for _, id := range ids {
-		if id <= after {
+		if after != nil && id <= *after {
 			continue
 		}
 		n, ok, err := v.Notification(id)
@@ -60,6 +64,9 @@ func (v View) Notifications(authority string, state ledger.NotificationState, af
 		if out = append(out, n); len(out) == limit {
 			break
 		}
+	}
+	if after == nil {
+		slices.Reverse(out)
 	}
 	return out, nil
 }

@@ -261,10 +261,7 @@ func (d *demo) start() ([]*node, error) {
 		if err != nil {
 			return nodes, err
 		}
-		o := nodeOptions{log: log, clock: d.clock.now, drift: d.drift}
-		if o.demo, err = newDemoPages(d.dir); err != nil {
-			return nodes, err
-		}
+		o := nodeOptions{log: log, clock: d.clock.now, drift: d.drift, demo: &demoPages{d.dir}}
 		n, err := startNode(c, o)
 		if err != nil {
 			return nodes, err

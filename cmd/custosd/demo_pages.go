@@ -18,8 +18,6 @@ type demoPages struct {
 	dir string
 }
 
-func newDemoPages(dir string) (*demoPages, error) { return &demoPages{dir: dir}, nil }
-
 // demoPerson is one person as the page offers them.
 type demoPerson struct {
 	Env   string `json:"env"`

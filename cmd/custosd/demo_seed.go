@@ -146,12 +146,12 @@ func (s *seeder) call(ctx context.Context, token, method, path, media string, bo
 	return json.Unmarshal(b, into)
 }
 
-func (s *seeder) post(ctx context.Context, token, path string, body, into any) error {
+func (s *seeder) post(ctx context.Context, token, path string, body any) error {
 	b, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	return s.call(ctx, token, http.MethodPost, path, "application/json", b, into)
+	return s.call(ctx, token, http.MethodPost, path, "application/json", b, nil)
 }
 
 func (s *seeder) organisations(ctx context.Context) error {
@@ -234,7 +234,7 @@ func (s *seeder) assign(ctx context.Context) error {
 		{"person": s.subject("T_SCHOOL_NURSE"), "school": a.Schools[0], "from": from, "type": "own"},
 		{"person": s.subject("T_HEALTH_VISITOR"), "area": a.Areas[0], "from": from, "type": "own"},
 	} {
-		if err := s.post(ctx, s.byName["T_TEAM_LEADER"], "/v1/assignments", in, nil); err != nil {
+		if err := s.post(ctx, s.byName["T_TEAM_LEADER"], "/v1/assignments", in); err != nil {
 			return err
 		}
 	}
@@ -252,10 +252,10 @@ func (s *seeder) subject(env string) string {
 
 func (s *seeder) caseloads(ctx context.Context) error {
 	a := &s.data.Authorities[0]
-	if err := s.post(ctx, s.byName["T_SCHOOL_NURSE"], "/v1/caseloads/lookups", map[string]string{"school": a.Schools[0]}, nil); err != nil {
+	if err := s.post(ctx, s.byName["T_SCHOOL_NURSE"], "/v1/caseloads/lookups", map[string]string{"school": a.Schools[0]}); err != nil {
 		return err
 	}
-	return s.post(ctx, s.byName["T_HEALTH_VISITOR"], "/v1/caseloads/lookups", map[string]string{"area": a.Areas[0]}, nil)
+	return s.post(ctx, s.byName["T_HEALTH_VISITOR"], "/v1/caseloads/lookups", map[string]string{"area": a.Areas[0]})
 }
 
 // notifications has each authority's duty worker open and act on nine in ten
@@ -282,7 +282,7 @@ func (s *seeder) notifications(ctx context.Context) error {
 			if err := s.call(ctx, token, http.MethodPost, path+"/open", "", nil, nil); err != nil {
 				return err
 			}
-			if err := s.post(ctx, token, path+"/acknowledgements", map[string]string{"action": "contacted-setting"}, nil); err != nil {
+			if err := s.post(ctx, token, path+"/acknowledgements", map[string]string{"action": "contacted-setting"}); err != nil {
 				return err
 			}
 		}
@@ -296,7 +296,7 @@ func (s *seeder) visit(ctx context.Context, v *synthetic.Visit) error {
 		in["dateOfBirth"] = v.Birth.String()
 	}
 	s.counts["lookups"]++
-	return s.post(ctx, s.actors[v.Actor], "/v1/lookups", in, nil)
+	return s.post(ctx, s.actors[v.Actor], "/v1/lookups", in)
 }
 
 // remember keeps what the demo says of its data.

@@ -61,9 +61,7 @@ func serve(ctx context.Context, cfg *Config) error {
 	}
 	o := nodeOptions{log: log}
 	if cfg.Demo != "" {
-		if o.demo, err = newDemoPages(cfg.Demo); err != nil {
-			return err
-		}
+		o.demo = &demoPages{cfg.Demo}
 	}
 	n, err := startNode(cfg, o)
 	if err != nil {

@@ -92,7 +92,7 @@ async function lookup() {
 async function notifications() {
   const a = await call("GET", "/v1/notifications");
   const list = a.notifications.slice(-20).reverse();
-  show("Notifications", table("The newest " + list.length + " of " + a.notifications.length, ["Id", "About", "State", "Queued", "From", ""], list.map((n) => {
+  show("Notifications", table("The newest " + list.length, ["Id", "About", "State", "Queued", "From", ""], list.map((n) => {
     const b = node("button", "Open", { class: "small", type: "button", "aria-label": "Open notification " + n.id });
     b.addEventListener("click", () => attempt(() => open(n.id)));
     return [n.id, n.type, n.state, when(n.queuedAt), n.organisation.name, b];
