@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/mod/sumdb/note"
 
+	"custos/consensus/raftlog"
 	"custos/ledger"
 )
 
@@ -307,6 +308,47 @@ func (c *realCluster) requireEqual(nodes ...int) {
 		}
 		return true
 	}, 20*time.Second, 10*time.Millisecond)
+}
+
+// TestALedgerIsReceived: a follower that was away for longer than the log goes back receives the whole ledger, over TLS and
+// on a real disk, and starts again from it.
+func TestALedgerIsReceived(t *testing.T) {
+	c := newRealCluster(t, 3, func(c *Config) {
+		none := uint64(0)
+		c.SnapshotThreshold, c.SnapshotInterval, c.TrailingLogs = 10, 50*time.Millisecond, &none
+	})
+	leader := c.leader()
+	away := (leader + 1) % 3
+	require.NoError(t, genesis(t.Context(), c.nodes[leader]))
+	c.requireEqual(0, 1, 2)
+	c.stop(away)
+	for i := range uint64(100) {
+		_, err := c.nodes[leader].Propose(t.Context(), lookUp(i))
+		require.NoError(t, err)
+	}
+	last := c.nodes[leader].Status().LastLog
+	require.Eventually(t, func() bool {
+		first, err := c.nodes[leader].raftlog.FirstIndex()
+		return err == nil && first > last-50
+	}, 10*time.Second, 20*time.Millisecond, "the log is cut")
+	c.start(away)
+	c.requireEqual(0, 1, 2)
+	require.NotEqual(t, "ledger", c.nodes[away].ledger.folder, "it came as a whole")
+	dir, err := raftlog.LedgerDir(nil, c.dirs[away])
+	require.NoError(t, err)
+	require.DirExists(t, dir)
+	c.stop(away)
+	c.start(away)
+	require.Equal(t, "ledger", c.nodes[away].ledger.folder)
+	o, err := c.nodes[away].Propose(t.Context(), lookUp(7777))
+	require.NoError(t, err)
+	c.requireEqual(0, 1, 2)
+	requireReceipt(t, c.nodes[away], o)
+	for i := range c.nodes {
+		names, err := filepath.Glob(filepath.Join(c.dirs[i], "outgoing-*"))
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(names), 1, "at most the newest copy is kept")
+	}
 }
 
 func TestRestoreCommittedLogsStaysOff(t *testing.T) {

@@ -36,6 +36,9 @@ func (n *Node) restore(r io.Reader) error {
 	if m == nil {
 		return errors.New("restore: nothing was received")
 	}
+	if again, err := n.restoredAlready(m); again || err != nil {
+		return err
+	}
 	if err := n.mayRestore(m); err != nil && !n.config.seams.restoreAnything {
 		return fmt.Errorf("restore to %d: %w", m.Index, err)
 	}
@@ -76,6 +79,15 @@ func (n *Node) restore(r io.Reader) error {
 	}
 	n.members()
 	return nil
+}
+
+// restoredAlready recognises a snapshot that this node has received before, where the leader was not told: the response was
+// lost, or the process ended on receiving it. To refuse it would leave the leader sending it for ever, and this node
+// without entries. Nothing has to be done, and nothing may be newer than the snapshot, for Raft takes its membership.
+func (n *Node) restoredAlready(m *raft.SnapshotMeta) (bool, error) {
+	last, err := n.raftlog.LastIndex()
+	a := n.ledger.db.Applied()
+	return a.Index == m.Index && a.Term == m.Term && last <= m.Index, err
 }
 
 // mayRestore refuses a snapshot that holds nothing new, or that comes while Raft takes one itself.

@@ -26,6 +26,7 @@ type outgoing struct {
 	meta    manifest
 	readers int
 	stale   bool
+	expiry  *time.Timer
 }
 
 // send opens a copy of the ledger as a stream. What Raft is told about it is read from the copy itself.
@@ -36,8 +37,9 @@ func (s *snapshots) send() (*raft.SnapshotMeta, io.ReadCloser, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	// A copy is of use only while the log still has what follows it.
-	if o := s.out; o == nil || time.Since(o.made) > outgoingFor || o.meta.Applied.Index+1 < first {
+	// A copy is of use only while the log still has what follows it, and its last entry too: to send what follows
+	// Raft reads the entry before it.
+	if o := s.out; o == nil || time.Since(o.made) > outgoingFor || o.meta.Applied.Index < first {
 		if err := s.copy(); err != nil {
 			return nil, nil, err
 		}
@@ -55,10 +57,7 @@ func (s *snapshots) send() (*raft.SnapshotMeta, io.ReadCloser, error) {
 
 // copy makes a new copy in place of the last one; the caller holds mu.
 func (s *snapshots) copy() error {
-	if o := s.out; o != nil {
-		o.stale, s.out = true, nil
-		s.discard(o)
-	}
+	s.retire()
 	s.serial++
 	dir := s.n.path(fmt.Sprintf("%s%d", outgoingPrefix, s.serial))
 	db, release := s.n.Ledger()
@@ -72,7 +71,23 @@ func (s *snapshots) copy() error {
 		return errors.Join(fmt.Errorf("copy the ledger: %w", err), s.n.fs.RemoveAll(dir))
 	}
 	s.out = o
+	o.expiry = time.AfterFunc(outgoingFor, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.out == o {
+			s.retire()
+		}
+	})
 	return nil
+}
+
+// retire lets go of the copy, which is removed once nobody reads it; the caller holds mu.
+func (s *snapshots) retire() {
+	if o := s.out; o != nil {
+		o.expiry.Stop()
+		o.stale, s.out = true, nil
+		s.discard(o)
+	}
 }
 
 func (s *snapshots) describe(dir string) (manifest, error) {
@@ -105,10 +120,7 @@ func (s *snapshots) discard(o *outgoing) {
 func (s *snapshots) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if o := s.out; o != nil {
-		o.stale, s.out = true, nil
-		s.discard(o)
-	}
+	s.retire()
 }
 
 // leftover tells whether a name in the data folder is something that a start removes.

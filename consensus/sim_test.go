@@ -448,7 +448,7 @@ func (s *sim) begin() {
 func (s *sim) settle() {
 	s.o.calm = true
 	s.f.partition(map[[2]string]bool{})
-	deadline := time.Now().Add(5 * time.Minute)
+	deadline := time.Now().Add(time.Minute)
 	for s.fault() == nil {
 		if time.Now().After(deadline) {
 			s.breaks("the nodes do not converge: %s", s.describe())
@@ -507,7 +507,7 @@ func (s *sim) String() string {
 // TestSimulation runs clusters through crashes that lose unsynced data, partitions and installs. CUSTOS_SIM_HOURS asks for
 // so many simulated hours; without it some minutes of them run.
 func TestSimulation(t *testing.T) {
-	hours := 0.1
+	hours := 0.25
 	if v := os.Getenv("CUSTOS_SIM_HOURS"); v != "" {
 		var err error
 		hours, err = strconv.ParseFloat(v, 64)

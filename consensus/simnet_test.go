@@ -23,7 +23,8 @@ type fabric struct {
 	conns   map[*simConn]struct{} // live forward connections, both ends
 	late    []func()              // InstallSnapshots to deliver again, much later
 
-	installs atomic.Int64
+	installs     atomic.Int64
+	dropInstalls atomic.Int64 // so many responses to InstallSnapshot get lost
 }
 
 func newFabric(rng *rand.Rand) *fabric {
@@ -241,11 +242,16 @@ func (t *simTransport) InstallSnapshot(_ raft.ServerID, to raft.ServerAddress, r
 		}
 	})
 	t.s.f.mu.Unlock()
-	err = call(t, to, &c, bytes.NewReader(b), resp)
-	if err == nil && resp.Success {
+	if err := call(t, to, &c, bytes.NewReader(b), resp); err != nil {
+		return err
+	}
+	if t.s.f.dropInstalls.Add(-1) >= 0 {
+		return errCut
+	}
+	if resp.Success {
 		t.s.f.installs.Add(1)
 	}
-	return err
+	return nil
 }
 
 // deliver gives a message to this run and waits for its response.

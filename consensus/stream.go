@@ -109,7 +109,7 @@ func (w *streamWriter) Read(b []byte) (int, error) {
 			if n > 0 {
 				return n, nil
 			}
-			if err == nil || err == io.EOF {
+			if err == nil || errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return 0, fmt.Errorf("read a copy of the ledger: %w", err)
