@@ -133,6 +133,7 @@ func TestNotificationsList(t *testing.T) {
 	require.Equal(t, all[2:], w.notifications(socialWorker, fmt.Sprintf("?state=queued&after=%v", all[1]["id"])))
 	require.Empty(t, w.notifications(socialWorker, fmt.Sprintf("?after=%v", all[2]["id"])))
 	require.Equal(t, all, w.notifications(socialWorker, "?state=&after="))
+	require.Equal(t, all, w.notifications(socialWorker, "?after=0"))
 	size := w.size()
 	for _, q := range []string{"?state=new", "?after=x", "?after=-1", "?page=2", "?after=1&after=2", "?state=queued&state=opened"} {
 		require.Equal(t, 400, w.call(socialWorker, "GET", "/v1/notifications"+q, nil).status, q)

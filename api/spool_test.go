@@ -28,7 +28,11 @@ func telltale(n int) []byte {
 func TestSpool(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
-	for _, size := range []int{0, 1, 1000, spoolMemory - 1, spoolMemory, spoolMemory + 1, spoolMemory + 3<<20} {
+	sizes := []int{0, 1, 1000, spoolMemory + 1}
+	if !testing.Short() {
+		sizes = append(sizes, spoolMemory-1, spoolMemory, spoolMemory+3<<20)
+	}
+	for _, size := range sizes {
 		content := telltale(size)
 		s, err := spool(bytes.NewReader(content))
 		require.NoError(t, err)
@@ -85,6 +89,9 @@ func TestSpoolPassesErrorsOn(t *testing.T) {
 // A file that does not fit in memory goes through the whole service, and what
 // waits on disk meanwhile shows nothing.
 func TestLargeFile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("17 MiB through the whole service")
+	}
 	w := newWorld(t)
 	var file strings.Builder
 	file.WriteString(toCSV(ann(nil)))
