@@ -53,6 +53,7 @@ const (
 	RefusedReasonMissing    = "reason-missing"
 	RefusedNotOpened        = "notification-not-opened"
 	RefusedState            = "not-in-this-state"
+	RefusedTooLong          = "request-too-long"
 )
 
 // repeatWindow is how long, in ledger time, a command may be asked again and
@@ -110,6 +111,12 @@ type decider struct {
 }
 
 func decideV1(d *decider) error {
+	if long, err := d.tooLong(); err != nil {
+		return err
+	} else if long {
+		d.refuse(RefusedTooLong)
+		return nil
+	}
 	if d.head.Size == 0 {
 		if q, ok := d.c.Request.(*OpenLog); ok {
 			return q.decide(d)
@@ -132,6 +139,36 @@ func decideV1(d *decider) error {
 	}
 	return d.c.Request.decide(d)
 }
+
+// roomForRest is what a record needs beside actor, request and commitments:
+// the envelope, and the lists of plans disclosed and authorities told.
+const roomForRest = 4 << 10
+
+// tooLong reports whether the first entry might not fit in a record. Such a
+// command is refused here: sealing it would stop every node that decides it,
+// again at every start. An event repeats no more than its request holds.
+func (d *decider) tooLong() (bool, error) {
+	if err := d.c.encodeParts(); err != nil {
+		return false, err
+	}
+	n := len(d.c.actorRaw)
+	switch q := d.c.Request.(type) {
+	case rowed: // its rows have entries of their own
+	case *CheckRows:
+		n += len(d.c.requestRaw) + 32*len(q.Rows)
+	default:
+		n += 2 * len(d.c.requestRaw)
+	}
+	for i := range d.c.Sealed {
+		if d.c.Sealed[i].Row == 0 {
+			n += commitmentBytes
+		}
+	}
+	return n > MaxRecord-roomForRest, nil
+}
+
+// commitmentBytes is the greatest length of one commitment in a record.
+const commitmentBytes = 1 + 2 + 2 + 17 + 34
 
 // repeated deals with a command that was decided before. The same attempt gets
 // the same entries (an internal retry: its answer was never shown). Another

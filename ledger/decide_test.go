@@ -125,7 +125,7 @@ func uploads(w *world, uploader, auditor Actor) {
 	w.refuse(RefusedUploadState, w.chunk(uploader, ID{0xee}, 1, plan))
 	w.refuse(RefusedUploadState, w.chunk(as(RoleUploader, authorityB, "b"), first, 1, plan))
 	w.deny(RefusedRole, w.chunk(auditor, first, 1, plan))
-	w.refuse(RefusedUploadState, w.chunk(named(as(RoleUploader, authorityA, "new")), first, 1, make([]Row, MaxChunk+1)...))
+	w.refuse(RefusedUploadState, w.chunk(named(as(RoleUploader, authorityA, "new")), first, 1, numberedRows(MaxChunk+1)...))
 	w.refuse(RefusedUploadState, w.chunk(uploader, first, 1, plan, plan)) // two rows of one number
 	w.refuse(RefusedUploadState, w.chunk(uploader, first, 1, Row{Person: person(1)}))
 
@@ -175,6 +175,14 @@ func uploads(w *world, uploader, auditor Actor) {
 	w.deny(RefusedRole, w.cmd(auditor, &ReadAck{Upload: first}))
 	second := w.cmd(uploader, &OpenUpload{Upload: ID{0xa2}, Sequence: 12, Content: tag("f2"), Format: 1})
 	require.True(t, last[*UploadOpened](t, w.grant(second)).Gap)
+}
+
+func numberedRows(n int) []Row {
+	out := make([]Row, n)
+	for i := range out {
+		out[i].N = i + 1
+	}
+	return out
 }
 
 func accesses(w *world, auditor Actor) {

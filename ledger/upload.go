@@ -5,6 +5,10 @@ import "fmt"
 // MaxChunk is the greatest number of rows in one chunk of an upload.
 const MaxChunk = 256
 
+// maxPlans is how many plans one person may have, ended ones included. An
+// access lists what it disclosed in one entry, which has an end.
+const maxPlans = 128
+
 // MaxCheck is the greatest number of rows of one dry run, whose rows stand in
 // one entry.
 const MaxCheck = 64
@@ -174,6 +178,7 @@ const (
 	RowOver18         = "over-18"
 	RowUnbornNeedsEnd = "unborn-needs-end"
 	RowDeleteUnknown  = "delete-unknown"
+	RowTooManyPlans   = "too-many-plans"
 )
 
 // Kind implements [Event].
@@ -321,6 +326,8 @@ func (d *decider) decideRow(r *Row, authority string, upload ID) (Event, error) 
 		return &PlanRejected{Row: *r, Authority: authority, Code: RowDeleteUnknown}, nil
 	case r.Delete != 0:
 		return &PlanDeleted{Row: *r, Authority: authority, Of: was.Seq}, nil
+	case was == nil && len(plans) >= maxPlans:
+		return &PlanRejected{Row: *r, Authority: authority, Code: RowTooManyPlans}, nil
 	case was == nil:
 		return &PlanRecorded{Row: *r, Authority: authority, Change: PlanNew, Upload: upload}, nil
 	case was.Content == r.Content && was.Start == r.Start && was.End == r.End:
