@@ -73,7 +73,7 @@ const namesKept = 1 << 15
 func newNameCache() *nameCache { return &nameCache{all: make(map[ledger.Seq]ledger.ProfileDetails)} }
 
 // name opens a profile that an answer holds. One whose key is gone reads "name erased".
-func (s *Server) name(profiles []ledger.Shown, seq ledger.Seq) ledger.ProfileDetails {
+func (s *Server) name(profiles []*ledger.Shown, seq ledger.Seq) ledger.ProfileDetails {
 	c := s.names
 	c.mu.RLock()
 	d, ok := c.all[seq]
@@ -85,7 +85,7 @@ func (s *Server) name(profiles []ledger.Shown, seq ledger.Seq) ledger.ProfileDet
 		if profiles[i].Seq != seq {
 			continue
 		}
-		if err := s.keys.Open(profiles[i], &d); err != nil {
+		if err := s.keys.Open(*profiles[i], &d); err != nil {
 			return ledger.ProfileDetails{Name: "name erased"}
 		}
 		c.mu.Lock()

@@ -7,76 +7,85 @@ import (
 	"custos/projection"
 )
 
-// visitCache keeps access histories as they were written: the same 25 lines
-// stand in one answer after another, and writing them is most of what such an
+// visitCache keeps lines of access histories as they were written: a line
+// stands in up to 25 answers in a row, and writing it is most of what such an
 // answer costs. Only what a committed outcome disclosed gets here. A changed
 // name of an organisation shows within a minute.
 type visitCache struct {
 	mu    sync.RWMutex
 	at    ledger.Time // of the answer with which the cache began
-	texts map[visitKey][]byte
+	lines map[visitKey][]byte
 }
 
-// visitKey tells histories apart: entries never change, so the newest and the
-// oldest line and what was corrected between them fix the text.
+// visitKey names a line: entries never change, so only a correction does.
 type visitKey struct {
-	newest, oldest ledger.Seq
-	lines          int
-	inError        uint32
-}
-
-func keyOf(visits []projection.Visit) visitKey {
-	k := visitKey{newest: visits[0].Seq, oldest: visits[len(visits)-1].Seq, lines: len(visits)}
-	for i := range visits {
-		if visits[i].InError {
-			k.inError |= 1 << i
-		}
-	}
-	return k
+	seq     ledger.Seq
+	inError bool
 }
 
 const (
-	historiesKept = 1 << 13
-	historiesFor  = ledger.Minute
+	visitsKept = 1 << 16
+	visitsFor  = ledger.Minute
 )
 
 // writeHistory appends "accessHistory".
-func (s *Server) writeHistory(j *jsonWriter, visits []projection.Visit, profiles []ledger.Shown, now ledger.Time) error {
+func (s *Server) writeHistory(j *jsonWriter, visits []projection.Visit, profiles []*ledger.Shown, now ledger.Time) error {
 	j.key("accessHistory")
-	if len(visits) == 0 {
-		j.open('[')
-		j.close(']')
-		return nil
-	}
-	c, key := &s.visits, keyOf(visits)
-	c.mu.RLock()
-	text, ok := c.texts[key]
-	ok = ok && now-c.at <= historiesFor && now >= c.at
-	c.mu.RUnlock()
-	if ok {
-		j.sep()
-		j.b = append(j.b, text...)
-		return nil
-	}
-	start := len(j.b)
 	j.open('[')
-	for i := range visits {
-		if err := s.writeVisit(j, profiles, &visits[i]); err != nil {
+	for written := 0; written < len(visits); written++ {
+		written += s.visits.write(j, visits[written:], now)
+		if written == len(visits) {
+			break
+		}
+		start := len(j.b)
+		if j.comma {
+			start++ // the comma before it is not part of the line
+		}
+		if err := s.writeVisit(j, profiles, &visits[written]); err != nil {
 			return err
 		}
+		s.visits.keep(&visits[written], j.b[start:], now)
 	}
 	j.close(']')
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.texts == nil || len(c.texts) >= historiesKept || now-c.at > historiesFor || now < c.at {
-		c.texts, c.at = make(map[visitKey][]byte), now
-	}
-	c.texts[key] = append([]byte(nil), j.b[start:]...)
 	return nil
 }
 
+// write appends the lines it has, up to the first that it has not, and returns
+// how many.
+func (c *visitCache) write(j *jsonWriter, visits []projection.Visit, now ledger.Time) int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.stale(now) {
+		return 0
+	}
+	for i := range visits {
+		line, ok := c.lines[visitKey{visits[i].Seq, visits[i].InError}]
+		if !ok {
+			return i
+		}
+		j.sep()
+		j.b = append(j.b, line...)
+	}
+	return len(visits)
+}
+
+// stale reports whether the lines are too old for an answer. Answers overtake
+// each other, so one that is a little earlier is none the worse.
+func (c *visitCache) stale(now ledger.Time) bool {
+	return now-c.at > visitsFor || c.at-now > visitsFor
+}
+
+func (c *visitCache) keep(v *projection.Visit, line []byte, now ledger.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lines == nil || len(c.lines) >= visitsKept || c.stale(now) {
+		c.lines, c.at = make(map[visitKey][]byte), now
+	}
+	c.lines[visitKey{v.Seq, v.InError}] = append([]byte(nil), line...)
+}
+
 // writeVisit appends one line of a history.
-func (s *Server) writeVisit(j *jsonWriter, profiles []ledger.Shown, v *projection.Visit) error {
+func (s *Server) writeVisit(j *jsonWriter, profiles []*ledger.Shown, v *projection.Visit) error {
 	name := s.name(profiles, v.Profile)
 	o, err := s.organisation(v.Organisation)
 	if err != nil {

@@ -174,9 +174,10 @@ func foldAccess(t *store.Txn, e *ledger.Entry, ev *ledger.Accessed, first *ledge
 		return err
 	}
 	visit := Visit{Seq: e.Seq, At: e.Time, Profile: ev.Profile, Role: first.Actor.Role, Organisation: first.Actor.Organisation}
-	h.visits = append([]Visit{visit}, h.visits[:min(len(h.visits), HistoryLength-1)]...)
+	visits := make([]Visit, 0, HistoryLength)
+	h.visits = append(append(visits, visit), h.visits[:min(len(h.visits), HistoryLength-1)]...)
 	h.count++
-	if err := t.Set(historyKey(p), h.encode()); err != nil {
+	if err := t.SetMade(historyKey(p), h.encode(), h); err != nil {
 		return err
 	}
 	return t.Set(lastShownKey(p, first.Actor.ID()), u64(uint64(e.Time)))
@@ -194,7 +195,7 @@ func foldCorrection(t *store.Txn, e *ledger.Entry, ev *ledger.AccessCorrected) e
 	for i := range h.visits {
 		if h.visits[i].Seq == ev.Access {
 			h.visits[i].InError = true
-			return t.Set(historyKey(e.Person.Ref), h.encode())
+			return t.SetMade(historyKey(e.Person.Ref), h.encode(), h)
 		}
 	}
 	return nil

@@ -22,7 +22,7 @@ type Answer struct {
 	Plans    []PlanShown      `cbor:"7,keyasint,omitempty"`
 	Visits   []Visit          `cbor:"8,keyasint,omitempty"`
 	Count    int              `cbor:"9,keyasint,omitempty"` // accesses ever shown in the history
-	Profiles []ledger.Shown   `cbor:"10,keyasint,omitempty"`
+	Profiles []*ledger.Shown  `cbor:"10,keyasint,omitempty"`
 	Told     []Told           `cbor:"11,keyasint,omitempty"`
 
 	Place  ledger.Place `cbor:"12,keyasint,omitempty"`
@@ -70,17 +70,17 @@ type RowShown struct {
 // stand. Only the node that will answer calls it, and nothing it does is
 // recorded. It belongs to the applying goroutine.
 type Assembler struct {
-	profiles map[ledger.Seq]ledger.Shown
+	profiles map[ledger.Seq]*ledger.Shown
 	keys     map[ledger.ID]ledger.WrappedKey
-	names    map[*Visit][]ledger.Shown // the profiles of a history, by its first line
+	names    map[*Visit][]*ledger.Shown // the profiles of a history, by its first line
 }
 
 const assemblerCache = 1 << 14
 
 // NewAssembler returns an assembler with empty caches.
 func NewAssembler() *Assembler {
-	return &Assembler{profiles: make(map[ledger.Seq]ledger.Shown), keys: make(map[ledger.ID]ledger.WrappedKey),
-		names: make(map[*Visit][]ledger.Shown)}
+	return &Assembler{profiles: make(map[ledger.Seq]*ledger.Shown), keys: make(map[ledger.ID]ledger.WrappedKey),
+		names: make(map[*Visit][]*ledger.Shown)}
 }
 
 // Forget empties the caches: after an erasure, or when the ledger is swapped.
@@ -339,9 +339,11 @@ func (a *Assembler) profile(r store.Reader, out *Answer, seq ledger.Seq) error {
 		if err != nil {
 			return err
 		}
-		if s, err = a.shown(r, seq, 0, ledger.PayloadProfile, ledger.HolderActor, row.Actor[:], row.Command, row.Key); err != nil {
+		read, err := a.shown(r, seq, 0, ledger.PayloadProfile, ledger.HolderActor, row.Actor[:], row.Command, row.Key)
+		if err != nil {
 			return err
 		}
+		s = &read
 		if len(a.profiles) >= assemblerCache {
 			clear(a.profiles)
 		}

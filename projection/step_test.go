@@ -31,7 +31,7 @@ func TestMainJob(t *testing.T) {
 	require.NoError(t, w.keys.Open(a.Plans[0].Details, &d))
 	require.Equal(t, "Test", d.Family)
 	var name ledger.ProfileDetails
-	require.NoError(t, w.keys.Open(a.Profiles[0], &name))
+	require.NoError(t, w.keys.Open(*a.Profiles[0], &name))
 	require.Equal(t, "Name of doctor", name.Name)
 	seq := a.Seq
 

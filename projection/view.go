@@ -102,13 +102,14 @@ func (v View) index(prefix []byte) ([]ledger.Seq, error) {
 	return out, nil
 }
 
-// set writes one row of a view.
+// set writes one row of a view. What it is made from is read again by [read]
+// without decoding, so it must not be changed afterwards.
 func set(t *store.Txn, key []byte, v any) error {
 	b, err := ledger.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("view row %c: %w", key[1], err)
 	}
-	return t.Set(key, b)
+	return t.SetMade(key, b, v)
 }
 
 // setCold is [set] for a row that will hardly be read again soon.

@@ -22,6 +22,7 @@ type Txn struct {
 	batch   *pebble.Batch
 	rows    map[string][]byte // views and everything else written here; nil value: deleted
 	cold    map[string][]byte // rows written here that are not worth the cache
+	memos   map[string]any    // what rows written here were made from
 	pushed  bool              // leaves were appended: only Commit or a reload may follow
 	done    bool
 }
@@ -31,7 +32,7 @@ func (d *DB) Begin() *Txn {
 	d.writing.Lock()
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return &Txn{d: d, head: d.head, applied: d.applied, batch: d.p.NewBatch(), rows: make(map[string][]byte), cold: make(map[string][]byte)}
+	return &Txn{d: d, head: d.head, applied: d.applied, batch: d.p.NewBatch(), rows: make(map[string][]byte), cold: make(map[string][]byte), memos: make(map[string]any)}
 }
 
 // Head implements [Reader]: the end of the chain with what was appended here.
@@ -70,7 +71,7 @@ func (t *Txn) Get(key []byte) ([]byte, error) {
 // was then.
 func (t *Txn) Memo(key []byte) any {
 	if _, written := t.rows[string(key)]; written {
-		return nil
+		return t.memos[string(key)]
 	}
 	if c := t.d.rows.get(key); c != nil {
 		return c.memo
@@ -156,6 +157,14 @@ func (t *Txn) Set(key, value []byte) error {
 		value = []byte{}
 	}
 	t.rows[string(key)] = value
+	delete(t.memos, string(key))
+	return t.batch.Set(key, value, nil)
+}
+
+// SetMade writes a row with what it was made from, for [Txn.Memo].
+func (t *Txn) SetMade(key, value []byte, from any) error {
+	k := string(key)
+	t.rows[k], t.memos[k] = value, from
 	return t.batch.Set(key, value, nil)
 }
 
@@ -175,6 +184,7 @@ func (t *Txn) SetIndex(key []byte) error { return t.SetCold(key, nil) }
 // Delete removes a row.
 func (t *Txn) Delete(key []byte) error {
 	t.rows[string(key)] = nil
+	delete(t.memos, string(key))
 	return t.batch.Delete(key, nil)
 }
 
@@ -275,6 +285,11 @@ func (t *Txn) finish() error {
 			d.rows.update(k, v)
 		default:
 			d.rows.put(k, v)
+		}
+	}
+	for k, memo := range t.memos {
+		if c := d.rows.rows[k]; c != nil {
+			c.memo = memo
 		}
 	}
 	d.mu.Lock()
