@@ -105,7 +105,7 @@ func TestARefusedCommandInTheMiddle(t *testing.T) {
 		for _, w := range ws {
 			r := <-w.done
 			require.NoError(t, r.err)
-			got = append(got, r.out)
+			got = append(got, *r.out)
 		}
 		require.Nil(t, got[0].Answer.Refusal)
 		require.Equal(t, ledger.RefusedRole, got[1].Answer.Refusal.Code)

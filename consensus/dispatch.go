@@ -26,11 +26,11 @@ type waiter struct {
 }
 
 type result struct {
-	out Outcome
+	out *Outcome // nil with an error
 	err error
 }
 
-func (w *waiter) finish(out Outcome, err error) {
+func (w *waiter) finish(out *Outcome, err error) {
 	if w.replies != nil {
 		w.replies.put(w.id, result{out, err})
 		return
@@ -186,7 +186,7 @@ func (n *Node) dispatch() {
 
 func (n *Node) failAll(ws []*waiter, err error) {
 	for _, w := range ws {
-		w.finish(Outcome{}, err)
+		w.finish(nil, err)
 	}
 }
 
@@ -220,7 +220,7 @@ func (n *Node) one(t *term, ws []*waiter) {
 	}
 	for i, w := range ws {
 		f.outs[i].Tree, f.outs[i].Note = f.tree, note
-		w.finish(f.outs[i], nil)
+		w.finish(&f.outs[i], nil)
 	}
 }
 

@@ -37,7 +37,7 @@ func (n *Node) Propose(ctx context.Context, c ledger.Command) (Outcome, error) {
 		unknown = unknown || errors.Is(err, ErrUnknown)
 		switch {
 		case err == nil:
-			return out, nil
+			return *out, nil
 		case !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrNoLeader), ctx.Err() != nil, time.Now().After(deadline):
 			if unknown {
 				err = ErrUnknown
@@ -57,29 +57,29 @@ func (n *Node) Propose(ctx context.Context, c ledger.Command) (Outcome, error) {
 }
 
 // try proposes once, here or on the leader.
-func (n *Node) try(ctx context.Context, bulk bool, data []byte) (Outcome, error) {
+func (n *Node) try(ctx context.Context, bulk bool, data []byte) (*Outcome, error) {
 	if n.leading.Load() != nil {
 		w, err := parseWaiter(bulk, data)
 		if err != nil {
-			return Outcome{}, err
+			return nil, err
 		}
 		w.done = make(chan result, 1)
 		if err := n.queue.put(w); err != nil {
-			return Outcome{}, err
+			return nil, err
 		}
 		select {
 		case r := <-w.done:
 			if r.err != nil {
-				return Outcome{}, r.err
+				return nil, r.err
 			}
-			return n.prove(r.out)
+			return r.out, n.prove(r.out)
 		case <-ctx.Done():
-			return Outcome{}, ErrUnknown
+			return nil, ErrUnknown
 		}
 	}
 	leader := n.leader()
 	if leader == "" || leader == n.id.Node {
-		return Outcome{}, ErrNoLeader
+		return nil, ErrNoLeader
 	}
 	var flags [1]byte
 	if bulk {
@@ -87,11 +87,11 @@ func (n *Node) try(ctx context.Context, bulk bool, data []byte) (Outcome, error)
 	}
 	b, err := n.peers.link(leader).call(ctx, callPropose, flags[:], data)
 	if err != nil {
-		return Outcome{}, err
+		return nil, err
 	}
-	var out Outcome
-	if err := ledger.Unmarshal(b, &out); err != nil {
-		return Outcome{}, ErrUnknown
+	out := new(Outcome)
+	if err := ledger.Unmarshal(b, out); err != nil {
+		return nil, ErrUnknown
 	}
 	return out, nil
 }
@@ -106,18 +106,18 @@ func parseWaiter(bulk bool, data []byte) (*waiter, error) {
 }
 
 // prove adds the inclusion proof to an outcome of this node.
-func (n *Node) prove(o Outcome) (Outcome, error) {
+func (n *Node) prove(o *Outcome) error {
 	if !o.Recorded {
-		return o, nil
+		return nil
 	}
 	db, release := n.Ledger()
 	defer release()
 	var err error
 	if o.Proof, err = db.Prove(o.Answer.Seq, o.Tree.N); err != nil {
 		n.log.Error("prove an answered entry", "seq", uint64(o.Answer.Seq), "error", err)
-		return Outcome{}, ErrUnknown
+		return ErrUnknown
 	}
-	return o, nil
+	return nil
 }
 
 // appendReply appends the frame of one reply.
@@ -128,10 +128,10 @@ func (n *Node) appendReply(b []byte, x reply) []byte {
 	err := x.result.err
 	var payload []byte
 	if err == nil {
-		var out Outcome
-		if out, err = n.prove(x.result.out); err == nil {
-			payload, err = ledger.Marshal(out)
-		}
+		err = n.prove(x.result.out)
+	}
+	if err == nil {
+		payload, err = ledger.Marshal(x.result.out)
 	}
 	return appendFrame(b, x.id, statusOf(err), payload)
 }

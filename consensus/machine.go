@@ -60,14 +60,18 @@ func (m *machine) command(l *raft.Log) error {
 		m.note, m.noted = b.Note, b.Tree
 	}
 	for i, data := range b.Commands {
-		var c ledger.Command
+		var c *ledger.Command
 		if f != nil {
-			c = f.waiters[i].command // parsed from these bytes before they were proposed
-		} else if c, err = ledger.ParseCommand(data); err != nil {
-			return fmt.Errorf("raft entry %d, command %d: %w", l.Index, i, err)
+			c = &f.waiters[i].command // parsed from these bytes before they were proposed
+		} else {
+			parsed, err := ledger.ParseCommand(data)
+			if err != nil {
+				return fmt.Errorf("raft entry %d, command %d: %w", l.Index, i, err)
+			}
+			c = &parsed
 		}
 		c.Time = b.Time
-		res, err := projection.Step(m.txn, &c)
+		res, err := projection.Step(m.txn, c)
 		if err != nil {
 			return fmt.Errorf("raft entry %d, command %d: %w", l.Index, i, err)
 		}

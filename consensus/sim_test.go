@@ -507,7 +507,7 @@ func (s *sim) String() string {
 // TestSimulation runs clusters through crashes that lose unsynced data, partitions and installs. CUSTOS_SIM_HOURS asks for
 // so many simulated hours; without it some minutes of them run.
 func TestSimulation(t *testing.T) {
-	hours := 0.25
+	hours := 0.2
 	if v := os.Getenv("CUSTOS_SIM_HOURS"); v != "" {
 		var err error
 		hours, err = strconv.ParseFloat(v, 64)
