@@ -16,7 +16,7 @@ import (
 )
 
 func (a *app) proveCommand() *cobra.Command {
-	var data, recordFile string
+	var data, recordFile, url, tokenFile string
 	var seq int64
 	cmd := &cobra.Command{
 		Use: "prove", Short: "Write the receipt of one entry: a C2SP tlog-proof",
@@ -27,11 +27,19 @@ func (a *app) proveCommand() *cobra.Command {
 			if seq < 0 {
 				return failf(ExitUsage, "missing --seq")
 			}
+			if (data == "") == (url == "") {
+				return failf(ExitUsage, "give one of --data and --url")
+			}
+			if url != "" {
+				return a.proveFrom(url, tokenFile, ledger.Seq(seq), recordFile)
+			}
 			return a.prove(data, ledger.Seq(seq), recordFile)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&data, "data", "", "a node's data folder")
+	f.StringVar(&url, "url", "", "a running node's URL")
+	f.StringVar(&tokenFile, "token-file", "", "with --url: file that holds a token of somebody who may see the entry")
 	f.Int64Var(&seq, "seq", -1, "the entry's sequence number")
 	f.StringVar(&recordFile, "record", "", "file to write the entry's bytes to")
 	return cmd

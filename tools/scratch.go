@@ -23,13 +23,18 @@ type scratch struct {
 // few enough to stay in memory, enough that a batch costs little.
 const scratchBatch = 2000
 
+// scratchCache is what a scratch ledger keeps in memory of its tables, and again
+// of the rows that decisions read: the memory of a verification is this, not the
+// ledger's size.
+const scratchCache = 192 << 20
+
 func newScratch(parent string) (*scratch, error) {
 	dir, err := os.MkdirTemp(parent, "custos-replay-")
 	if err != nil {
 		return nil, failing(ExitUnreadable, err)
 	}
 	s := &scratch{dir: dir}
-	o := store.Options{Scratch: true, Fatal: func(error) {}}
+	o := store.Options{Scratch: true, CacheBytes: scratchCache, RowBytes: scratchCache}
 	if err = store.Init(dir, o); err == nil {
 		s.db, err = store.Open(dir, o)
 	}

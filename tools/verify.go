@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/mod/sumdb/note"
 
 	"custos/ledger"
 )
@@ -223,75 +222,6 @@ func (v *verification) level(n int, ok bool, checked int64, started time.Time, d
 		word = "FAILED"
 	}
 	fmt.Fprintf(v.a.stdout, "L%d %-20s %-6s %s\n", n, l.Name, word, detail)
-}
-
-// signatures checks every signed checkpoint that can be found.
-func (v *verification) signatures() error {
-	started := time.Now()
-	opened, err := v.f.opened()
-	if err != nil {
-		v.level(levelSignatures, false, 0, started, "not checked: entry 0, which names the log's key, does not read")
-		return nil
-	}
-	v.opened = opened
-	own := "your own copy of the key"
-	key := opened.Verifier
-	if v.flags.keys != "" {
-		keys, err := verifierKeys(v.flags.keys)
-		if err != nil {
-			return err
-		}
-		if !contains(keys, key) {
-			v.bad(0, "the log names another verifier key than yours: it is another log, or a forged one")
-			v.level(levelSignatures, false, 0, started, "entry 0 names another verifier key than those of --keys")
-			return nil
-		}
-	} else {
-		own = "the key that entry 0 names; not checked against your own copy of it (--keys)"
-	}
-	verifier, err := note.NewVerifier(key)
-	if err != nil {
-		v.level(levelSignatures, true, 0, started, "not checked: entry 0 names no usable key, and no --keys were given")
-		return nil
-	}
-	if v.notes, err = v.f.checkpoints(opened.Origin, verifier, v.flags.pin); err != nil {
-		return v.signatureError(err, started)
-	}
-	ok := v.compareNotes()
-	detail := "no signed checkpoint found"
-	if n := len(v.notes); n > 0 {
-		detail = fmt.Sprintf("%d checkpoints, the newest of %d entries, by %s", n, v.notes[n-1].N, own)
-	} else if v.flags.keys != "" && v.report.Size > 0 {
-		v.missing("there is no signed checkpoint: who wrote the ledger cannot be said")
-	}
-	v.level(levelSignatures, ok, int64(len(v.notes)), started, detail)
-	return nil
-}
-
-func (v *verification) signatureError(err error, started time.Time) error {
-	var damaged *damagedError
-	if !errors.Is(err, errNote) && !errors.As(err, &damaged) {
-		return err
-	}
-	v.wrong(err.Error())
-	v.level(levelSignatures, false, 0, started, err.Error())
-	return nil
-}
-
-// compareNotes looks for two roots of one size, and for checkpoints of entries
-// that are not here.
-func (v *verification) compareNotes() bool {
-	for i := 1; i < len(v.notes); i++ {
-		a, b := &v.notes[i-1], &v.notes[i]
-		if a.N == b.N && a.Hash != b.Hash {
-			v.wrong(fmt.Sprintf("the log's key signed two trees of %d entries: the log is forked (%s, %s)", a.N, a.where, b.where))
-			return false
-		}
-	}
-	if n := len(v.notes); n > 0 && v.notes[n-1].N > v.report.Size {
-		v.missing(fmt.Sprintf("%s signs %d entries and the ledger has %d: its end is lost", v.notes[n-1].where, v.notes[n-1].N, v.report.Size))
-	}
-	return true
 }
 
 // writePin keeps the newest checkpoint for the next time, in one move.
