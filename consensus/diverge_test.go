@@ -129,14 +129,16 @@ func (s *sim) agree(voided int, nodes ...int) {
 
 // slip adds an entry to one node's ledger that no other has, in a way that nothing on that node contradicts: as a fault of
 // the program or of the memory would.
-func slip(t *testing.T, db *store.DB) {
+func slip(t *testing.T, db *store.DB) { stepAlone(t, db, lookUp(1<<50)) }
+
+// stepAlone decides a command in a database without consensus.
+func stepAlone(t *testing.T, db *store.DB, c ledger.Command) {
 	t.Helper()
-	txn := db.Begin()
-	c := lookUp(1 << 50)
 	b, err := c.Encode()
 	require.NoError(t, err)
 	c, err = ledger.ParseCommand(b)
 	require.NoError(t, err)
+	txn := db.Begin()
 	c.Time = txn.Head().Time
 	_, err = projection.Step(txn, &c)
 	require.NoError(t, err)
