@@ -274,8 +274,9 @@ func TestUploadGoesOnAfterACrash(t *testing.T) {
 	require.Equal(t, len(rows), strings.Count(string(last.body), ",recorded,"))
 	seen := map[string]int{}
 	for _, e := range w.since(0) {
-		if e.Kind == ledger.KindPlanRecorded {
+		if p, ok := e.Event.(*ledger.PlanRecorded); ok {
 			seen[e.Person.Ref.String()]++
+			require.Equal(t, len(seen), p.Row.N, "rows are numbered as they stand in the file")
 		}
 	}
 	require.Len(t, seen, len(rows))
