@@ -181,8 +181,8 @@ func (n *Node) stop(err error) {
 	panic(err)
 }
 
-// Ledger returns the ledger's database for reading, and a function that must be called when done with it: a follower
-// that receives a whole ledger waits for its readers.
+// Ledger returns the ledger's database for reading, and a function that must be called when done with it, soon: a
+// follower that receives a whole ledger waits for its readers. Whoever holds it must not ask for it again.
 func (n *Node) Ledger() (db *store.DB, release func()) {
 	n.ledger.mu.RLock()
 	return n.ledger.db, n.ledger.mu.RUnlock

@@ -17,7 +17,8 @@ func TestALostResponseToAnInstall(t *testing.T) {
 			s.nodes[i].start()
 		}
 		leader := s.leader()
-		a, b := (leader+1)%3, (leader+2)%3
+		var b int
+		a := (leader + 1) % 3
 		last := s.nodes[a].current().node.Status().LastLog
 		s.down(a)
 		for i := uint64(0); ; i++ {

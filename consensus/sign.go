@@ -90,15 +90,18 @@ func (c *checkpoints) learn(db *store.DB, signed []byte, tree tlog.Tree) error {
 
 // keep records the checkpoint before anyone is shown it. The row is not synced. If it is lost in a crash so are the
 // newest entries, and replaying them gives the same root of the same size.
+//
+// Apply, the dispatcher and the peers' exchange all come here: under the lock, an older one never replaces a newer.
 func (c *checkpoints) keep(db *store.DB, signed []byte, tree tlog.Tree) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if tree.N <= c.tree.N && c.note != nil {
+		return nil
+	}
 	if err := db.SetLastSigned(signed); err != nil {
 		return err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if tree.N > c.tree.N || c.note == nil {
-		c.tree, c.note = tree, signed
-	}
+	c.tree, c.note = tree, signed
 	return nil
 }
 
