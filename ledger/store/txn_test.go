@@ -305,3 +305,21 @@ func TestViewRowsAreViewsAlone(t *testing.T) {
 	require.Equal(t, fmt.Sprint(c.trees[3]), fmt.Sprint(d.Tree()))
 	closed(t, d)
 }
+
+// That a row was not there is remembered, until it is.
+func TestARowThatWasMissedIsSeenOnceWritten(t *testing.T) {
+	d := fresh(t, vfs.NewMem())
+	c := newChain(t)
+	x := d.Begin()
+	none, err := Sealed(x, 0, 0)
+	must(t, err)
+	require.Nil(t, none)
+	must(t, x.Commit())
+	c.commit(d, 1)
+	x = d.Begin()
+	have, err := Sealed(x, 0, 0)
+	must(t, err)
+	require.NotNil(t, have, "of entry 0, which was asked for before it was there")
+	must(t, x.Discard())
+	closed(t, d)
+}
