@@ -166,7 +166,7 @@ func sendUpload(base, token string, sequence int64, file []byte) (accepted, reje
 	if err != nil {
 		return 0, 0, failing(ExitNoServer, fmt.Errorf("%w: %w", errNoServer, err))
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }() // only read
 	if res.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
 		return 0, 0, failf(exitOf(res.StatusCode), "the upload was answered %d %s", res.StatusCode, problemCode(body))

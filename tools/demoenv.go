@@ -23,7 +23,7 @@ func readDemoEnv(dir string) (demoEnv, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	env := demoEnv{}
 	s := bufio.NewScanner(f)
 	s.Buffer(nil, 1<<20)

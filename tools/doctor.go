@@ -210,7 +210,7 @@ func opens(data string) []finding {
 	if why := f.end().why; why != "" {
 		out = append(out, finding{"end", stateWarning, why})
 	}
-	if ahead := h.Time.Std().Sub(time.Now()); ahead > 2*time.Second {
+	if ahead := time.Until(h.Time.Std()); ahead > 2*time.Second {
 		out = append(out, finding{"ledger time", stateProblem, fmt.Sprintf("the newest entry is %s ahead of this clock", ahead.Round(time.Second))})
 	}
 	return out

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"custos/ledger"
 	"custos/ledger/store"
@@ -17,6 +19,7 @@ type scratch struct {
 	db    *store.DB
 	txn   *store.Txn
 	since int // entries since the last commit
+	stop  chan os.Signal
 }
 
 // scratchBatch is how many entries one batch of a scratch ledger holds, about:
@@ -42,7 +45,26 @@ func newScratch(parent string) (*scratch, error) {
 		return nil, failing(ExitUnreadable, errors.Join(err, os.RemoveAll(dir)))
 	}
 	s.txn = s.db.Begin()
+	s.removeOnInterrupt()
 	return s, nil
+}
+
+// removeOnInterrupt removes the folder, which may be large, before the signal
+// takes its course.
+func (s *scratch) removeOnInterrupt() {
+	s.stop = make(chan os.Signal, 1)
+	signal.Notify(s.stop, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		got, ok := <-s.stop
+		if !ok {
+			return
+		}
+		_ = os.RemoveAll(s.dir) // there is nobody left to tell
+		signal.Reset(os.Interrupt, syscall.SIGTERM)
+		if number, ok := got.(syscall.Signal); ok {
+			_ = syscall.Kill(os.Getpid(), number)
+		}
+	}()
 }
 
 // replay folds one command's entries.
@@ -71,6 +93,8 @@ func (s *scratch) commit() error {
 
 // close removes the folder.
 func (s *scratch) close() {
+	signal.Stop(s.stop)
+	close(s.stop)
 	_ = s.txn.Discard() // thrown away with the folder
 	_ = s.db.Close()
 	_ = os.RemoveAll(s.dir)
