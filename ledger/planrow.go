@@ -1,5 +1,6 @@
 package ledger
 
+// Row is one row of an upload, without what is personal: that travels sealed.
 type Row struct {
 	N          int       `cbor:"1,keyasint"` // from 1, counting rows of data
 	Person     PersonRef `cbor:"2,keyasint,omitzero"`
@@ -15,8 +16,10 @@ type Row struct {
 	Fault      string    `cbor:"12,keyasint,omitempty"` // what the edge found wrong; the row is then rejected
 }
 
+// Change says how a recorded plan came about.
 type Change uint8
 
+// PlanRecorded is a plan that an authority holds, from now on shown to those who may see it.
 type PlanRecorded struct {
 	Row       Row    `cbor:"1,keyasint"`
 	Authority string `cbor:"2,keyasint"`
@@ -25,24 +28,31 @@ type PlanRecorded struct {
 	Upload    ID     `cbor:"5,keyasint"`
 }
 
+// PlanUnchanged records that a row said what was known.
 type PlanUnchanged struct {
 	Row       Row    `cbor:"1,keyasint"`
 	Authority string `cbor:"2,keyasint"`
 	Of        Seq    `cbor:"3,keyasint"`
 }
 
+// PlanDeleted takes a plan that was recorded in error out of every answer.
 type PlanDeleted struct {
 	Row       Row    `cbor:"1,keyasint"`
 	Authority string `cbor:"2,keyasint"`
 	Of        Seq    `cbor:"3,keyasint"`
 }
 
+// PlanRejected records a row that was not loaded, and why.
 type PlanRejected struct {
 	Row       Row    `cbor:"1,keyasint"`
 	Authority string `cbor:"2,keyasint"`
 	Code      string `cbor:"3,keyasint"`
 }
 
+// decideRow says what one row does to the plans its authority holds. A row is
+// an upsert by person, type and start; one that overlaps another of the same
+// person and type corrects it, except unborn plans with different local ids,
+// which are twins.
 func (d *decider) decideRow(r *Row, authority string, upload ID) (Event, error) {
 	if code := r.fault(d.today()); code != "" {
 		return &PlanRejected{Row: *r, Authority: authority, Code: code}, nil
@@ -111,6 +121,8 @@ func (r *Row) matches(plans []Plan, authority string) *Plan {
 	return overlapping
 }
 
+// RowStatus returns how an acknowledgement spells what became of a row: its
+// status, and for a rejected row the code.
 func RowStatus(e Event) (status, code string) {
 	switch e := e.(type) {
 	case *PlanRecorded:

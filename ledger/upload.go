@@ -64,8 +64,6 @@ type ReadAck struct {
 	Upload ID `cbor:"1,keyasint"`
 }
 
-// Row is one row of an upload, without what is personal: that travels sealed.
-// Change says how a recorded plan came about.
 // The changes.
 const (
 	PlanNew       Change = iota + 1
@@ -79,10 +77,6 @@ type ChunkRecorded struct {
 	Profile Seq `cbor:"2,keyasint,omitempty"`
 }
 
-// PlanRecorded is a plan that an authority holds, from now on shown to those who may see it.
-// PlanUnchanged records that a row said what was known.
-// PlanDeleted takes a plan that was recorded in error out of every answer.
-// PlanRejected records a row that was not loaded, and why.
 // UploadClosed ends an upload; its acknowledgement can be built from now on.
 type UploadClosed struct {
 	Accepted int `cbor:"1,keyasint"`
@@ -139,42 +133,67 @@ const (
 )
 
 // Kind implements [Event].
-func (UploadOpened) Kind() Kind  { return KindUploadOpened }
-func (UploadResumed) Kind() Kind { return KindUploadResumed }
-func (UploadRefused) Kind() Kind { return KindUploadRefused }
-func (ChunkRecorded) Kind() Kind { return KindChunkRecorded }
-func (PlanRecorded) Kind() Kind  { return KindPlanRecorded }
-func (PlanUnchanged) Kind() Kind { return KindPlanUnchanged }
-func (PlanDeleted) Kind() Kind   { return KindPlanDeleted }
-func (PlanRejected) Kind() Kind  { return KindPlanRejected }
-func (UploadClosed) Kind() Kind  { return KindUploadClosed }
-func (AckRead) Kind() Kind       { return KindAckRead }
-func (RowsChecked) Kind() Kind   { return KindRowsChecked }
+func (UploadOpened) Kind() Kind { return KindUploadOpened }
 
-func (e *PlanRecorded) row() int  { return e.Row.N }
+func (UploadResumed) Kind() Kind { return KindUploadResumed }
+
+func (UploadRefused) Kind() Kind { return KindUploadRefused }
+
+func (ChunkRecorded) Kind() Kind { return KindChunkRecorded }
+
+func (PlanRecorded) Kind() Kind { return KindPlanRecorded }
+
+func (PlanUnchanged) Kind() Kind { return KindPlanUnchanged }
+
+func (PlanDeleted) Kind() Kind { return KindPlanDeleted }
+
+func (PlanRejected) Kind() Kind { return KindPlanRejected }
+
+func (UploadClosed) Kind() Kind { return KindUploadClosed }
+
+func (AckRead) Kind() Kind { return KindAckRead }
+
+func (RowsChecked) Kind() Kind { return KindRowsChecked }
+
+func (e *PlanRecorded) row() int { return e.Row.N }
+
 func (e *PlanUnchanged) row() int { return e.Row.N }
-func (e *PlanDeleted) row() int   { return e.Row.N }
-func (e *PlanRejected) row() int  { return e.Row.N }
+
+func (e *PlanDeleted) row() int { return e.Row.N }
+
+func (e *PlanRejected) row() int { return e.Row.N }
 
 // Number implements [Request].
-func (*OpenUpload) Number() RequestKind  { return RequestOpenUpload }
+func (*OpenUpload) Number() RequestKind { return RequestOpenUpload }
+
 func (*UploadChunk) Number() RequestKind { return RequestUploadChunk }
-func (*CheckRows) Number() RequestKind   { return RequestCheckRows }
+
+func (*CheckRows) Number() RequestKind { return RequestCheckRows }
+
 func (*CloseUpload) Number() RequestKind { return RequestCloseUpload }
-func (*ReadAck) Number() RequestKind     { return RequestReadAck }
+
+func (*ReadAck) Number() RequestKind { return RequestReadAck }
 
 // Discloses implements [Request].
-func (*OpenUpload) Discloses() bool  { return false }
-func (*UploadChunk) Discloses() bool { return false }
-func (*CheckRows) Discloses() bool   { return false }
-func (*CloseUpload) Discloses() bool { return false }
-func (*ReadAck) Discloses() bool     { return true }
+func (*OpenUpload) Discloses() bool { return false }
 
-func (*OpenUpload) action() Action  { return ActUpload }
+func (*UploadChunk) Discloses() bool { return false }
+
+func (*CheckRows) Discloses() bool { return false }
+
+func (*CloseUpload) Discloses() bool { return false }
+
+func (*ReadAck) Discloses() bool { return true }
+
+func (*OpenUpload) action() Action { return ActUpload }
+
 func (*UploadChunk) action() Action { return ActUpload }
-func (*CheckRows) action() Action   { return ActUpload }
+
+func (*CheckRows) action() Action { return ActUpload }
+
 func (*CloseUpload) action() Action { return ActUpload }
-func (*ReadAck) action() Action     { return ActReadUpload }
+
+func (*ReadAck) action() Action { return ActReadUpload }
 
 func (q *OpenUpload) decide(d *decider) error {
 	own := d.c.Actor.Organisation
@@ -259,10 +278,6 @@ func numbered(rows []Row) bool {
 	return true
 }
 
-// decideRow says what one row does to the plans its authority holds. A row is
-// an upsert by person, type and start; one that overlaps another of the same
-// person and type corrects it, except unborn plans with different local ids,
-// which are twins.
 func (q *CheckRows) decide(d *decider) error {
 	if len(q.Rows) > MaxCheck {
 		d.refuse(RefusedUploadState)
@@ -284,8 +299,6 @@ func (q *CheckRows) decide(d *decider) error {
 	return nil
 }
 
-// RowStatus returns how an acknowledgement spells what became of a row: its
-// status, and for a rejected row the code.
 func (q *UploadChunk) withoutRows() Request { return &UploadChunk{Upload: q.Upload, No: q.No} }
 
 func (q *UploadChunk) withRows(group []Entry) (Request, error) {

@@ -307,7 +307,6 @@ func (d *demo) fill(ctx context.Context) error {
 	return nil
 }
 
-// waitReady waits until every node says that records can be committed.
 // single serves from this process until it is told to stop.
 func (d *demo) single(ctx context.Context) error {
 	d.clock.real()
@@ -390,8 +389,3 @@ func (d *demo) cluster(ctx context.Context) error {
 	}
 	return err
 }
-
-// leader returns the public address of the node that leads, asked of the nodes.
-// ready writes the environment file and says what there is to try.
-// shellWord quotes a value only where a shell needs it, so that other readers
-// of the file find it as it is.

@@ -11,6 +11,7 @@ import (
 	"time"
 )
 
+// waitReady waits until every node says that records can be committed.
 func (d *demo) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -36,6 +37,7 @@ func (d *demo) waitReady(ctx context.Context) error {
 	return nil
 }
 
+// leader returns the public address of the node that leads, asked of the nodes.
 func (d *demo) leader() string {
 	for _, c := range d.configs {
 		answer, err := http.Get("http://" + c.Admin + "/statusz")
@@ -54,6 +56,7 @@ func (d *demo) leader() string {
 	return d.configs[0].PublicURL
 }
 
+// ready writes the environment file and says what there is to try.
 func (d *demo) ready(pids []int) error {
 	tokens, err := newTokenMaker(d.dir)
 	if err != nil {
@@ -106,6 +109,8 @@ func (d *demo) ready(pids []int) error {
 	return os.Rename(temp, d.path("env"))
 }
 
+// shellWord quotes a value only where a shell needs it, so that other readers
+// of the file find it as it is.
 func shellWord(s string) string {
 	for _, c := range s {
 		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_-./:,+=@%", c)) {

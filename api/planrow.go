@@ -1,0 +1,153 @@
+package api
+
+import (
+	"errors"
+
+	"custos/ledger"
+)
+
+// planRow is one row of an upload as it was sent.
+type planRow struct {
+	NHSNumber   string `json:"nhsNumber"`
+	FamilyName  string `json:"familyName"`
+	GivenNames  string `json:"givenNames"`
+	DateOfBirth string `json:"dateOfBirth"`
+	PlanType    string `json:"planType"`
+	Start       string `json:"start"`
+	End         string `json:"end"`
+	Delete      string `json:"delete"`
+	LocalID     string `json:"localId"`
+	Team        string `json:"team"`
+	Worker      string `json:"worker"`
+	fault       string `strict:"-"`
+}
+
+// planSource gives the rows of a file one by one; io.EOF ends them.
+type planSource interface{ next() (planRow, error) }
+
+type csvSource struct{ rows *csvRows }
+
+func (c csvSource) next() (planRow, error) {
+	row, _, err := c.rows.Next()
+	var bad *csvRowError
+	if errors.As(err, &bad) {
+		return planRow{fault: bad.Code}, nil
+	}
+	if err != nil {
+		return planRow{}, err
+	}
+	return planRow{
+		NHSNumber: row.get("nhs_number"), FamilyName: row.get("family_name"), GivenNames: row.get("given_names"),
+		DateOfBirth: row.get("date_of_birth"), PlanType: row.get("plan_type"), Start: row.get("start"), End: row.get("end"),
+		Delete: row.get("delete"), LocalID: row.get("local_id"), Team: row.get("team"), Worker: row.get("worker"),
+	}, nil
+}
+
+type jsonSource struct{ rows *jsonRows }
+
+func (j jsonSource) next() (planRow, error) {
+	var row planRow
+	return row, j.rows.next(&row)
+}
+
+func (p *planRow) fields() map[string]string {
+	out := make(map[string]string)
+	for _, f := range []struct{ name, value string }{{"nhs_number", p.NHSNumber}, {"family_name", p.FamilyName}, {"given_names", p.GivenNames},
+		{"date_of_birth", p.DateOfBirth}, {"plan_type", p.PlanType}, {"start", p.Start}, {"end", p.End}, {"delete", p.Delete}} {
+		if f.value != "" && len(f.value) <= 200 {
+			out[f.name] = f.value
+		}
+	}
+	return out
+}
+
+// readRow reads one row: what of it may be in clear, and the details to seal.
+// The first thing wrong becomes the row's fault.
+func (s *Server) readRow(p *planRow, n int, authority string) (ledger.Row, ledger.PlanDetails) {
+	bad := func(code string) (ledger.Row, ledger.PlanDetails) {
+		return ledger.Row{N: n, Fault: code}, ledger.PlanDetails{}
+	}
+	if p.fault != "" {
+		return bad(p.fault)
+	}
+	if p.NHSNumber == "" {
+		return bad(ledger.RowPersonRequired)
+	}
+	number, err := ParseNHSNumber(p.NHSNumber)
+	if err != nil {
+		return bad(asProblem(err).Code)
+	}
+	if !name(p.FamilyName) || !name(p.GivenNames) {
+		return bad("name-missing")
+	}
+	if len(p.LocalID) > 64 || len(p.Team) > 64 || len(p.Worker) > 64 {
+		return bad("field-too-long")
+	}
+	birth, err := ledger.ParseDay(p.DateOfBirth)
+	if err != nil {
+		return bad("date-of-birth-format")
+	}
+	kind, ok := ledger.ParsePlanType(p.PlanType)
+	if !ok {
+		return bad("plan-type")
+	}
+	row := ledger.Row{N: n, Type: kind}
+	if row.Start, err = ledger.ParseDay(p.Start); err != nil {
+		return bad("start-format")
+	}
+	if p.End != "" {
+		if row.End, err = ledger.ParseDay(p.End); err != nil {
+			return bad("end-format")
+		}
+	}
+	if p.Delete != "" {
+		if row.Delete, err = ledger.ParseDay(p.Delete); err != nil {
+			return bad("delete-format")
+		}
+	}
+	if row.End != 0 && row.End < row.Start {
+		return bad(ledger.RowEndBeforeStart)
+	}
+	if kind != ledger.UnbornChild {
+		if birth > row.Start {
+			return bad("start-before-birth")
+		}
+		row.LastDay = birth.AddYears(18)
+	}
+	row.Person = s.keys.Person(number.Digits())
+	row.Birth = s.birthTag(row.Person, birth)
+	if p.LocalID != "" {
+		row.Local = s.keys.Tag("local", authority, p.LocalID)
+	}
+	row.Content = s.keys.Tag("row", authority, number.Digits(), p.FamilyName, p.GivenNames, p.DateOfBirth, p.PlanType,
+		p.Start, p.End, p.LocalID, p.Team, p.Worker)
+	return row, ledger.PlanDetails{NHSNumber: number.Digits(), Family: p.FamilyName, Given: p.GivenNames, Birth: birth,
+		LocalID: p.LocalID, Team: p.Team, Worker: p.Worker}
+}
+
+func name(s string) bool { return s != "" && len(s) <= 100 }
+
+// rowMessages says what each row code means. Codes are part of the interface.
+var rowMessages = map[string]string{
+	"nhs-number-format":      "the NHS number is not ten digits",
+	"nhs-number-check-digit": "the NHS number's check digit is wrong",
+	"nhs-number-missing":     "the NHS number is missing",
+	"name-missing":           "the family name or the given names are missing, or too long",
+	"field-too-long":         "the local id, team or worker is too long",
+	"date-of-birth-format":   "the date of birth is not a date of the form YYYY-MM-DD",
+	"plan-type":              "the plan type is not CPP, LAC or UCPP",
+	"start-format":           "the start is not a date of the form YYYY-MM-DD",
+	"end-format":             "the end is not a date of the form YYYY-MM-DD",
+	"delete-format":          "the delete date is not a date of the form YYYY-MM-DD",
+	"end-before-start":       "the end is before the start",
+	"start-before-birth":     "the start is before the birth",
+	"start-in-future":        "the start is in the future",
+	"over-18":                "the person is over 18; an own plan ended on the 18th birthday",
+	"unborn-needs-end":       "an unborn child's plan needs its expected end",
+	"delete-unknown":         "there is no such plan of this authority to delete",
+	"csv-row-columns":        "the row has too many or too few fields",
+	"csv-row-quote":          "a quotation mark is out of place",
+	"csv-row-encoding":       "the row is not valid UTF-8 text",
+	"csv-row-control":        "the row holds a control character",
+	"csv-row-too-long":       "the row is too long, or a quotation mark is never closed",
+}
