@@ -44,11 +44,10 @@ func (s *Server) postLookup(w http.ResponseWriter, r *http.Request, who *Identit
 	person := s.keys.Person(number.Digits())
 	q := &ledger.LookUp{Person: person, Confirmed: in.IdentityConfirmed, Reasoned: in.Reason != ""}
 	if in.DateOfBirth != "" {
-		day, err := parseDate(in.DateOfBirth, "dateOfBirth")
-		if err != nil {
-			return err
+		if _, err := ledger.ParseBirth(in.DateOfBirth); err != nil {
+			return &Problem{Code: "date-format", Pointer: "/dateOfBirth"}
 		}
-		q.Birth = s.birthTag(person, day)
+		q.Birth = s.birthTag(person, in.DateOfBirth)
 	}
 	if in.AttendedAt != "" {
 		t, err := time.Parse(time.RFC3339, in.AttendedAt)
@@ -75,9 +74,14 @@ func (s *Server) postLookup(w http.ResponseWriter, r *http.Request, who *Identit
 	if err != nil {
 		return err
 	}
-	if err := d.seal(ledger.HolderPerson, person[:], ledger.PayloadAccess, 0, ledger.AccessDetails{
-		NHSNumber: number.Digits(), Attendance: in.Attendance, CallBack: in.CallBack, Reason: in.Reason,
-	}); err != nil {
+	details := ledger.AccessDetails{NHSNumber: number.Digits(), Attendance: in.Attendance, CallBack: in.CallBack, Reason: in.Reason}
+	if i := requestInfoOf(r); i != nil {
+		details.Correlation, details.Trace = i.CorrelationID, i.TraceID
+		if i.given {
+			details.Request = i.RequestID
+		}
+	}
+	if err := d.seal(ledger.HolderPerson, person[:], ledger.PayloadAccess, 0, details); err != nil {
 		return err
 	}
 	out, err := d.propose(r.Context(), q)
@@ -173,7 +177,7 @@ func writePerson(j *jsonWriter, d *ledger.PlanDetails) {
 	j.open('{')
 	j.field("familyName", d.Family)
 	j.field("givenNames", d.Given)
-	j.day("dateOfBirth", d.Birth)
+	j.optional("dateOfBirth", d.Birth)
 	j.close('}')
 }
 
@@ -282,8 +286,9 @@ func (d *draft) reason(text string) error {
 	return d.seal(ledger.HolderActor, id[:], ledger.PayloadReason, 0, ledger.NoteDetails{Text: text})
 }
 
-func (s *Server) birthTag(p ledger.PersonRef, birth ledger.Day) ledger.Tag {
-	return s.keys.Tag("birth", string(p[:]), birth.String())
+// birthTag is the keyed tag of a birth date, YYYY-MM-DD, within its person.
+func (s *Server) birthTag(p ledger.PersonRef, birth string) ledger.Tag {
+	return s.keys.Tag("birth", string(p[:]), birth)
 }
 
 func parseDate(text, field string) (ledger.Day, error) {

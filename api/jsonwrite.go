@@ -90,7 +90,13 @@ func (j *jsonWriter) day(k string, d ledger.Day) { j.optional(k, d.String()) }
 // its line ends need escaping.
 func (j *jsonWriter) receipt(r ledger.Receipt) {
 	j.sep()
-	b := append(j.b, `"c2sp.org/tlog-proof@v1\nindex `...)
+	b := append(j.b, `"c2sp.org/tlog-proof@v1\n`...)
+	if r.Leaf != (ledger.Hash{}) {
+		b = append(b, `extra `...)
+		b = base64.StdEncoding.AppendEncode(b, r.Leaf[:])
+		b = append(b, `\n`...)
+	}
+	b = append(b, `index `...)
 	b = strconv.AppendUint(b, uint64(r.Seq), 10)
 	b = append(b, `\n`...)
 	for i := range r.Path {

@@ -83,7 +83,7 @@ func (s *Server) readRow(p *planRow, n int, authority string) (ledger.Row, ledge
 	if len(p.LocalID) > 64 || len(p.Team) > 64 || len(p.Worker) > 64 {
 		return bad("field-too-long")
 	}
-	birth, err := ledger.ParseDay(p.DateOfBirth)
+	birth, err := ledger.ParseBirth(p.DateOfBirth)
 	if err != nil {
 		return bad("date-of-birth-format")
 	}
@@ -115,13 +115,13 @@ func (s *Server) readRow(p *planRow, n int, authority string) (ledger.Row, ledge
 		row.LastDay = birth.AddYears(18)
 	}
 	row.Person = s.keys.Person(number.Digits())
-	row.Birth = s.birthTag(row.Person, birth)
+	row.Birth = s.birthTag(row.Person, p.DateOfBirth)
 	if p.LocalID != "" {
 		row.Local = s.keys.Tag("local", authority, p.LocalID)
 	}
 	row.Content = s.keys.Tag("row", authority, number.Digits(), p.FamilyName, p.GivenNames, p.DateOfBirth, p.PlanType,
 		p.Start, p.End, p.LocalID, p.Team, p.Worker)
-	return row, ledger.PlanDetails{NHSNumber: number.Digits(), Family: p.FamilyName, Given: p.GivenNames, Birth: birth,
+	return row, ledger.PlanDetails{NHSNumber: number.Digits(), Family: p.FamilyName, Given: p.GivenNames, Birth: p.DateOfBirth,
 		LocalID: p.LocalID, Team: p.Team, Worker: p.Worker}
 }
 
@@ -144,6 +144,7 @@ var rowMessages = map[string]string{
 	"start-in-future":        "the start is in the future",
 	"over-18":                "the person is over 18; an own plan ended on the 18th birthday",
 	"unborn-needs-end":       "an unborn child's plan needs its expected end",
+	"too-many-plans":         "the person has more plans than can be shown at once; ring the operator",
 	"delete-unknown":         "there is no such plan of this authority to delete",
 	"csv-row-columns":        "the row has too many or too few fields",
 	"csv-row-quote":          "a quotation mark is out of place",

@@ -114,6 +114,7 @@ var problems = map[string]kind{
 	"sequence-lower":          {409, "The sequence number is not higher than the last upload's", ""},
 	"sequence-content":        {409, "The sequence number was used for another file", ""},
 	"upload-not-open":         {409, "The upload is not open", ""},
+	"request-too-long":        {413, "The request is longer than a record can hold", ""},
 	"reason-missing":          {400, "A reason is required", ""},
 	"idempotency-key-actor":   {409, "The idempotency key was used by somebody else", ""},
 	"idempotency-key-expired": {409, "The same request was answered before", "The receipt is that of the first answer. Ask again with a new key."},

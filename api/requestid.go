@@ -21,6 +21,7 @@ type requestInfo struct {
 	CorrelationID string // the caller's X-Correlation-ID; may be empty
 	TraceID       string // the caller's TraceID; may be empty
 
+	given   bool   // RequestID is the caller's
 	route   string // the route's template, never the path: paths may hold identifiers
 	code    string // of the problem that was written
 	status  int
@@ -54,7 +55,7 @@ func begin(w http.ResponseWriter, r *http.Request) (*requestInfo, *http.Request,
 			bad = true
 		}
 	}
-	if i.RequestID == "" {
+	if i.given = i.RequestID != ""; !i.given {
 		i.RequestID = uuid.NewString()
 		w.Header()["X-Request-Id"] = []string{i.RequestID}
 	}

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 
 	"custos/ledger"
@@ -116,6 +118,7 @@ func (s *Server) authenticated(t route) http.HandlerFunc {
 			if !may && unrecorded(err) {
 				err = s.deny(r, who, t.action)
 			}
+			s.unexpected(r, t.path, err)
 			writeProblem(w, r, err)
 		}
 	}
@@ -138,4 +141,22 @@ func unrecorded(err error) bool {
 func (s *Server) may(who *Identity, a ledger.Action) bool {
 	role, ok := ledger.ParseRole(who.Role)
 	return ok && (ledger.May(role, a) || a == ledger.ActReadReceipt) // a receipt may also be the caller's own: see getReceipt
+}
+
+// unexpected tells the operator of an error that the caller sees as a bare
+// 500: its type and where, never its text, which may quote what was sent.
+func (s *Server) unexpected(r *http.Request, route string, err error) {
+	var p *Problem
+	if errors.As(err, &p) {
+		return
+	}
+	cause := err
+	for next := errors.Unwrap(cause); next != nil; next = errors.Unwrap(cause) {
+		cause = next
+	}
+	id := ""
+	if i := requestInfoOf(r); i != nil {
+		id = i.RequestID
+	}
+	s.cfg.Logger.Error("request failed", "route", route, "error_type", fmt.Sprintf("%T", cause), "request_id", id)
 }

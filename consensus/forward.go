@@ -113,7 +113,10 @@ func (n *Node) prove(o *Outcome) error {
 	db, release := n.Ledger()
 	defer release()
 	var err error
-	if o.Proof, err = db.Prove(o.Answer.Seq, o.Tree.N); err != nil {
+	if o.Proof, err = db.Prove(o.Answer.Seq, o.Tree.N); err == nil {
+		o.Leaf, err = db.Leaf(o.Answer.Seq)
+	}
+	if err != nil {
 		n.log.Error("prove an answered entry", "seq", uint64(o.Answer.Seq), "error", err)
 		return ErrUnknown
 	}

@@ -19,6 +19,8 @@ type Outcome struct {
 	Tree  tlog.Tree        `cbor:"3,keyasint"`
 	Note  []byte           `cbor:"4,keyasint"`
 	Proof tlog.RecordProof `cbor:"5,keyasint"`
+	// Leaf is the hash of entry Answer.Seq.
+	Leaf tlog.Hash `cbor:"6,keyasint"`
 }
 
 // Receipt is the proof that the answer's entry is in the ledger. It is empty if nothing was recorded.
@@ -26,5 +28,5 @@ func (o Outcome) Receipt() ledger.Receipt {
 	if !o.Recorded {
 		return ledger.Receipt{}
 	}
-	return ledger.Receipt{Seq: o.Answer.Seq, Path: o.Proof, Checkpoint: o.Note}
+	return ledger.Receipt{Seq: o.Answer.Seq, Leaf: o.Leaf, Path: o.Proof, Checkpoint: o.Note}
 }

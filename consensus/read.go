@@ -76,5 +76,6 @@ func (n *Node) Receipt(seq ledger.Seq) (ledger.Receipt, error) {
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	return ledger.Receipt{Seq: seq, Path: path, Checkpoint: signed}, nil
+	leaf, err := db.Leaf(seq)
+	return ledger.Receipt{Seq: seq, Leaf: leaf, Path: path, Checkpoint: signed}, err
 }

@@ -72,8 +72,20 @@ func (d Day) AddYears(n int) Day {
 	return Day(time.Unix(int64(d)*86400, 0).UTC().AddDate(n, 0, 0).Unix() / 86400)
 }
 
-// ParseDay reads a date of the form YYYY-MM-DD.
+// ParseDay reads a date of the form YYYY-MM-DD. 1 January 1970 is refused: its
+// number says that no day is given.
 func ParseDay(s string) (Day, error) {
+	d, err := ParseBirth(s)
+	if err == nil && d == 0 {
+		err = ErrDay
+	}
+	return d, err
+}
+
+// ParseBirth reads a birth date of the form YYYY-MM-DD. People were born on
+// 1 January 1970, so here 0 is a day like any other; its text, not its number,
+// is what is kept and compared.
+func ParseBirth(s string) (Day, error) {
 	if len(s) != len(time.DateOnly) {
 		return 0, ErrDay
 	}
@@ -81,12 +93,7 @@ func ParseDay(s string) (Day, error) {
 	if err != nil || t.Year() < 1900 || t.Year() > 2199 {
 		return 0, ErrDay
 	}
-	u := t.Unix()
-	d := u / 86400
-	if d == 0 {
-		return 0, ErrDay
-	}
-	return Day(d), nil
+	return Day(t.Unix() / 86400), nil
 }
 
 // summerTime reports whether British Summer Time is in force at a moment given

@@ -8,7 +8,7 @@ type PlanDetails struct {
 	NHSNumber string `cbor:"1,keyasint"`
 	Family    string `cbor:"2,keyasint"`
 	Given     string `cbor:"3,keyasint"`
-	Birth     Day    `cbor:"4,keyasint"`
+	Birth     string `cbor:"4,keyasint"` // YYYY-MM-DD
 	LocalID   string `cbor:"5,keyasint,omitempty"`
 	Team      string `cbor:"6,keyasint,omitempty"`
 	Worker    string `cbor:"7,keyasint,omitempty"`
@@ -20,6 +20,11 @@ type AccessDetails struct {
 	Attendance string `cbor:"2,keyasint,omitempty"`
 	CallBack   string `cbor:"3,keyasint,omitempty"`
 	Reason     string `cbor:"4,keyasint,omitempty"`
+
+	// The identifiers that the caller's own systems gave the request, UUIDs.
+	Request     string `cbor:"5,keyasint,omitempty"`
+	Correlation string `cbor:"6,keyasint,omitempty"`
+	Trace       string `cbor:"7,keyasint,omitempty"`
 }
 
 // ProfileDetails names an actor: [PayloadProfile].

@@ -68,7 +68,7 @@ func TestASealedPayloadOpensInItsPlaceOnly(t *testing.T) {
 	key, err := k.NewKey(HolderPerson, ref[:])
 	require.NoError(t, err)
 	require.True(t, key.New)
-	said := PlanDetails{NHSNumber: "9990000018", Family: "Archer", Given: "Kenton Éamonn", Birth: 14_000, LocalID: "L/1"}
+	said := PlanDetails{NHSNumber: "9990000018", Family: "Archer", Given: "Kenton Éamonn", Birth: "2008-05-01", LocalID: "L/1"}
 	s, err := k.Seal(key, PayloadPlan, ID{7}, 3, said)
 	require.NoError(t, err)
 	require.NotContains(t, string(s.Ciphertext), "Archer")

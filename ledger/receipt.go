@@ -22,6 +22,7 @@ const MaxReceipt = 64 << 10
 // only the record's hash and the log's verifier key.
 type Receipt struct {
 	Seq        Seq
+	Leaf       Hash // the entry's own hash, as the proof's extra data; zero: not given
 	Path       tlog.RecordProof
 	Checkpoint []byte // signed note of a tree that holds the entry
 }
@@ -31,8 +32,13 @@ var ErrReceipt = errors.New("receipt does not hold")
 
 // Format returns the receipt as a C2SP tlog-proof.
 func (r Receipt) Format() []byte {
-	b := make([]byte, 0, len(receiptHeader)+24+45*len(r.Path)+1+len(r.Checkpoint))
+	b := make([]byte, 0, len(receiptHeader)+80+45*len(r.Path)+1+len(r.Checkpoint))
 	b = append(b, receiptHeader...)
+	if r.Leaf != (Hash{}) {
+		b = append(b, "extra "...)
+		b = base64.StdEncoding.AppendEncode(b, r.Leaf[:])
+		b = append(b, '\n')
+	}
 	b = append(b, "index "...)
 	b = strconv.AppendUint(b, uint64(r.Seq), 10)
 	b = append(b, '\n')
@@ -44,8 +50,8 @@ func (r Receipt) Format() []byte {
 	return append(b, r.Checkpoint...)
 }
 
-// ParseReceipt reads a C2SP tlog-proof strictly. Extra data is refused: this
-// log's receipts have none.
+// ParseReceipt reads a C2SP tlog-proof strictly. Extra data, which the format
+// leaves to its users, is the entry's own hash here, or absent.
 func ParseReceipt(b []byte) (Receipt, error) {
 	if len(b) > MaxReceipt || !bytes.HasPrefix(b, []byte(receiptHeader)) {
 		return Receipt{}, fmt.Errorf("%w: not a tlog-proof", ErrReceipt)
@@ -55,12 +61,20 @@ func ParseReceipt(b []byte) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("%w: no checkpoint", ErrReceipt)
 	}
 	lines := strings.Split(string(head), "\n")
+	var leaf Hash
+	if extra, ok := strings.CutPrefix(lines[0], "extra "); ok {
+		raw, err := base64.StdEncoding.Strict().DecodeString(extra)
+		if err != nil || len(raw) != tlog.HashSize || len(lines) == 1 || strings.ContainsRune(extra, '\r') {
+			return Receipt{}, fmt.Errorf("%w: the extra data is not a hash", ErrReceipt)
+		}
+		leaf, lines = Hash(raw), lines[1:]
+	}
 	index, ok := strings.CutPrefix(lines[0], "index ")
 	n, err := strconv.ParseInt(index, 10, 64)
 	if !ok || err != nil || n < 0 || strconv.FormatInt(n, 10) != index || len(lines) > 64 {
 		return Receipt{}, fmt.Errorf("%w: no index", ErrReceipt)
 	}
-	r := Receipt{Seq: Seq(n), Checkpoint: checkpoint}
+	r := Receipt{Seq: Seq(n), Leaf: leaf, Checkpoint: checkpoint}
 	for _, l := range lines[1:] {
 		h, ok := parseHash(l)
 		if !ok {

@@ -67,7 +67,7 @@ func (a *app) prove(data string, seq ledger.Seq, recordFile string) error {
 	if err != nil {
 		return failing(ExitIntegrity, err)
 	}
-	receipt := ledger.Receipt{Seq: seq, Path: path, Checkpoint: signed.note}
+	receipt := ledger.Receipt{Seq: seq, Leaf: tlog.RecordHash(record), Path: path, Checkpoint: signed.note}
 	// What is handed out must hold: the record may be another than the tree has.
 	if err := tlog.CheckRecord(path, signed.N, signed.Hash, int64(seq), tlog.RecordHash(record)); err != nil {
 		return failf(ExitIntegrity, "entry %d is not the one in the signed tree; verify says more", seq)
@@ -114,7 +114,7 @@ func (a *app) checkReceiptCommand() *cobra.Command {
 		Use: "check-receipt FILE", Short: "Check a receipt offline, with the log's verifier key alone",
 		Long: "Check a receipt offline, with the log's verifier key alone. FILE holds a receipt, or a whole answer\n" +
 			"in JSON with one in it. With --record, the entry's exact bytes (GET /v1/entries/SEQ), it is proved\n" +
-			"that this entry is in the signed tree; without it, only that the checkpoint is signed and could hold it.",
+			"that this entry is in the signed tree; without it, that an entry with the hash the receipt gives is.",
 		Args: exactly(1, "one receipt file"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := required(map[string]string{"vkey": vkey}); err != nil {
@@ -149,33 +149,45 @@ func (a *app) checkReceipt(file, vkey, recordFile string) error {
 	if int64(r.Seq) >= tree.N {
 		return failf(ExitIntegrity, "the receipt of entry %d does not hold: the signed tree has %d entries", r.Seq, tree.N)
 	}
-	proved := recordFile != ""
-	if proved {
+	proved := recordFile != "" || r.Leaf != (ledger.Hash{})
+	switch {
+	case recordFile != "":
 		if err := a.checkRecord(r, tree, recordFile); err != nil {
 			return err
 		}
-	} else if err := plausiblePath(r, tree); err != nil {
-		return err
+	case proved:
+		if tlog.CheckRecord(r.Path, tree.N, tree.Hash, int64(r.Seq), r.Leaf) != nil {
+			return failf(ExitIntegrity, "the receipt of entry %d does not hold: its path does not lead from its hash to the signed root", r.Seq)
+		}
+	default:
+		if err := plausiblePath(r, tree); err != nil {
+			return err
+		}
 	}
 	if a.json() {
 		return a.printJSON(map[string]any{"ok": true, "seq": r.Seq, "size": tree.N, "root": b64(tree.Hash),
 			"signature": true, "inclusion": map[bool]string{true: "proved", false: "not checked"}[proved]})
 	}
 	fmt.Fprintf(a.stdout, "signed: a tree of %d entries, root %s, by %s\n", tree.N, b64(tree.Hash), v.Name())
-	if proved {
+	switch {
+	case recordFile != "":
 		fmt.Fprintf(a.stdout, "PROVED: the record is entry %d of that tree\n", r.Seq)
-	} else {
+	case proved:
+		fmt.Fprintf(a.stdout, "PROVED: entry %d of that tree has the hash %s\n", r.Seq, b64(r.Leaf))
+	default:
 		fmt.Fprintf(a.stdout, "not checked: that entry %d is a particular record (--record FILE)\n", r.Seq)
 	}
 	return nil
 }
 
+// checkRecord checks that a record is the entry of the receipt.
 func (a *app) checkRecord(r ledger.Receipt, tree tlog.Tree, recordFile string) error {
 	record, err := os.ReadFile(recordFile)
 	if err != nil {
 		return failing(ExitUnreadable, err)
 	}
-	if tlog.CheckRecord(r.Path, tree.N, tree.Hash, int64(r.Seq), tlog.RecordHash(record)) != nil {
+	leaf := tlog.RecordHash(record)
+	if (r.Leaf != ledger.Hash{} && r.Leaf != leaf) || tlog.CheckRecord(r.Path, tree.N, tree.Hash, int64(r.Seq), leaf) != nil {
 		return failf(ExitIntegrity, "the record is not entry %d of the signed tree", r.Seq)
 	}
 	return nil

@@ -193,6 +193,20 @@ func (d *DB) Prove(n ledger.Seq, size int64) (tlog.RecordProof, error) {
 	return tlog.ProveRecord(size, int64(n), d.edge)
 }
 
+// Leaf returns the hash of entry n as the tree has it.
+func (d *DB) Leaf(n ledger.Seq) (ledger.Hash, error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if int64(n) >= d.edge.size {
+		return ledger.Hash{}, fmt.Errorf("%w: %d", ErrNoEntry, n)
+	}
+	h, err := d.edge.ReadHashes([]int64{tlog.StoredHashIndex(0, int64(n))})
+	if err != nil {
+		return ledger.Hash{}, err
+	}
+	return h[0], nil
+}
+
 // ProveConsistency returns the proof that the tree of the greater size goes on
 // from that of the smaller.
 func (d *DB) ProveConsistency(from, to int64) (tlog.TreeProof, error) {
