@@ -20,8 +20,10 @@ VCS         := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo f
 BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(VCS)
 TEST        := $(GO) test -buildvcs=false
 FOLDERS     := api cmd consensus ledger projection tools
-# Where goroutines share memory. Not the simulation: its fake clock needs speed.
-RACE        := ./api/... ./ledger/...
+# Where goroutines share memory; `make test` runs what is about doing things at
+# once, `make test-race` all of it. Not the simulation: its fake clock needs speed.
+RACE        := ./api ./ledger/...
+AT_ONCE     := AtOnce|While|Gone|TwoKeys|Forgotten|InFlight|TooMany|Dripping|Slow|OneMoment|Cache
 
 define say
 @printf '\n== %s\n' '$(1)'
@@ -61,9 +63,13 @@ test: ## vet, gofmt and every test, in under five minutes on two cores
 	@$(GO) vet ./...
 	$(call say,go test ./...)
 	@$(TEST) ./...
-	$(call say,go test -race -short $(RACE))
-	@CGO_ENABLED=1 $(TEST) -race -short $(RACE)
-	@printf '\nAll passed: gofmt, vet, every package, and the race detector on %s.\n' '$(RACE)'
+	$(call say,go test -race $(RACE): what happens at once)
+	@CGO_ENABLED=1 $(TEST) -race -short -run '$(AT_ONCE)' $(RACE)
+	@printf '\nAll passed: gofmt, vet, every package, and the race detector on what happens at once.\n'
+
+.PHONY: test-race
+test-race: ## the race detector on all of the edge and the ledger
+	CGO_ENABLED=1 $(TEST) -race -short $(RACE)
 
 .PHONY: test-faults
 test-faults: ## long fault runs: SIM_HOURS=2 hours of simulated crashes and partitions
