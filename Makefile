@@ -44,8 +44,8 @@ demo: build ## the main job: one node with synthetic data and pages, until Ctrl-
 	bin/custosd demo --dir $(DEMO)
 
 .PHONY: demo-clean
-demo-clean: ## forget the demo's data and keys
-	rm -rf $(DEMO)
+demo-clean: ## forget the demos, their data and keys
+	rm -rf $(DEMO) .demo-*
 
 .PHONY: demo-cluster
 demo-cluster: build ## three processes; kill the leader and watch nothing get lost

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 time=${BENCH_TIME:-10s}
-dir=.demo-bench
+dir=.demo-bench-$$
 
 size() { curl -sS -m 5 "$CUSTOS_ADMIN_URL/statusz" | sed -n 's/.*"size": *\([0-9]*\).*/\1/p'; }
 resident() { for p in ${CUSTOS_PIDS//,/ }; do awk '/VmRSS/ {print $2 " kB resident"}' "/proc/$p/status"; done; }

@@ -3,7 +3,7 @@
 # was answered before is still there, and the survivors answer again.
 . "$(dirname "$0")/lib.sh"
 
-dir=.demo-cluster
+dir=.demo-cluster-$$
 say "three nodes"
 start "$dir" --nodes 3
 IFS=, read -ra urls <<<"$CUSTOS_URLS"

@@ -3,7 +3,7 @@
 # then cuts the end off another copy, which verification calls incomplete.
 . "$(dirname "$0")/lib.sh"
 
-dir=.demo-tamper
+dir=.demo-tamper-$$
 expect() { [ "$(tail -n 1 <<<"$2")" = "exit $1" ] || die "expected exit $1"; }
 
 say "a ledger with one more lookup in it"
