@@ -73,7 +73,8 @@ type demo struct {
 	clock              *demoClock
 	state              demoState
 	configs            []*Config
-	drift              time.Duration // between the nodes' clocks, while history is made
+	drift              time.Duration  // between the nodes' clocks, while history is made
+	kept               []net.Listener // addresses that are chosen and not used yet
 }
 
 func (d *demo) path(parts ...string) string {
@@ -143,7 +144,7 @@ func (d *demo) create(ctx context.Context, nodes int) error {
 	}
 	var members []Member
 	for _, n := range d.state.Nodes {
-		peer, err := freeAddress("127.0.0.1:0")
+		peer, err := d.freeAddress("127.0.0.1:0")
 		if err != nil {
 			return err
 		}
@@ -218,7 +219,7 @@ func (d *demo) addresses() error {
 				want = strconv.Itoa(first)
 				first++
 			}
-			c.Public, err = freeAddress(net.JoinHostPort(host, want))
+			c.Public, err = d.freeAddress(net.JoinHostPort(host, want))
 			if err == nil {
 				break
 			}
@@ -227,7 +228,7 @@ func (d *demo) addresses() error {
 			}
 		}
 		c.PublicURL = "http://" + c.Public
-		if c.Admin, err = freeAddress("127.0.0.1:0"); err != nil {
+		if c.Admin, err = d.freeAddress("127.0.0.1:0"); err != nil {
 			return err
 		}
 		if err := c.write(d.path(c.Node + ".json")); err != nil {
@@ -237,18 +238,28 @@ func (d *demo) addresses() error {
 	return nil
 }
 
-// freeAddress finds an address that can be listened on.
-func freeAddress(address string) (string, error) {
+// freeAddress finds an address that can be listened on, and keeps it until the
+// nodes start, so that no address is chosen twice.
+func (d *demo) freeAddress(address string) (string, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = l.Close() }() // it was only asked for its number
+	d.kept = append(d.kept, l)
 	return l.Addr().String(), nil
+}
+
+// release lets the chosen addresses go to the nodes.
+func (d *demo) release() {
+	for _, l := range d.kept {
+		_ = l.Close() // it was only asked for its number
+	}
+	d.kept = nil
 }
 
 // start runs every node in this process.
 func (d *demo) start() ([]*node, error) {
+	d.release()
 	var nodes []*node
 	for _, c := range d.configs {
 		f, err := os.OpenFile(d.path(c.Node+".log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
@@ -331,6 +342,7 @@ func (d *demo) single(ctx context.Context) error {
 // cluster runs each node as a process of its own. One that dies is left dead:
 // that is what the demonstration is for.
 func (d *demo) cluster(ctx context.Context) error {
+	d.release()
 	self, err := os.Executable()
 	if err != nil {
 		return err
