@@ -30,7 +30,8 @@ type simRun struct {
 	net     *simNet
 	fs      *vfs.MemFS
 	once    sync.Once
-	dead    chan struct{}
+	dead    chan struct{} // closed when it has crashed,
+	clone   *vfs.MemFS    // leaving this disk
 }
 
 var simMembers = []Member{{"n1", "n1"}, {"n2", "n2"}, {"n3", "n3"}}
@@ -98,6 +99,10 @@ func (x *simNode) start() {
 		if r.node != nil {
 			_ = r.node.Close()
 		}
+		if err == nil || x.s.fault() == nil {
+			<-r.dead
+			x.disk = r.clone
+		}
 		return
 	}
 	x.run = r
@@ -119,14 +124,9 @@ func (f *fabric) loss() vfs.CrashCloneCfg {
 func (x *simNode) crash(r *simRun, cfg vfs.CrashCloneCfg) {
 	r.once.Do(func() {
 		r.net.kill()
-		clone := r.fs.CrashClone(cfg)
+		r.clone = r.fs.CrashClone(cfg)
 		x.s.crashes.Add(1)
-		go func() {
-			x.mu.Lock()
-			defer x.mu.Unlock()
-			x.disk = clone
-			close(r.dead)
-		}()
+		close(r.dead)
 	})
 }
 
@@ -137,7 +137,7 @@ func (x *simNode) bury(r *simRun) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.run == r {
-		x.run = nil
+		x.run, x.disk = nil, r.clone
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/raft"
 
 	"custos/consensus/raftlog"
@@ -41,29 +42,35 @@ func (n *Node) openFolders() (raftlog.Pointer, error) {
 	return p, err
 }
 
-// usualName gives a ledger that was received during the last run the folder name that everyone looks for.
-// If we die before the marker is moved back, the marker names a folder that is gone while ledger/ is there: that can
-// only be this, for the old ledger/ is durably gone before the name is given away.
+// usualName gives a ledger that was received during the last run the folder name that everyone looks for: a second folder
+// with links to the same files. Until the marker is moved the received folder is in force, whole, and all of this is done
+// again at the next start; after that it is removed with what else is left over. (A rename would be shorter, and leave it
+// to the file system whether a crash can lose both names.)
 func (n *Node) usualName(p raftlog.Pointer) (raftlog.Pointer, error) {
 	if p.Folder == raftlog.LedgerFolder {
 		return p, nil
 	}
 	received, usual := n.path(p.Folder), n.path(raftlog.LedgerFolder)
-	if _, err := n.fs.Stat(received); err == nil {
-		if err := n.fs.RemoveAll(usual); err != nil {
+	names, err := n.fs.List(received)
+	if err != nil {
+		return p, fmt.Errorf("%w: the ledger's folder is gone: %w", ErrLostData, err)
+	}
+	if err := n.fs.RemoveAll(usual); err != nil {
+		return p, err
+	}
+	if err := n.fs.MkdirAll(usual, 0o700); err != nil {
+		return p, err
+	}
+	for _, name := range names {
+		if name == "LOCK" {
+			continue
+		}
+		if err := vfs.LinkOrCopy(n.fs, n.fs.PathJoin(received, name), n.fs.PathJoin(usual, name)); err != nil {
 			return p, err
 		}
-		if err := syncDir(n.fs, n.dir); err != nil {
-			return p, err
-		}
-		if err := n.fs.Rename(received, usual); err != nil {
-			return p, err
-		}
-		if err := syncDir(n.fs, n.dir); err != nil {
-			return p, err
-		}
-	} else if _, err := n.fs.Stat(usual); err != nil {
-		return p, fmt.Errorf("%w: the ledger's folder is gone", ErrLostData)
+	}
+	if err := errors.Join(syncDir(n.fs, usual), syncDir(n.fs, n.dir)); err != nil {
+		return p, err
 	}
 	p.Folder = raftlog.LedgerFolder
 	return p, raftlog.MovePointer(n.fs, n.dir, p)

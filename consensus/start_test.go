@@ -1,9 +1,12 @@
 package consensus
 
 import (
+	"errors"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/hashicorp/raft"
 	"github.com/stretchr/testify/require"
 
@@ -78,33 +81,57 @@ func TestStartComparesTheDatabases(t *testing.T) {
 	}
 }
 
-// TestReceivedLedgerGetsItsUsualName crashes a start between each of the steps by which it renames a received ledger.
+// TestReceivedLedgerGetsItsUsualName crashes a start before each write to the disk by which it gives a received ledger its
+// usual name, and starts again.
 func TestReceivedLedgerGetsItsUsualName(t *testing.T) {
-	for step := range 4 {
-		fs := vfs.NewMem()
-		require.NoError(t, fs.MkdirAll("data", 0o700))
-		require.NoError(t, store.Init("data/ledger-9-1", store.Options{FS: fs}))
-		require.NoError(t, raftlog.Init("data/raft", raftlog.Options{FS: fs}))
+	for crashAt := 1; ; crashAt++ {
+		disk := vfs.NewCrashableMem()
+		require.NoError(t, disk.MkdirAll("data", 0o700))
+		root, err := disk.OpenDir("/")
+		require.NoError(t, err)
+		require.NoError(t, root.Sync())
+		require.NoError(t, store.Init("data/ledger", store.Options{FS: disk})) // the replaced one, not removed yet
+		require.NoError(t, store.Init("data/ledger-9-1", store.Options{FS: disk}))
+		received, err := store.Open("data/ledger-9-1", store.Options{FS: disk})
+		require.NoError(t, err)
+		txn := received.Begin()
+		txn.SetApplied(store.Applied{Index: 9, Term: 2})
+		require.NoError(t, txn.Commit())
+		require.NoError(t, errors.Join(received.Sync(), received.Close()))
+		require.NoError(t, raftlog.Init("data/raft", raftlog.Options{FS: disk}))
 		p := raftlog.Pointer{Folder: "ledger-9-1", Index: 9, Term: 2}
-		require.NoError(t, raftlog.MovePointer(fs, "data", p))
-		if step < 2 {
-			require.NoError(t, store.Init("data/ledger", store.Options{FS: fs})) // the old one, not removed yet
-		}
-		if step > 2 {
-			require.NoError(t, fs.Rename("data/ledger-9-1", "data/ledger"))
-		}
-		dir, err := raftlog.LedgerDir(fs, "data")
-		require.NoError(t, err)
-		_, err = fs.Stat(dir)
-		require.NoError(t, err, "tools find the ledger at every step")
+		require.NoError(t, raftlog.MovePointer(disk, "data", p))
+
+		rng := rand.New(rand.NewPCG(uint64(crashAt), 1))
+		var clone *vfs.MemFS
+		writes := 0
+		fs := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+				if writes++; writes == crashAt {
+					clone = disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rng})
+				}
+			}
+			return nil
+		}))
 		n := &Node{fs: fs, dir: "data", log: testLoggerOrNone(t)}
+		_, err = n.openFolders()
+		require.NoError(t, errors.Join(err, n.closeFolders()))
+		if clone == nil {
+			return // further than the last write
+		}
+		dir, err := raftlog.LedgerDir(clone, "data")
+		require.NoError(t, err)
+		tool, err := store.Open(dir, store.Options{FS: clone, ReadOnly: true})
+		require.NoError(t, err, "tools find the ledger, crashed before write %d", crashAt)
+		require.EqualValues(t, 9, tool.Applied().Index)
+		require.NoError(t, tool.Close())
+
+		n = &Node{fs: clone, dir: "data", log: testLoggerOrNone(t)}
 		read, err := n.openFolders()
-		require.NoError(t, err)
+		require.NoError(t, err, "crashed before write %d", crashAt)
 		require.Equal(t, raftlog.Pointer{Folder: "ledger", Index: 9, Term: 2}, read)
-		again, err := raftlog.ReadPointer(fs, "data")
-		require.NoError(t, err)
-		require.Equal(t, read, again)
-		names, err := fs.List("data")
+		require.EqualValues(t, 9, n.ledger.db.Applied().Index)
+		names, err := clone.List("data")
 		require.NoError(t, err)
 		require.NotContains(t, names, "ledger-9-1")
 		require.NoError(t, n.closeFolders())

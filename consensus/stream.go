@@ -197,7 +197,8 @@ func unpackFile(fs vfs.FS, r io.Reader, path string, size int64) (err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	sum := sha256.New()
-	if _, err := io.CopyN(io.MultiWriter(f, sum), r, size); err != nil {
+	// The sum first: a vfs.File may change the bytes it is given to write.
+	if _, err := io.CopyN(io.MultiWriter(sum, f), r, size); err != nil {
 		return err
 	}
 	var want [sha256.Size]byte

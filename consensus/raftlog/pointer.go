@@ -87,10 +87,5 @@ func LedgerDir(fs vfs.FS, data string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := fs.PathJoin(data, p.Folder)
-	if _, err := fs.Stat(dir); err != nil && p.Folder != LedgerFolder {
-		// A start was interrupted between giving the folder its usual name and moving the marker.
-		return fs.PathJoin(data, LedgerFolder), nil
-	}
-	return dir, nil
+	return fs.PathJoin(data, p.Folder), nil
 }
