@@ -19,8 +19,14 @@ out=$(verify "$CUSTOS_DATA"); echo "$out"; expect 0 "$out"
 
 say "one byte of entry $seq flipped in a copy"
 cp -r "$CUSTOS_DATA" "$dir/flipped"
-# Some bytes from the middle of the record: its salt and hashes stand nowhere else.
-pattern=$(od -An -v -tx1 -j 40 -N 40 "$dir/entry" | tr -d '\n' | sed 's/ /\\x/g')
+# Some bytes from the middle of the record: its salt and hashes stand nowhere else. grep goes by lines, so a
+# stretch without a line end is looked for.
+pattern=
+for offset in $(seq 40 8 200); do
+  hex=$(od -An -v -tx1 -j "$offset" -N 16 "$dir/entry" | tr -d '\n')
+  case "$hex " in *' 0a '*) ;; *) pattern=${hex// /\\x}; break ;; esac
+done
+[ -n "$pattern" ] || die "the record has a line end in every stretch"
 found=$(LC_ALL=C grep -obUaP "$pattern" "$dir"/flipped/ledger/*.sst /dev/null | head -n 1 | cut -d: -f1,2) || true
 [ -n "$found" ] || die "the record was not found in the copy's tables"
 file=${found%:*} at=${found##*:}
