@@ -1,5 +1,7 @@
 package ledger
 
+import "fmt"
+
 // OpenLog begins a log. It is the first command and only ever the first.
 type OpenLog struct {
 	ID        ID     `cbor:"1,keyasint"`
@@ -180,9 +182,14 @@ func (q *OpenLog) decide(d *decider) error {
 }
 
 func (q *RaiseRules) decide(d *decider) error {
-	if _, known := rules[q.To]; !known || q.To <= d.log.Rules {
+	if q.To <= d.log.Rules {
 		d.refuse(RefusedState)
 		return nil
+	}
+	if _, known := rules[q.To]; !known {
+		// A newer program may know it: refusing here would part this node from
+		// those that do.
+		return fmt.Errorf("%w: rules version %d", ErrUnknownKind, q.To)
 	}
 	d.record(&RulesRaised{From: d.log.Rules, To: q.To}, PersonRef{})
 	return nil

@@ -32,16 +32,6 @@ func TestDecideEveryRequestEveryWay(t *testing.T) {
 	}
 }
 
-// number spells a request's number.
-func (k RequestKind) number() string { return Kind(k).number() }
-
-func (k Kind) number() string {
-	if k < 10 {
-		return string(rune('0' + k))
-	}
-	return Kind(k/10).number() + string(rune('0'+k%10))
-}
-
 // everyRequest runs a small story through every request kind and outcome.
 func everyRequest(w *world) {
 	t := w.t
@@ -52,7 +42,6 @@ func everyRequest(w *world) {
 	w.deny(RefusedRole, w.cmd(nobody, &OpenLog{ID: ID{9}}))
 	w.refuse(RefusedState, w.cmd(system(), &OpenLog{ID: ID{9}}))
 	w.refuse(RefusedState, w.cmd(system(), &RaiseRules{To: 1}))
-	w.refuse(RefusedState, w.cmd(system(), &RaiseRules{To: 99}))
 	w.deny(RefusedRole, w.cmd(nobody, &RaiseRules{To: 2}))
 	withRules(t, 2, decideV1, func() { w.grant(w.cmd(system(), &RaiseRules{To: 2})) })
 	withRules(t, 2, decideV1, func() { restOfStory(w, auditor) })

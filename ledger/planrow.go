@@ -114,7 +114,9 @@ func (r *Row) matches(plans []Plan, authority string) *Plan {
 		if p.Start == r.Start {
 			return p
 		}
-		if overlapping == nil && p.overlaps(r.Start, r.End) {
+		// A deletion must name the plan by its start: taking out one that merely
+		// overlaps could hide a child.
+		if overlapping == nil && r.Delete == 0 && p.overlaps(r.Start, r.End) {
 			overlapping = p
 		}
 	}

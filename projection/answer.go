@@ -131,7 +131,7 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 		out.Place, out.Since = ev.Place, ev.Since
 		return a.caseload(v, out, entries)
 	case *ledger.NotificationOpened:
-		return a.notification(v, out, ev)
+		return a.notification(v, out, ev, first.Actor.Role)
 	case *ledger.NotificationAcknowledged:
 		n, _, err := v.Notification(ev.Notification)
 		out.Notification = &n

@@ -23,7 +23,7 @@ func (a *Assembler) caseload(v View, out *Answer, entries []ledger.Entry) error 
 	return nil
 }
 
-func (a *Assembler) notification(v View, out *Answer, ev *ledger.NotificationOpened) error {
+func (a *Assembler) notification(v View, out *Answer, ev *ledger.NotificationOpened, reader ledger.Role) error {
 	n, ok, err := v.Notification(ev.Notification)
 	if err != nil {
 		return err
@@ -34,6 +34,12 @@ func (a *Assembler) notification(v View, out *Answer, ev *ledger.NotificationOpe
 	out.Notification = &n
 	if out.Plans, err = a.plans(v, n.Person, n.Plans); err != nil {
 		return err
+	}
+	for i := range out.Plans {
+		if ledger.Hide(out.Plans[i].Plan.Restricted, reader).Whereabouts {
+			out.Visit = &Visit{Seq: n.Of, At: n.Queued}
+			return nil
+		}
 	}
 	e, first, err := entryWithFirst(v.R, n.Of)
 	if err != nil {
