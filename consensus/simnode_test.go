@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
@@ -75,7 +76,7 @@ func (x *simNode) start() {
 	r := &simRun{fs: x.disk, net: x.s.f.join(x.name), dead: make(chan struct{})}
 	var fs vfs.FS = errorfs.Wrap(r.fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		// Crash points inside operations: before one in some thousand writes, syncs, renames or removals.
-		if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && !x.s.quiet.Load() && x.s.f.random(4000) == 0 {
+		if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && !x.s.quiet.Load() && x.s.f.random(1500) == 0 {
 			x.crash(r, x.s.f.loss())
 		}
 		return nil
@@ -124,10 +125,33 @@ func (f *fabric) loss() vfs.CrashCloneCfg {
 func (x *simNode) crash(r *simRun, cfg vfs.CrashCloneCfg) {
 	r.once.Do(func() {
 		r.net.kill()
-		r.clone = r.fs.CrashClone(cfg)
+		if r.clone = r.fs.CrashClone(cfg); !ordered(r.clone) {
+			r.clone = r.fs.CrashClone(vfs.CrashCloneCfg{})
+		}
 		x.s.crashes.Add(1)
 		close(r.dead)
 	})
+}
+
+// ordered tells whether a crashed disk kept Pebble's manifests wherever it kept the markers that name them. Pebble creates
+// both in one folder, in this order, and syncs the folder once; it presumes, and file systems with a journal see to it,
+// that the later name does not outlive the earlier. The simulated disk loses names in any order.
+func ordered(fs vfs.FS) bool {
+	folders, err := fs.List("data")
+	if err != nil {
+		return true
+	}
+	for _, folder := range folders {
+		dir := fs.PathJoin("data", folder)
+		manifest, err := atomicfs.ReadMarker(fs, dir, "manifest")
+		if err != nil || manifest == "" {
+			continue
+		}
+		if _, err := fs.Stat(fs.PathJoin(dir, manifest)); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // bury ends a crashed run's goroutines.

@@ -108,7 +108,9 @@ func TestReceivedLedgerGetsItsUsualName(t *testing.T) {
 		fs := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
 			if op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
 				if writes++; writes == crashAt {
-					clone = disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rng})
+					if clone = disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rng}); !ordered(clone) {
+						clone = disk.CrashClone(vfs.CrashCloneCfg{})
+					}
 				}
 			}
 			return nil
