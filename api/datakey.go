@@ -13,7 +13,7 @@ type dataKeys struct {
 	all map[string]ledger.DataKey
 }
 
-const dataKeysKept = 1 << 16
+const dataKeysKept = 1 << 14
 
 func newDataKeys() *dataKeys { return &dataKeys{all: make(map[string]ledger.DataKey)} }
 

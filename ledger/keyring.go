@@ -48,7 +48,7 @@ var ErrErased = errors.New("the payload's key is gone")
 // supplies nonces and new data keys: crypto/rand in a node.
 func NewKeyring(s Secrets, random io.Reader) (*Keyring, error) {
 	k := &Keyring{log: s.Log, random: random, keks: make(map[uint32]cipher.AEAD),
-		opened: make(map[ID]cipher.AEAD), maximum: 1 << 17}
+		opened: make(map[ID]cipher.AEAD), maximum: 1 << 15}
 	for epoch, key := range s.Person {
 		if len(key) != 32 {
 			return nil, errors.New("a person key must have 32 bytes")

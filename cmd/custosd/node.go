@@ -167,6 +167,6 @@ func tune() {
 		debug.SetGCPercent(400)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(4 << 30)
+		debug.SetMemoryLimit(2 << 30)
 	}
 }
