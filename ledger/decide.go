@@ -184,10 +184,12 @@ func (d *decider) repeated() (bool, error) {
 		d.refuse(RefusedIdempotencyOther)
 	case was.Content != d.c.Content, was.Role != d.c.Actor.Role, was.Org != d.c.Actor.Organisation:
 		d.refuse(RefusedIdempotencyBody)
-	case was.Seed == d.c.Seed, !d.c.Request.Discloses():
+	case was.Seed == d.c.Seed, shared(d.c.Request):
 		d.out.Earlier = &was
 	case d.now-was.Time > repeatWindow:
 		d.refuse(RefusedIdempotencyLate)
+		d.out.Earlier = &was
+	case !d.c.Request.Discloses():
 		d.out.Earlier = &was
 	default:
 		d.out.Earlier = &was

@@ -90,6 +90,10 @@ func TestMainJob(t *testing.T) {
 	ack := w.command(worker, &ledger.Acknowledge{Notification: seq + 1})
 	_, n = w.step(ack)
 	require.Equal(t, ledger.NotificationIsAcknowledged, n.Notification.State)
+	late := *ack
+	late.Seed, late.Time = w.id(), ledger.Of(w.now.Add(6*time.Minute))
+	_, n = w.step(&late)
+	require.Equal(t, ledger.RefusedIdempotencyLate, n.Refusal.Code, "a late key is refused whether or not the answer holds child data")
 
 	_, bad := w.do(worker, &ledger.LookUp{Person: w.keys.Person(nhsChild)})
 	require.Equal(t, ledger.RefusedRole, bad.Refusal.Code)
