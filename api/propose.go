@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -173,14 +172,12 @@ func (s *Server) deny(r *http.Request, who *Identity, a ledger.Action) error {
 // body reads a small JSON body whole, keeps its digest as what was asked, and
 // decodes it strictly.
 func (s *Server) body(r *http.Request, route string, dst any) (ledger.Tag, error) {
-	raw, err := io.ReadAll(r.Body)
-	if err != nil {
-		return ledger.Tag{}, bodyProblem(err)
-	}
-	if err := decodeStrictBytes(raw, dst); err != nil {
-		return ledger.Tag{}, err
-	}
-	return s.keys.Content(route, raw), nil
+	var content ledger.Tag
+	err := withBody(r.Body, jsonBody, func(raw []byte) error {
+		content = s.keys.Content(route, raw)
+		return decodeStrictBytes(raw, dst)
+	})
+	return content, err
 }
 
 // cite sets the header that names the entry of an answer.
