@@ -74,7 +74,7 @@ func (s *Server) postLookup(w http.ResponseWriter, r *http.Request, who *Identit
 	if err != nil {
 		return err
 	}
-	details := ledger.AccessDetails{NHSNumber: number.Digits(), Attendance: in.Attendance, CallBack: in.CallBack, Reason: in.Reason}
+	details := &ledger.AccessDetails{NHSNumber: number.Digits(), Attendance: in.Attendance, CallBack: in.CallBack, Reason: in.Reason}
 	if i := requestInfoOf(r); i != nil {
 		details.Correlation, details.Trace = i.CorrelationID, i.TraceID
 		if i.given {

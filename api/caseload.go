@@ -138,7 +138,7 @@ func (s *Server) postEnrolments(w http.ResponseWriter, r *http.Request, who *Ide
 	if next, err = enrolmentSource(file, asCSV); err != nil {
 		return err
 	}
-	key, p := idempotencyKey(w, r)
+	key, p := idempotencyKey(w, r, ledger.Of(s.cfg.Now()))
 	if p != nil {
 		return p
 	}

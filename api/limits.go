@@ -251,6 +251,7 @@ func newServer(addr string, h http.Handler, logger *slog.Logger) *http.Server {
 		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, WriteTimeout: writeTimeout, MaxHeaderBytes: headerBytes,
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is answered like any other
 		ErrorLog:                     serverLog(logger),
+		ConnContext:                  withConn,
 	}
 }
 

@@ -24,11 +24,11 @@ type draft struct {
 // draft begins a command of a caller. Its id is the request's Idempotency-Key,
 // so that a retry is the same command; content says what was asked.
 func (s *Server) draft(w http.ResponseWriter, r *http.Request, who *Identity, content ledger.Tag) (*draft, error) {
-	key, p := idempotencyKey(w, r)
+	key, p := idempotencyKey(w, r, ledger.Of(s.cfg.Now()))
 	if p != nil {
 		return nil, p
 	}
-	return s.draftAs(ledger.ID(key), who, content)
+	return s.draftAs(key, who, content)
 }
 
 func (s *Server) draftAs(id ledger.ID, who *Identity, content ledger.Tag) (*draft, error) {

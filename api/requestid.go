@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"custos/ledger"
 )
 
 // requestInfo accompanies one request: the identifiers it came with, and what was answered. It is the
@@ -27,6 +30,8 @@ type requestInfo struct {
 	status  int
 	written int64
 	paced   bool // the server's write timeout is off: each write gets its own
+	conn    *conn
+	head    bool // a HEAD request: nothing of a body is written
 }
 
 type requestInfoKey struct{}
@@ -39,7 +44,8 @@ func requestInfoOf(r *http.Request) *requestInfo {
 
 // begin makes the requestInfo of r, and the request that carries it.
 func begin(w http.ResponseWriter, r *http.Request) (*requestInfo, *http.Request, *Problem) {
-	i := &requestInfo{ResponseWriter: w, route: "none"}
+	i := &requestInfo{ResponseWriter: w, route: "none", head: r.Method == http.MethodHead}
+	i.conn, _ = r.Context().Value(connKey{}).(*conn)
 	r = r.WithContext(context.WithValue(r.Context(), requestInfoKey{}, i))
 	var bad bool
 	for _, h := range []struct {
@@ -81,17 +87,21 @@ func isUUID(s string) bool {
 	return true
 }
 
+// keyAhead is how far in the future a key of the server's own form may be.
+const keyAhead = 5 * ledger.Minute
+
 // idempotencyKey reads the Idempotency-Key, in quotation marks (as the IETF draft has it) or without, and
 // makes one if there is none. The answer carries the key either way.
-func idempotencyKey(w http.ResponseWriter, r *http.Request) (uuid.UUID, *Problem) {
+func idempotencyKey(w http.ResponseWriter, r *http.Request, now ledger.Time) (ledger.ID, *Problem) {
 	given := r.Header["Idempotency-Key"]
 	if len(given) == 0 {
-		// Version 7 begins with the time: new ids stand together in the ledger's index, where they are looked for.
-		key, err := uuid.NewV7()
-		if err != nil {
-			return uuid.UUID{}, problem("internal")
+		// It begins with the time: new ids stand together in the ledger's index, where they are looked for.
+		var random [8]byte
+		if _, err := rand.Read(random[:]); err != nil {
+			return ledger.ID{}, problem("internal")
 		}
-		w.Header()["Idempotency-Key"] = []string{key.String()}
+		key := ledger.TimedID(now, random)
+		w.Header()["Idempotency-Key"] = []string{uuid.UUID(key).String()}
 		return key, nil
 	}
 	s := given[0]
@@ -99,11 +109,14 @@ func idempotencyKey(w http.ResponseWriter, r *http.Request) (uuid.UUID, *Problem
 		s = s[1:37]
 	}
 	if len(given) > 1 || !isUUID(s) {
-		return uuid.UUID{}, problem("idempotency-key-format")
+		return ledger.ID{}, problem("idempotency-key-format")
 	}
-	key, err := uuid.Parse(s)
-	if err != nil {
-		return uuid.UUID{}, problem("idempotency-key-format")
+	parsed, err := uuid.Parse(s)
+	key := ledger.ID(parsed)
+	// One of our own form, from a future that we have not seen, was not made here: it would stand
+	// before every new key in the index that knows them to be new.
+	if err != nil || key.Timed() && key.Moment() > now+keyAhead {
+		return ledger.ID{}, problem("idempotency-key-format")
 	}
 	w.Header()["Idempotency-Key"] = []string{s}
 	return key, nil
@@ -127,6 +140,9 @@ func (i *requestInfo) Write(b []byte) (int, error) {
 		i.status = http.StatusOK
 	}
 	i.pace()
+	if i.conn != nil && i.written == 0 && len(b) >= writeBuffer && !i.head && i.Header()["Content-Length"] != nil {
+		i.conn.holdNext()
+	}
 	n, err := i.ResponseWriter.Write(b)
 	i.written += int64(n)
 	return n, err

@@ -6,8 +6,12 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"custos/ledger"
 )
 
 func TestRequestIdentifiers(t *testing.T) {
@@ -51,13 +55,14 @@ func TestRequestIdentifiers(t *testing.T) {
 
 func TestIdempotencyKey(t *testing.T) {
 	const key = "0D6A3E5C-3f0a-4b7e-9d5c-0a1b2c3d4e5f"
+	now := time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)
 	ask := func(given ...string) (string, string, *Problem) {
 		r, w := httptest.NewRequest(http.MethodPost, "/", nil), httptest.NewRecorder()
 		for _, g := range given {
 			r.Header.Add("Idempotency-Key", g)
 		}
-		id, p := idempotencyKey(w, r)
-		return id.String(), w.Header().Get("Idempotency-Key"), p
+		id, p := idempotencyKey(w, r, ledger.Of(now))
+		return uuid.UUID(id).String(), w.Header().Get("Idempotency-Key"), p
 	}
 	for _, given := range []string{key, `"` + key + `"`} {
 		id, echoed, p := ask(given)
@@ -70,7 +75,10 @@ func TestIdempotencyKey(t *testing.T) {
 	require.Equal(t, id, echoed)
 	again, _, _ := ask()
 	require.NotEqual(t, id, again)
-	for _, bad := range [][]string{{""}, {"1"}, {`"` + key}, {"{" + key + "}"}, {key, key}, {"urn:uuid:" + key}} {
+	_, _, p = ask(again)
+	require.Nil(t, p, "a key made here may come back")
+	future := uuid.UUID(ledger.TimedID(ledger.Of(now.Add(6*time.Minute)), [8]byte{})).String()
+	for _, bad := range [][]string{{future}, {""}, {"1"}, {`"` + key}, {"{" + key + "}"}, {key, key}, {"urn:uuid:" + key}} {
 		_, echoed, p := ask(bad...)
 		require.NotNil(t, p)
 		require.Equal(t, "idempotency-key-format", p.Code)

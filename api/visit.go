@@ -7,81 +7,136 @@ import (
 	"custos/projection"
 )
 
-// visitCache keeps lines of access histories as they were written: a line
-// stands in up to 25 answers in a row, and writing it is most of what such an
-// answer costs. Only what a committed outcome disclosed gets here. A changed
-// name of an organisation shows within a minute.
+// visitCache keeps access histories as they were written. A history is shown to
+// everybody who looks the same person up, and the next one differs from it by a
+// line put before it: writing its lines is most of what such an answer costs.
+// Only what a committed outcome disclosed gets here. A changed name of an
+// organisation shows within a minute.
 type visitCache struct {
 	mu    sync.RWMutex
 	at    ledger.Time // of the answer with which the cache began
-	lines map[visitKey][]byte
+	known map[ledger.Seq]*written
 }
 
-// visitKey names a line: entries never change, so only a correction does.
-type visitKey struct {
-	seq     ledger.Seq
-	inError bool
+// written is a history as JSON, known by its newest line.
+type written struct {
+	visits []projection.Visit
+	lines  []byte // with a comma between two
+	ends   []int  // where each line ends
 }
 
 const (
-	visitsKept = 1 << 16
-	visitsFor  = ledger.Minute
+	historiesKept = 1 << 12
+	visitsFor     = ledger.Minute
 )
 
 // writeHistory appends "accessHistory".
 func (s *Server) writeHistory(j *jsonWriter, visits []projection.Visit, profiles []*ledger.Shown, now ledger.Time) error {
 	j.key("accessHistory")
 	j.open('[')
-	for written := 0; written < len(visits); written++ {
-		written += s.visits.write(j, visits[written:], now)
-		if written == len(visits) {
-			break
+	if len(visits) > 0 {
+		h := s.visits.find(visits, now)
+		if h == nil {
+			var err error
+			if h, err = s.written(visits, profiles, now); err != nil {
+				return err
+			}
+			s.visits.keep(h, now)
 		}
-		start := len(j.b)
-		if j.comma {
-			start++ // the comma before it is not part of the line
-		}
-		if err := s.writeVisit(j, profiles, &visits[written]); err != nil {
-			return err
-		}
-		s.visits.keep(&visits[written], j.b[start:], now)
+		j.sep()
+		j.b = append(j.b, h.lines...)
 	}
 	j.close(']')
 	return nil
 }
 
-// write appends the lines it has, up to the first that it has not, and returns
-// how many.
-func (c *visitCache) write(j *jsonWriter, visits []projection.Visit, now ledger.Time) int {
+// find returns the history that consists of exactly these visits.
+func (c *visitCache) find(visits []projection.Visit, now ledger.Time) *written {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.stale(now) {
-		return 0
+		return nil
 	}
-	for i := range visits {
-		line, ok := c.lines[visitKey{visits[i].Seq, visits[i].InError}]
-		if !ok {
-			return i
-		}
-		j.sep()
-		j.b = append(j.b, line...)
+	if h := c.known[visits[0].Seq]; h != nil && sameVisits(h.visits, visits) {
+		return h
 	}
-	return len(visits)
+	return nil
 }
 
-// stale reports whether the lines are too old for an answer. Answers overtake
-// each other, so one that is a little earlier is none the worse.
+// sameVisits compares what may change: entries never do, but one may be
+// corrected, or lie beyond what another answer shows.
+func sameVisits(a, b []projection.Visit) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	if &a[0] == &b[0] {
+		return true
+	}
+	for i := range a {
+		if a[i].Seq != b[i].Seq || a[i].InError != b[i].InError {
+			return false
+		}
+	}
+	return true
+}
+
+// stale reports whether the histories are too old for an answer. Answers
+// overtake each other, so one that is a little earlier is none the worse.
 func (c *visitCache) stale(now ledger.Time) bool {
 	return now-c.at > visitsFor || c.at-now > visitsFor
 }
 
-func (c *visitCache) keep(v *projection.Visit, line []byte, now ledger.Time) {
+func (c *visitCache) keep(h *written, now ledger.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.lines == nil || len(c.lines) >= visitsKept || c.stale(now) {
-		c.lines, c.at = make(map[visitKey][]byte), now
+	if c.known == nil || len(c.known) >= historiesKept || c.stale(now) {
+		c.known, c.at = make(map[ledger.Seq]*written), now
 	}
-	c.lines[visitKey{v.Seq, v.InError}] = append([]byte(nil), line...)
+	c.known[h.visits[0].Seq] = h
+	if len(h.visits) > 1 {
+		delete(c.known, h.visits[1].Seq) // answered from this one, from now on
+	}
+}
+
+// written writes a history: the newest line, and behind it what was written
+// when the one before it was the newest.
+func (s *Server) written(visits []projection.Visit, profiles []*ledger.Shown, now ledger.Time) (*written, error) {
+	h := &written{visits: visits, ends: make([]int, 0, len(visits))}
+	var before *written
+	if len(visits) > 1 {
+		before = s.visits.last(visits[1].Seq, now)
+	}
+	j := jsonWriter{}
+	if before != nil {
+		j.b = make([]byte, 0, len(before.lines)+256)
+	}
+	for i := 0; i < len(visits); i++ {
+		if rest := visits[i:]; i == 1 && before != nil && len(rest) <= len(before.visits) && sameVisits(before.visits[:len(rest)], rest) {
+			j.b = append(j.b, ',')
+			at := len(j.b)
+			j.b = append(j.b, before.lines[:before.ends[len(rest)-1]]...)
+			for _, end := range before.ends[:len(rest)] {
+				h.ends = append(h.ends, at+end)
+			}
+			break
+		}
+		if err := s.writeVisit(&j, profiles, &visits[i]); err != nil {
+			return nil, err
+		}
+		h.ends = append(h.ends, len(j.b))
+	}
+	h.lines = j.b
+	return h, nil
+}
+
+// last returns the history whose newest line is the given entry's.
+func (c *visitCache) last(seq ledger.Seq, now ledger.Time) *written {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.stale(now) {
+		return nil
+	}
+	return c.known[seq]
 }
 
 // writeVisit appends one line of a history.

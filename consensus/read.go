@@ -34,10 +34,20 @@ func (r reader) Get(key []byte) ([]byte, error) {
 
 // Scan implements store.Reader. The rows are those of one moment.
 func (r reader) Scan(prefix []byte) iter.Seq2[store.Row, error] {
+	return r.hold(func(db *store.DB) iter.Seq2[store.Row, error] { return db.Scan(prefix) })
+}
+
+// Back implements store.Reader. The rows are those of one moment.
+func (r reader) Back(prefix, before []byte) iter.Seq2[store.Row, error] {
+	return r.hold(func(db *store.DB) iter.Seq2[store.Row, error] { return db.Back(prefix, before) })
+}
+
+// hold keeps the ledger from being swapped while its rows are walked.
+func (r reader) hold(rows func(*store.DB) iter.Seq2[store.Row, error]) iter.Seq2[store.Row, error] {
 	return func(yield func(store.Row, error) bool) {
 		db, release := r.n.Ledger()
 		defer release()
-		for row, err := range db.Scan(prefix) {
+		for row, err := range rows(db) {
 			if !yield(row, err) {
 				return
 			}

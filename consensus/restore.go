@@ -110,7 +110,7 @@ func (n *Node) mayRestore(m *raft.SnapshotMeta) error {
 
 // openReceived opens an unpacked ledger and checks that it is what was announced, and that its entries give its tree.
 func (n *Node) openReceived(folder string, m *raft.SnapshotMeta, got manifest) (*store.DB, error) {
-	db, err := store.Open(n.path(folder), n.storeOptions(false))
+	db, err := n.openLedger(folder)
 	if err != nil {
 		return nil, fmt.Errorf("open a received ledger: %w", err)
 	}

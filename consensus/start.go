@@ -8,7 +8,9 @@ import (
 	"github.com/hashicorp/raft"
 
 	"custos/consensus/raftlog"
+	"custos/ledger"
 	"custos/ledger/store"
+	"custos/projection"
 )
 
 // openFolders opens both databases where the marker says, and removes what earlier crashes left beside them.
@@ -31,7 +33,7 @@ func (n *Node) openFolders() (raftlog.Pointer, error) {
 			}
 		}
 	}
-	db, err := store.Open(n.path(p.Folder), n.storeOptions(false))
+	db, err := n.openLedger(p.Folder)
 	if err != nil {
 		return p, err
 	}
@@ -40,6 +42,25 @@ func (n *Node) openFolders() (raftlog.Pointer, error) {
 		FS: n.fs, Logger: n.log, Fatal: n.stop, Applied: n.applied, SyncLedger: n.syncLedger,
 	})
 	return p, err
+}
+
+// openLedger opens a ledger and brings its views into this program's layout. It may be of an older program, or come
+// from a leader that is one.
+func (n *Node) openLedger(folder string) (*store.DB, error) {
+	db, err := store.Open(n.path(folder), n.storeOptions(false))
+	if err != nil {
+		return nil, err
+	}
+	folded, err := projection.Refold(db, func(done, of ledger.Seq) {
+		n.log.Info("folding the views into a new layout", "entries", uint64(done), "of", uint64(of))
+	})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if folded > 0 {
+		n.log.Info("the views are in a new layout", "layout", projection.Layout, "entries", uint64(folded))
+	}
+	return db, nil
 }
 
 // usualName gives a ledger that was received during the last run the folder name that everyone looks for: a second folder

@@ -93,9 +93,9 @@ type Reopened struct {
 	Of Seq `cbor:"1,keyasint"`
 }
 
-// historyWindow is how long after a shown access the same author's next one
+// HistoryWindow is how long after a shown access the same author's next one
 // stays out of the access history.
-const historyWindow = 24 * Hour
+const HistoryWindow = 24 * Hour
 
 // Kind implements [Event].
 func (Accessed) Kind() Kind        { return KindAccessed }
@@ -218,7 +218,7 @@ func (d *decider) shown(p PersonRef, o Organisation) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return last == 0 || d.now-last >= historyWindow, nil
+	return last == 0 || d.now-last >= HistoryWindow, nil
 }
 
 // authorities lists the plans' authorities, each once, in the plans' order.

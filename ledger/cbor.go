@@ -253,8 +253,18 @@ func mustDec() cbor.DecMode {
 
 // Marshal writes v as deterministic CBOR. It is the one encoder for request
 // and event bodies, view rows and sealed payloads.
-func Marshal(v any) ([]byte, error) { return encMode.Marshal(v) }
+func Marshal(v any) ([]byte, error) {
+	if f, ok := v.(fielded); ok {
+		return appendFields(make([]byte, 0, 128), f), nil
+	}
+	return encMode.Marshal(v)
+}
 
 // Unmarshal reads deterministic CBOR strictly: no unknown or doubled keys, no
 // indefinite lengths, no tags, valid UTF-8, nothing after the end.
-func Unmarshal(b []byte, v any) error { return decMode.Unmarshal(b, v) }
+func Unmarshal(b []byte, v any) error {
+	if f, ok := v.(fielded); ok {
+		return readFields(b, f)
+	}
+	return decMode.Unmarshal(b, v)
+}

@@ -3,8 +3,6 @@ package ledger
 import (
 	"errors"
 	"fmt"
-
-	"github.com/fxamacker/cbor/v2"
 )
 
 // RequestKind is a request's number on disk and on the wire; never reused.
@@ -104,20 +102,10 @@ type Command struct {
 	requestRaw []byte
 }
 
-const commandVersion = 1
-
-type wireCommand struct {
-	_       struct{} `cbor:",toarray"`
-	Version int
-	ID      ID
-	Seed    ID
-	Content Tag
-	Actor   cbor.RawMessage
-	Number  RequestKind
-	Request cbor.RawMessage
-	Sealed  []Sealed
-	Keys    []WrappedKey
-}
+const (
+	commandVersion = 1
+	commandParts   = 9 // version, id, seed, content, actor, request's number, request, [*sealed], [*keys]
+)
 
 // ErrCommand marks bytes that are not a command of this version.
 var ErrCommand = errors.New("not a command of this version")
@@ -127,17 +115,36 @@ func (c *Command) Encode() ([]byte, error) {
 	if err := c.encodeParts(); err != nil {
 		return nil, err
 	}
-	return Marshal(wireCommand{
-		Version: commandVersion, ID: c.ID, Seed: c.Seed, Content: c.Content,
-		Actor: c.actorRaw, Number: c.Request.Number(), Request: c.requestRaw,
-		Sealed: c.Sealed, Keys: c.Keys,
-	})
+	n := 128 + len(c.actorRaw) + len(c.requestRaw)
+	for i := range c.Sealed {
+		n += 48 + len(c.Sealed[i].Ciphertext)
+	}
+	for i := range c.Keys {
+		n += 48 + len(c.Keys[i].ID) + len(c.Keys[i].Wrapped)
+	}
+	b := appendArray(make([]byte, 0, n), commandParts)
+	b = appendUint(b, commandVersion)
+	b = appendBytes(b, c.ID[:])
+	b = appendBytes(b, c.Seed[:])
+	b = appendBytes(b, c.Content[:])
+	b = append(b, c.actorRaw...)
+	b = appendUint(b, uint64(c.Request.Number()))
+	b = append(b, c.requestRaw...)
+	b = appendArray(b, len(c.Sealed))
+	for i := range c.Sealed {
+		b = appendFields(b, &c.Sealed[i])
+	}
+	b = appendArray(b, len(c.Keys))
+	for i := range c.Keys {
+		b = appendFields(b, &c.Keys[i])
+	}
+	return b, nil
 }
 
 func (c *Command) encodeParts() error {
 	var err error
 	if c.actorRaw == nil {
-		if c.actorRaw, err = Marshal(c.Actor); err != nil {
+		if c.actorRaw, err = Marshal(&c.Actor); err != nil {
 			return fmt.Errorf("encode actor: %w", err)
 		}
 	}
@@ -152,21 +159,47 @@ func (c *Command) encodeParts() error {
 // ParseCommand reads what [Command.Encode] wrote. An unknown request or
 // version is [ErrUnknownKind]: the node must stop rather than skip it.
 func ParseCommand(b []byte) (Command, error) {
-	var w wireCommand
-	if err := Unmarshal(b, &w); err != nil {
-		return Command{}, fmt.Errorf("%w: %w", ErrCommand, errType)
+	r := &reader{b: b}
+	if r.array() != commandParts {
+		r.fail(errType)
 	}
-	if w.Version != commandVersion {
-		return Command{}, fmt.Errorf("%w: command version %d", ErrUnknownKind, w.Version)
+	if v := r.uint(); r.err == nil && v != commandVersion {
+		return Command{}, fmt.Errorf("%w: command version %d", ErrUnknownKind, v)
 	}
-	c := Command{ID: w.ID, Seed: w.Seed, Content: w.Content, Sealed: w.Sealed, Keys: w.Keys,
-		actorRaw: w.Actor, requestRaw: w.Request}
+	var c Command
+	r.fixed(c.ID[:])
+	r.fixed(c.Seed[:])
+	r.fixed(c.Content[:])
+	c.actorRaw = r.raw()
+	number := r.uint()
+	if number > 1<<16-1 {
+		r.fail(errType)
+	}
+	c.requestRaw = r.raw()
+	if n := r.list(leastSealed); n > 0 {
+		c.Sealed = make([]Sealed, n)
+		for i := range c.Sealed {
+			r.fieldsOf(&c.Sealed[i])
+		}
+	}
+	if n := r.list(leastSealed); n > 0 {
+		c.Keys = make([]WrappedKey, n)
+		for i := range c.Keys {
+			r.fieldsOf(&c.Keys[i])
+		}
+	}
+	if r.err == nil && len(r.b) > 0 {
+		r.fail(errTrailing)
+	}
+	if r.err != nil {
+		return Command{}, fmt.Errorf("%w: %w", ErrCommand, r.err)
+	}
 	// What is recorded is these very bytes: another encoding of the same actor
 	// or request would give a record that nobody can read, or decide again.
-	if err := unmarshalSame(w.Actor, &c.Actor); err != nil {
+	if err := unmarshalSame(c.actorRaw, &c.Actor); err != nil {
 		return Command{}, fmt.Errorf("%w: actor: %w", ErrCommand, err)
 	}
-	q, err := parseRequest(w.Number, w.Request)
+	q, err := parseRequest(RequestKind(number), c.requestRaw)
 	if err != nil {
 		return Command{}, err
 	}

@@ -3,8 +3,39 @@ package ledger
 import (
 	"testing"
 
+	"github.com/fxamacker/cbor/v2"
 	"github.com/stretchr/testify/require"
 )
+
+// wireCommand is a command as the CBOR library writes it.
+type wireCommand struct {
+	_       struct{} `cbor:",toarray"`
+	Version int
+	ID      ID
+	Seed    ID
+	Content Tag
+	Actor   cbor.RawMessage
+	Number  RequestKind
+	Request cbor.RawMessage
+	Sealed  []Sealed
+	Keys    []WrappedKey
+}
+
+func TestACommandIsWhatTheLibraryWrites(t *testing.T) {
+	w := blankWorld(t)
+	for _, c := range []*Command{
+		w.cmd(named(clinician()), &LookUp{Person: person(1)}, PayloadAccess),
+		w.cmd(named(clinician()), &Deny{Action: ActUpload}),
+		w.chunk(as(RoleUploader, authorityA, "u"), ID{0xa2}, 1, row(1), row(2)),
+	} {
+		whole, err := c.Encode()
+		require.NoError(t, err)
+		want, err := encMode.Marshal(wireCommand{Version: 1, ID: c.ID, Seed: c.Seed, Content: c.Content, Actor: c.actorRaw,
+			Number: c.Request.Number(), Request: c.requestRaw, Sealed: c.Sealed, Keys: c.Keys})
+		require.NoError(t, err)
+		require.Equal(t, want, whole)
+	}
+}
 
 func TestACommandOfAnotherEncodingIsRefused(t *testing.T) {
 	w := blankWorld(t)

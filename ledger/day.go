@@ -11,7 +11,8 @@ type Time int64
 // Units of [Time].
 const (
 	Microsecond Time = 1
-	Second           = 1_000_000 * Microsecond
+	Millisecond      = 1_000 * Microsecond
+	Second           = 1_000 * Millisecond
 	Minute           = 60 * Second
 	Hour             = 60 * Minute
 )

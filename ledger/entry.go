@@ -83,9 +83,15 @@ var ErrUnknownKind = errors.New("unknown kind: a newer program wrote this")
 
 // encode writes the envelope and sets the record and its hash.
 func (e *Entry) encode() error {
-	body, err := Marshal(e.Event)
-	if err != nil {
-		return fmt.Errorf("encode event: %w", err)
+	var known [256]byte
+	var body []byte
+	if f, ok := e.Event.(fielded); ok {
+		body = appendFields(known[:0], f)
+	} else {
+		var err error
+		if body, err = Marshal(e.Event); err != nil {
+			return fmt.Errorf("encode event: %w", err)
+		}
 	}
 	n := keyBody
 	if e.Nth == 0 {
@@ -111,7 +117,9 @@ func (e *Entry) encode() error {
 	b = appendUint(appendUint(b, uint64(e.Nth)), uint64(e.Of))
 	b = appendBytes(appendKey(b, keySalt), e.Salt[:])
 	b = appendUint(appendKey(b, keyKind), uint64(e.Kind))
-	b = append(appendKey(b, keyBody), body...)
+	b = appendKey(b, keyBody)
+	at := len(b)
+	b = append(b, body...)
 	if e.Nth == 0 {
 		b = append(appendKey(b, keyActor), e.actorRaw...)
 		b = appendBytes(appendKey(b, keyContent), e.Content[:])
@@ -136,7 +144,7 @@ func (e *Entry) encode() error {
 	if len(b) > MaxRecord {
 		return fmt.Errorf("record of %d bytes is longer than %d", len(b), MaxRecord)
 	}
-	e.record, e.body, e.hash = b, body, tlog.RecordHash(b)
+	e.record, e.body, e.hash = b, b[at:at+len(body):at+len(body)], tlog.RecordHash(b)
 	return nil
 }
 
@@ -322,6 +330,12 @@ func ParseEntry(record []byte) (Entry, error) {
 func unmarshalSame(b []byte, v any) error {
 	if err := Unmarshal(b, v); err != nil {
 		return errType // the library's text may quote what it met
+	}
+	if f, ok := v.(fielded); ok {
+		if !same(b, f) {
+			return errNotCanonical
+		}
+		return nil
 	}
 	again, err := Marshal(v)
 	if err != nil {

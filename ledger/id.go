@@ -34,6 +34,28 @@ func (i ID) IsZero() bool { return i == ID{} }
 // IsZero reports whether the tag is all zeros, which stands for "not given".
 func (t Tag) IsZero() bool { return t == Tag{} }
 
+// TimedID makes an identifier that begins with the time, so that new ones stand
+// at the end of an index: a UUID of version 8 (RFC 9562), 48 bits of Unix
+// milliseconds, the mark c05 and 62 random bits.
+func TimedID(at Time, random [8]byte) ID {
+	var i ID
+	ms := uint64(at) / uint64(Millisecond)
+	i[0], i[1], i[2], i[3], i[4], i[5] = byte(ms>>40), byte(ms>>32), byte(ms>>24), byte(ms>>16), byte(ms>>8), byte(ms)
+	i[6], i[7] = 0x8c, 0x05
+	copy(i[8:], random[:])
+	i[8] = i[8]&0x3f | 0x80
+	return i
+}
+
+// Timed reports whether the identifier has the form of [TimedID].
+func (i ID) Timed() bool { return i[6] == 0x8c && i[7] == 0x05 && i[8]&0xc0 == 0x80 }
+
+// Moment returns the time with which a timed identifier begins.
+func (i ID) Moment() Time {
+	ms := uint64(i[0])<<40 | uint64(i[1])<<32 | uint64(i[2])<<24 | uint64(i[3])<<16 | uint64(i[4])<<8 | uint64(i[5])
+	return Time(ms) * Millisecond
+}
+
 // ParseID reads 32 hexadecimal digits.
 func ParseID(s string) (ID, error) {
 	var i ID

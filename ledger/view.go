@@ -9,7 +9,7 @@ type View interface {
 	Profile(ActorID, Tag) (Seq, bool, error)
 	Organisation(code string) (Organisation, bool, error)
 	Plans(PersonRef) ([]Plan, error)
-	LastShown(PersonRef, ActorID) (Time, error) // zero if never
+	LastShown(PersonRef, ActorID) (Time, error) // zero if never, or not within HistoryWindow of the ledger's end
 	Access(Seq) (Access, bool, error)
 	Notification(Seq) (Notification, bool, error)
 	NotificationsOf(access Seq) ([]Notification, error)

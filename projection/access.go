@@ -2,7 +2,6 @@ package projection
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -24,127 +23,128 @@ type Visit struct {
 	InError      bool
 }
 
-// history is a person's access history: the newest first.
-type history struct {
-	count  uint64
-	visits []Visit
+// encode returns a row of the history:
+//
+//	actor(16) at(uvarint) profile(uvarint) role(1) in error(1) organisation
+func (v *Visit) encode(by ledger.ActorID) []byte {
+	b := append(make([]byte, 0, 16+8+5+2+len(v.Organisation)), by[:]...)
+	b = binary.AppendUvarint(b, uint64(v.At))
+	b = binary.AppendUvarint(b, uint64(v.Profile))
+	inError := byte(0)
+	if v.InError {
+		inError = 1
+	}
+	return append(append(b, byte(v.Role), inError), v.Organisation...)
 }
 
-var errHistory = errors.New("view row h is damaged")
-
-func (h *history) encode() []byte {
-	b := binary.AppendUvarint(make([]byte, 0, 8+40*len(h.visits)), h.count)
-	for i := range h.visits {
-		v := &h.visits[i]
-		b = binary.AppendUvarint(b, uint64(v.Seq))
-		b = binary.AppendUvarint(b, uint64(v.At))
-		b = binary.AppendUvarint(b, uint64(v.Profile))
-		inError := byte(0)
-		if v.InError {
-			inError = 1
-		}
-		b = append(b, byte(v.Role), inError, byte(len(v.Organisation)))
-		b = append(b, v.Organisation...)
+func parseVisit(row store.Row) (Visit, ledger.ActorID, error) {
+	v := Visit{Seq: seqAtEnd(row.Key)}
+	b := row.Value
+	if len(b) < 16 {
+		return v, ledger.ActorID{}, errPerson
 	}
-	return b
+	by := ledger.ActorID(b[:16])
+	b = b[16:]
+	at, n := binary.Uvarint(b)
+	if n <= 0 {
+		return v, by, errPerson
+	}
+	profile, m := binary.Uvarint(b[n:])
+	if m <= 0 || len(b) < n+m+2 {
+		return v, by, errPerson
+	}
+	b = b[n+m:]
+	v.At, v.Profile = ledger.Time(at), ledger.Seq(profile)
+	v.Role, v.InError, v.Organisation = ledger.Role(b[0]), b[1] == 1, string(b[2:])
+	return v, by, nil
 }
 
-func parseHistory(b []byte) (history, error) {
-	var h history
-	bad := false
-	next := func() uint64 {
-		x, n := binary.Uvarint(b)
-		if n <= 0 {
-			bad, b = true, nil
-			return 0
+// visits returns a person with its newest shown accesses: those that a history
+// shows, and those of the day before the end of the ledger.
+func (v View) visits(p ledger.PersonRef) (*person, error) {
+	have, err := v.person(p)
+	if err != nil || have.known {
+		return have, err
+	}
+	with := *have
+	with.known = true
+	if have.shown > 0 {
+		since := v.R.Head().Time - ledger.HistoryWindow
+		for row, err := range v.R.Back(personKey(p, partVisit), nil) {
+			if err != nil {
+				return nil, err
+			}
+			visit, by, err := parseVisit(row)
+			if err != nil {
+				return nil, err
+			}
+			if len(with.recent) == HistoryLength && visit.At < since {
+				break
+			}
+			if len(with.recent) < HistoryLength {
+				with.recent = append(with.recent, visit)
+			}
+			with.authors = append(with.authors, author{by, visit.At})
 		}
-		b = b[n:]
-		return x
+		slices.Reverse(with.authors)
 	}
-	h.count = next()
-	for len(b) > 0 {
-		v := Visit{Seq: ledger.Seq(next()), At: ledger.Time(next()), Profile: ledger.Seq(next())}
-		if bad || len(b) < 3 || len(b) < 3+int(b[2]) {
-			return h, errHistory
-		}
-		v.Role, v.InError, v.Organisation = ledger.Role(b[0]), b[1] == 1, string(b[3:3+int(b[2])])
-		b = b[3+int(b[2]):]
-		h.visits = append(h.visits, v)
+	if t, writing := v.R.(*store.Txn); writing {
+		t.SetMemo(personKey(p, partHead), &with)
 	}
-	if bad {
-		return h, errHistory
-	}
-	return h, nil
-}
-
-func (v View) history(p ledger.PersonRef) (history, error) {
-	key := historyKey(p)
-	t, writing := v.R.(*store.Txn)
-	if writing {
-		if h, ok := t.Memo(key).(history); ok {
-			return h, nil
-		}
-	}
-	b, err := v.R.Get(key)
-	if err != nil || b == nil {
-		return history{}, err
-	}
-	h, err := parseHistory(b)
-	if err == nil && writing {
-		t.SetMemo(key, h)
-	}
-	return h, err
+	return &with, nil
 }
 
 // LastShown implements [ledger.View].
 func (v View) LastShown(p ledger.PersonRef, a ledger.ActorID) (ledger.Time, error) {
-	n, _, err := v.number(lastShownKey(p, a))
-	return ledger.Time(n), err
+	have, err := v.visits(p)
+	if err != nil {
+		return 0, err
+	}
+	for i := len(have.authors) - 1; i >= 0; i-- {
+		if have.authors[i].actor == a {
+			return have.authors[i].at, nil
+		}
+	}
+	return 0, nil
 }
 
 // History returns the access history of a person as an entry showed it: the
 // newest 25 shown accesses up to that entry, newest first, and how many there
 // were in all.
 func (v View) History(p ledger.PersonRef, asOf ledger.Seq) ([]Visit, int, error) {
-	h, err := v.history(p)
+	have, err := v.visits(p)
 	if err != nil {
 		return nil, 0, err
 	}
-	if len(h.visits) == 0 || h.visits[0].Seq <= asOf {
-		return h.visits, int(h.count), nil
+	if len(have.recent) == 0 || have.recent[0].Seq <= asOf {
+		return have.recent, int(have.shown), nil
 	}
 	return v.historyAt(p, asOf)
 }
 
-// historyAt reads an earlier history from the person's trail.
+// historyAt reads an earlier history. What was marked as in error later was not then.
 func (v View) historyAt(p ledger.PersonRef, asOf ledger.Seq) ([]Visit, int, error) {
-	seqs, err := v.index(store.ViewKey(viewTrail, p[:]))
-	if err != nil {
-		return nil, 0, err
-	}
 	var out []Visit
 	count := 0
-	for i := len(seqs) - 1; i >= 0; i-- {
-		if seqs[i] > asOf {
-			continue
-		}
-		e, first, err := entryWithFirst(v.R, seqs[i])
+	for row, err := range v.R.Back(personKey(p, partVisit), personSeqKey(p, partVisit, asOf+1)) {
 		if err != nil {
 			return nil, 0, err
 		}
-		a, ok := e.Event.(*ledger.Accessed)
-		if !ok || !a.Shown {
+		if count++; len(out) == HistoryLength {
 			continue
 		}
-		count++
-		if len(out) < HistoryLength {
-			corrected, _, err := v.number(correctedKey(e.Seq))
-			if err != nil {
-				return nil, 0, err
-			}
-			out = append(out, Visit{Seq: e.Seq, At: e.Time, Profile: a.Profile, Role: first.Actor.Role,
-				Organisation: first.Actor.Organisation, InError: corrected != 0 && ledger.Seq(corrected) <= asOf})
+		visit, _, err := parseVisit(row)
+		if err != nil {
+			return nil, 0, err
 		}
+		out = append(out, visit)
+	}
+	for i := range out {
+		corrected, _, err := v.number(correctedKey(out[i].Seq))
+		if err != nil {
+			return nil, 0, err
+		}
+		out[i].InError = corrected != 0 && ledger.Seq(corrected) <= asOf
 	}
 	return out, count, nil
 }
@@ -168,36 +168,55 @@ func foldAccess(t *store.Txn, e *ledger.Entry, ev *ledger.Accessed, first *ledge
 	if !ev.Shown {
 		return nil
 	}
-	p := e.Person.Ref
-	h, err := (View{t}).history(p)
+	have, err := (View{t}).visits(e.Person.Ref)
 	if err != nil {
 		return err
 	}
 	visit := Visit{Seq: e.Seq, At: e.Time, Profile: ev.Profile, Role: first.Actor.Role, Organisation: first.Actor.Organisation}
-	visits := make([]Visit, 0, HistoryLength)
-	h.visits = append(append(visits, visit), h.visits[:min(len(h.visits), HistoryLength-1)]...)
-	h.count++
-	if err := t.SetMade(historyKey(p), h.encode(), h); err != nil {
+	by := first.Actor.ID()
+	next := *have
+	next.shown++
+	next.recent = append(append(make([]Visit, 0, HistoryLength), visit), have.recent[:min(len(have.recent), HistoryLength-1)]...)
+	// Appending leaves what earlier states see as it is.
+	next.authors = append(next.authors, author{by, e.Time})
+	for next.authors[0].at < e.Time-ledger.HistoryWindow {
+		next.authors = next.authors[1:]
+	}
+	if err := next.set(t, e.Person.Ref); err != nil {
 		return err
 	}
-	return t.Set(lastShownKey(p, first.Actor.ID()), u64(uint64(e.Time)))
+	return t.SetCold(personSeqKey(e.Person.Ref, partVisit, e.Seq), visit.encode(by))
 }
 
 func foldCorrection(t *store.Txn, e *ledger.Entry, ev *ledger.AccessCorrected) error {
 	if err := t.Set(correctedKey(ev.Access), u64(uint64(e.Seq))); err != nil {
 		return err
 	}
-	h, err := (View{t}).history(e.Person.Ref)
+	key := personSeqKey(e.Person.Ref, partVisit, ev.Access)
+	b, err := t.GetOnce(key)
+	if err != nil || b == nil {
+		return err // it was never in the history
+	}
+	visit, by, err := parseVisit(store.Row{Key: key, Value: b})
 	if err != nil {
 		return err
 	}
-	h.visits = slices.Clone(h.visits)
-	for i := range h.visits {
-		if h.visits[i].Seq == ev.Access {
-			h.visits[i].InError = true
-			return t.SetMade(historyKey(e.Person.Ref), h.encode(), h)
+	visit.InError = true
+	if err := t.SetCold(key, visit.encode(by)); err != nil {
+		return err
+	}
+	have, err := (View{t}).person(e.Person.Ref)
+	if err != nil {
+		return err
+	}
+	next := *have
+	next.recent = slices.Clone(have.recent)
+	for i := range next.recent {
+		if next.recent[i].Seq == ev.Access {
+			next.recent[i] = visit
 		}
 	}
+	t.SetMemo(personKey(e.Person.Ref, partHead), &next)
 	return nil
 }
 

@@ -62,32 +62,25 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 }
 
 func foldDecided(t *store.Txn, e *ledger.Entry) error {
-	b, err := ledger.Marshal(ledger.Decided{
-		First: e.Seq, Of: e.Of, Time: e.Time, Actor: e.Actor.ID(), Content: e.Content, Seed: e.Salt,
-		Role: e.Actor.Role, Org: e.Actor.Organisation,
-	})
-	if err != nil {
-		return err
+	b := binary.AppendUvarint(make([]byte, 0, 12), uint64(e.Seq))
+	b = binary.AppendUvarint(b, uint64(e.Of))
+	key := decidedKey(e.Command)
+	if e.Command.Timed() {
+		return t.SetRising(key, b)
 	}
-	return t.SetCold(decidedKey(e.Command), b)
+	return t.SetCold(key, b)
 }
 
-// foldPerson moves the end of the person's own chain and indexes the entry in
-// the person's trail.
-func foldPerson(t *store.Txn, e *ledger.Entry) error {
-	p := e.Person
-	hash := e.Hash()
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, 40), p.N)
-	if err := t.Set(personKey(p.Ref), append(b, hash[:]...)); err != nil {
-		return err
-	}
-	return t.SetIndex(trailKey(p.Ref, e.Seq))
-}
-
-// foldTrail indexes an access by who made it and from where.
+// foldTrail indexes an access by where it was made from, and by whom there.
 func foldTrail(t *store.Txn, e, first *ledger.Entry) error {
-	if err := t.SetIndex(actorTrailKey(first.Actor.ID(), e.Seq)); err != nil {
+	by, org := first.Actor.ID(), first.Actor.Organisation
+	acting := actingKey(by, org)
+	if have, err := t.Get(acting); err != nil {
 		return err
+	} else if have == nil {
+		if err := t.Set(acting, nil); err != nil {
+			return err
+		}
 	}
-	return t.SetIndex(orgTrailKey(first.Actor.Organisation, e.Seq))
+	return t.SetIndex(accessKey(org, by, e.Seq))
 }

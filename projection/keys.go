@@ -8,32 +8,37 @@ import (
 )
 
 // Every view has one byte of its own in the store's view space. This is the
-// one table of them; bytes are never reused.
+// one table of them; bytes are never reused. Retired with layout 1: c p P h H
+// t A O n N w e.
 const (
-	viewLog           = 'g' // -> ledger.Log
-	viewDecided       = 'c' // command id -> ledger.Decided
-	viewPerson        = 'p' // person -> count, last hash of the person's own chain
-	viewPlans         = 'P' // person -> []ledger.Plan
-	viewProfile       = 'a' // actor, tag -> sequence number
-	viewProfileAt     = 'r' // sequence number -> profileRow
-	viewOrganisation  = 'o' // code -> ledger.Organisation
-	viewHistory       = 'h' // person -> count and the newest 25 shown accesses
-	viewLastShown     = 'H' // person, actor -> time
-	viewTrail         = 't' // person, sequence number -> nothing
-	viewActorTrail    = 'A' // actor, sequence number -> nothing
-	viewOrgTrail      = 'O' // organisation, sequence number -> nothing
-	viewCorrected     = 'x' // access -> the entry that corrected it
-	viewNotification  = 'n' // id -> ledger.Notification
-	viewNotifyByOrg   = 'N' // authority, id -> nothing
-	viewNotifyByEntry = 'w' // access, id -> nothing
-	viewUpload        = 'u' // upload id -> ledger.Upload
-	viewUploadAt      = 'U' // authority, sequence -> upload id
-	viewLastUpload    = 'l' // authority -> ledger.LastUpload
-	viewUploadSpan    = 'q' // upload id, chunk -> ledger.Span
-	viewEnrolment     = 'e' // person, place -> []ledger.Enrolment
-	viewEnrolledAt    = 'E' // place, person -> nothing
-	viewAssignment    = 's' // place -> []ledger.Assignment
-	viewLastCaseload  = 'L' // actor, place -> time
+	viewLog          = 'g' // -> ledger.Log
+	viewDecided      = 'd' // command id of any form -> first entry, how many
+	viewDecidedTimed = 'D' // the same for ids that begin with the time; a rising view
+	viewPerson       = 'i' // person, part -> all that is known of one person, below
+	viewProfile      = 'a' // actor, tag -> sequence number
+	viewProfileAt    = 'r' // sequence number -> profileRow
+	viewOrganisation = 'o' // code -> ledger.Organisation
+	viewActing       = 'b' // actor, organisation -> nothing: from where an actor has acted
+	viewAccess       = 'y' // organisation, actor, sequence number -> nothing
+	viewCorrected    = 'x' // access -> the entry that corrected it
+	viewNotification = 'm' // authority, id -> ledger.Notification
+	viewUpload       = 'u' // upload id -> ledger.Upload
+	viewUploadAt     = 'U' // authority, sequence -> upload id
+	viewLastUpload   = 'l' // authority -> ledger.LastUpload
+	viewUploadSpan   = 'q' // upload id, chunk -> ledger.Span
+	viewEnrolledAt   = 'E' // place, person -> nothing
+	viewAssignment   = 's' // place -> []ledger.Assignment
+	viewLastCaseload = 'L' // actor, place -> time
+)
+
+// The parts of one person stand together, so that reading one brings the others
+// into memory, and writing them is one search.
+const (
+	partHead      = 'c' // -> the end of the person's own chain, how many accesses its history has had
+	partEnrolment = 'e' // place -> []ledger.Enrolment
+	partVisit     = 'h' // sequence number -> one shown access
+	partPlans     = 'p' // -> []ledger.Plan
+	partTrail     = 't' // sequence number -> how many entries of one command stand there in a row
 )
 
 func u64(n uint64) []byte { return binary.BigEndian.AppendUint64(make([]byte, 0, 8), n) }
@@ -41,45 +46,52 @@ func u64(n uint64) []byte { return binary.BigEndian.AppendUint64(make([]byte, 0,
 // named length-prefixes a name within a key, so that no name is another's prefix.
 func named(s string) []byte { return append([]byte{byte(len(s))}, s...) }
 
-func logKey() []byte                       { return store.ViewKey(viewLog) }
-func decidedKey(id ledger.ID) []byte       { return store.ViewKey(viewDecided, id[:]) }
-func personKey(p ledger.PersonRef) []byte  { return store.ViewKey(viewPerson, p[:]) }
-func plansKey(p ledger.PersonRef) []byte   { return store.ViewKey(viewPlans, p[:]) }
-func organisationKey(code string) []byte   { return store.ViewKey(viewOrganisation, []byte(code)) }
-func historyKey(p ledger.PersonRef) []byte { return store.ViewKey(viewHistory, p[:]) }
-func profileAtKey(n ledger.Seq) []byte     { return store.ViewKey(viewProfileAt, u64(uint64(n))) }
-func correctedKey(n ledger.Seq) []byte     { return store.ViewKey(viewCorrected, u64(uint64(n))) }
-func notificationKey(n ledger.Seq) []byte  { return store.ViewKey(viewNotification, u64(uint64(n))) }
-func uploadKey(id ledger.ID) []byte        { return store.ViewKey(viewUpload, id[:]) }
-func lastUploadKey(a string) []byte        { return store.ViewKey(viewLastUpload, []byte(a)) }
-func assignmentKey(p ledger.Place) []byte  { return store.ViewKey(viewAssignment, []byte(p)) }
+func logKey() []byte                      { return store.ViewKey(viewLog) }
+func organisationKey(code string) []byte  { return store.ViewKey(viewOrganisation, []byte(code)) }
+func profileAtKey(n ledger.Seq) []byte    { return store.ViewKey(viewProfileAt, u64(uint64(n))) }
+func correctedKey(n ledger.Seq) []byte    { return store.ViewKey(viewCorrected, u64(uint64(n))) }
+func uploadKey(id ledger.ID) []byte       { return store.ViewKey(viewUpload, id[:]) }
+func lastUploadKey(a string) []byte       { return store.ViewKey(viewLastUpload, []byte(a)) }
+func assignmentKey(p ledger.Place) []byte { return store.ViewKey(viewAssignment, []byte(p)) }
+
+func decidedKey(id ledger.ID) []byte {
+	if id.Timed() {
+		return store.ViewKey(viewDecidedTimed, id[:])
+	}
+	return store.ViewKey(viewDecided, id[:])
+}
+
+// personKey returns the key of one part of a person's rows, or of one row in it.
+func personKey(p ledger.PersonRef, part byte, rest ...byte) []byte {
+	b := store.AppendViewKey(make([]byte, 0, 3+len(p)+len(rest)), viewPerson)
+	return append(append(append(b, p[:]...), part), rest...)
+}
+
+func plansKey(p ledger.PersonRef) []byte { return personKey(p, partPlans) }
+
+func personSeqKey(p ledger.PersonRef, part byte, n ledger.Seq) []byte {
+	b := store.AppendViewKey(make([]byte, 0, 11+len(p)), viewPerson)
+	return binary.BigEndian.AppendUint64(append(append(b, p[:]...), part), uint64(n))
+}
 
 func profileKey(a ledger.ActorID, t ledger.Tag) []byte {
 	return store.ViewKey(viewProfile, a[:], t[:])
 }
 
-func lastShownKey(p ledger.PersonRef, a ledger.ActorID) []byte {
-	return store.ViewKey(viewLastShown, p[:], a[:])
+func actingKey(a ledger.ActorID, org string) []byte {
+	return store.ViewKey(viewActing, a[:], []byte(org))
 }
 
-func trailKey(p ledger.PersonRef, n ledger.Seq) []byte {
-	return store.ViewKey(viewTrail, p[:], u64(uint64(n)))
+func accessKey(org string, a ledger.ActorID, n ledger.Seq) []byte {
+	b := store.AppendViewKey(make([]byte, 0, 27+len(org)), viewAccess)
+	b = append(b, byte(len(org)))
+	return binary.BigEndian.AppendUint64(append(append(b, org...), a[:]...), uint64(n))
 }
 
-func actorTrailKey(a ledger.ActorID, n ledger.Seq) []byte {
-	return store.ViewKey(viewActorTrail, a[:], u64(uint64(n)))
-}
-
-func orgTrailKey(org string, n ledger.Seq) []byte {
-	return store.ViewKey(viewOrgTrail, named(org), u64(uint64(n)))
-}
-
-func notifyByOrgKey(authority string, n ledger.Seq) []byte {
-	return store.ViewKey(viewNotifyByOrg, named(authority), u64(uint64(n)))
-}
-
-func notifyByEntryKey(of, n ledger.Seq) []byte {
-	return store.ViewKey(viewNotifyByEntry, u64(uint64(of)), u64(uint64(n)))
+func notificationKey(authority string, n ledger.Seq) []byte {
+	b := store.AppendViewKey(make([]byte, 0, 11+len(authority)), viewNotification)
+	b = append(b, byte(len(authority)))
+	return binary.BigEndian.AppendUint64(append(b, authority...), uint64(n))
 }
 
 func uploadAtKey(authority string, sequence int64) []byte {
@@ -91,7 +103,7 @@ func uploadSpanKey(id ledger.ID, no int) []byte {
 }
 
 func enrolmentKey(p ledger.PersonRef, place ledger.Place) []byte {
-	return store.ViewKey(viewEnrolment, p[:], []byte(place))
+	return personKey(p, partEnrolment, []byte(place)...)
 }
 
 func enrolledAtKey(place ledger.Place, p ledger.PersonRef) []byte {

@@ -8,33 +8,47 @@ import (
 	"custos/ledger/store"
 )
 
-// Notification implements [ledger.View].
+// Notification implements [ledger.View]. Its entry says whose it is.
 func (v View) Notification(id ledger.Seq) (ledger.Notification, bool, error) {
 	var n ledger.Notification
-	b, err := once(v.R, notificationKey(id))
-	if err != nil || b == nil {
+	if id >= v.R.Head().Size {
+		return n, false, nil
+	}
+	e, err := store.Entry(v.R, id)
+	if err != nil {
 		return n, false, err
+	}
+	q, ok := e.Event.(*ledger.NotificationQueued)
+	if !ok {
+		return n, false, nil
+	}
+	b, err := once(v.R, notificationKey(q.Authority, id))
+	if err != nil {
+		return n, false, err
+	}
+	if b == nil {
+		return n, false, fmt.Errorf("notification %d is recorded and missing", id)
 	}
 	err = ledger.Unmarshal(b, &n)
 	return n, err == nil, err
 }
 
 // NotificationsOf implements [ledger.View]: those queued because of one entry.
+// They are of its own command and stand behind it.
 func (v View) NotificationsOf(access ledger.Seq) ([]ledger.Notification, error) {
-	ids, err := v.index(store.ViewKey(viewNotifyByEntry, u64(uint64(access))))
+	e, err := store.Entry(v.R, access)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]ledger.Notification, 0, len(ids))
-	for _, id := range ids {
-		n, ok, err := v.Notification(id)
+	var out []ledger.Notification
+	for i := 1; i < e.Of-e.Nth; i++ {
+		n, ok, err := v.Notification(access + ledger.Seq(i))
 		if err != nil {
 			return nil, err
 		}
-		if !ok {
-			return nil, fmt.Errorf("notification %d is indexed and missing", id)
+		if ok && n.Of == access {
+			out = append(out, n)
 		}
-		out = append(out, n)
 	}
 	return out, nil
 }
@@ -42,23 +56,24 @@ func (v View) NotificationsOf(access ledger.Seq) ([]ledger.Notification, error) 
 // Notifications lists an authority's notifications in order, at most limit:
 // those after an id, or without one the newest. State 0 lists every state.
 func (v View) Notifications(authority string, state ledger.NotificationState, after *ledger.Seq, limit int) ([]ledger.Notification, error) {
-	ids, err := v.index(store.ViewKey(viewNotifyByOrg, named(authority)))
-	if err != nil {
-		return nil, err
-	}
-	if after == nil {
-		slices.Reverse(ids)
+	prefix := store.ViewKey(viewNotification, named(authority))
+	rows := v.R.Back(prefix, nil)
+	if after != nil {
+		rows = v.R.Scan(prefix)
 	}
 	var out []ledger.Notification
-	for _, id := range ids {
-		if after != nil && id <= *after {
-			continue
-		}
-		n, ok, err := v.Notification(id)
+	for row, err := range rows {
 		if err != nil {
 			return nil, err
 		}
-		if !ok || (state != 0 && n.State != state) {
+		if after != nil && seqAtEnd(row.Key) <= *after {
+			continue
+		}
+		var n ledger.Notification
+		if err := ledger.Unmarshal(row.Value, &n); err != nil {
+			return nil, err
+		}
+		if state != 0 && n.State != state {
 			continue
 		}
 		if out = append(out, n); len(out) == limit {
@@ -72,20 +87,14 @@ func (v View) Notifications(authority string, state ledger.NotificationState, af
 }
 
 func foldNotificationQueued(t *store.Txn, e *ledger.Entry, ev *ledger.NotificationQueued) error {
-	b, err := ledger.Marshal(ledger.Notification{
+	b, err := ledger.Marshal(&ledger.Notification{
 		ID: e.Seq, Type: ev.Type, Authority: ev.Authority, State: ledger.NotificationIsQueued, Of: ev.Of, Plans: ev.Plans,
 		Person: e.Person.Ref, Organisation: ev.Organisation, Queued: e.Time,
 	})
 	if err != nil {
 		return err
 	}
-	if err := t.SetCold(notificationKey(e.Seq), b); err != nil {
-		return err
-	}
-	if err := t.SetIndex(notifyByEntryKey(ev.Of, e.Seq)); err != nil {
-		return err
-	}
-	return t.SetIndex(notifyByOrgKey(ev.Authority, e.Seq))
+	return t.SetCold(notificationKey(ev.Authority, e.Seq), b)
 }
 
 func foldNotificationOpened(t *store.Txn, e *ledger.Entry, ev *ledger.NotificationOpened) error {
@@ -97,7 +106,7 @@ func foldNotificationOpened(t *store.Txn, e *ledger.Entry, ev *ledger.Notificati
 		return err
 	}
 	n.State, n.Opened = ledger.NotificationIsOpened, e.Time
-	return setCold(t, notificationKey(n.ID), n)
+	return setCold(t, notificationKey(n.Authority, n.ID), &n)
 }
 
 func foldNotificationAcknowledged(t *store.Txn, e *ledger.Entry, ev *ledger.NotificationAcknowledged) error {
@@ -106,5 +115,5 @@ func foldNotificationAcknowledged(t *store.Txn, e *ledger.Entry, ev *ledger.Noti
 		return err
 	}
 	n.State, n.Acknowledged = ledger.NotificationIsAcknowledged, e.Time
-	return setCold(t, notificationKey(n.ID), n)
+	return setCold(t, notificationKey(n.Authority, n.ID), &n)
 }

@@ -28,6 +28,11 @@ func Step(t *store.Txn, c *ledger.Command) (Result, error) {
 	if len(d.Happened) == 0 {
 		return out, nil
 	}
+	if t.Head().Size == 0 {
+		if err := t.SetLayout(Layout); err != nil {
+			return Result{}, err
+		}
+	}
 	as := d.As
 	entries, head, err := ledger.Seal(t.Head(), as, d, v.PersonHead)
 	if err != nil {
@@ -94,6 +99,11 @@ func Void(t *store.Txn, proposer string, size ledger.Seq, root, batch ledger.Has
 // Replay appends the entries of one command as they were recorded and folds
 // them: what a rebuild does, and what an auditor compares with a fresh decision.
 func Replay(t *store.Txn, group []ledger.Entry) error {
+	if t.Head().Size == 0 {
+		if err := t.SetLayout(Layout); err != nil {
+			return err
+		}
+	}
 	for i := range group {
 		if err := group[i].Decode(); err != nil {
 			return err

@@ -1,6 +1,8 @@
 package projection
 
 import (
+	"slices"
+
 	"custos/ledger"
 	"custos/ledger/store"
 )
@@ -29,16 +31,7 @@ type TrailRow struct {
 // query names up to the entry itself, which is included where it is about the
 // same person.
 func (a *Assembler) trail(v View, out *Answer, q *ledger.ReadTrail, ev *ledger.TrailRead, asOf ledger.Seq, own string) error {
-	var prefix []byte
-	switch {
-	case !q.Person.IsZero():
-		prefix = store.ViewKey(viewTrail, q.Person[:])
-	case !q.Actor.IsZero():
-		prefix = store.ViewKey(viewActorTrail, q.Actor[:])
-	default:
-		prefix = store.ViewKey(viewOrgTrail, named(q.Organisation))
-	}
-	seqs, err := v.index(prefix)
+	seqs, err := v.named(q)
 	if err != nil {
 		return err
 	}
@@ -62,6 +55,45 @@ func (a *Assembler) trail(v View, out *Answer, q *ledger.ReadTrail, ev *ledger.T
 		out.Trail = append(out.Trail, row)
 	}
 	return nil
+}
+
+// named lists the entries that a trail's query names, in order.
+func (v View) named(q *ledger.ReadTrail) ([]ledger.Seq, error) {
+	switch {
+	case !q.Person.IsZero():
+		return v.trailOf(q.Person)
+	case !q.Actor.IsZero():
+		return v.accessesBy(q.Actor)
+	}
+	return v.accesses(store.ViewKey(viewAccess, named(q.Organisation)))
+}
+
+// accessesBy lists what an actor has done, from wherever.
+func (v View) accessesBy(a ledger.ActorID) ([]ledger.Seq, error) {
+	prefix := store.ViewKey(viewActing, a[:])
+	var places []string
+	for row, err := range v.R.Scan(prefix) {
+		if err != nil {
+			return nil, err
+		}
+		places = append(places, string(row.Key[len(prefix):]))
+	}
+	var out []ledger.Seq
+	for _, place := range places {
+		seqs, err := v.accesses(store.ViewKey(viewAccess, named(place), a[:]))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, seqs...)
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+func (v View) accesses(prefix []byte) ([]ledger.Seq, error) {
+	out, err := v.index(prefix)
+	slices.Sort(out)
+	return out, err
 }
 
 // TrailRow reads one entry as trails show it.

@@ -2,6 +2,7 @@ package projection
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"custos/ledger"
@@ -50,28 +51,41 @@ func (v View) Log() (ledger.Log, error) {
 	return l, err
 }
 
-// Decided implements [ledger.View].
+// Decided implements [ledger.View]. The row says where; the rest is in the
+// command's first entry.
 func (v View) Decided(id ledger.ID) (ledger.Decided, bool, error) {
 	var d ledger.Decided
-	b, err := once(v.R, decidedKey(id))
+	key := decidedKey(id)
+	var b []byte
+	var err error
+	if t, writing := v.R.(*store.Txn); writing && id.Timed() {
+		b, err = t.GetRising(key)
+	} else {
+		b, err = once(v.R, key)
+	}
 	if err != nil || b == nil {
 		return d, false, err
 	}
-	err = ledger.Unmarshal(b, &d)
-	return d, err == nil, err
+	first, n := binary.Uvarint(b)
+	if n <= 0 {
+		return d, false, errDecided
+	}
+	of, m := binary.Uvarint(b[n:])
+	if m <= 0 || n+m != len(b) || of > 1<<30 {
+		return d, false, errDecided
+	}
+	e, err := store.Entry(v.R, ledger.Seq(first))
+	if err != nil {
+		return d, false, err
+	}
+	if e.Actor == nil || e.Command != id || e.Of != int(of) {
+		return d, false, errDecided
+	}
+	return ledger.Decided{First: e.Seq, Of: e.Of, Time: e.Time, Actor: e.Actor.ID(), Content: e.Content, Seed: e.Salt,
+		Role: e.Actor.Role, Org: e.Actor.Organisation}, true, nil
 }
 
-// PersonHead returns the end of a person's own chain.
-func (v View) PersonHead(p ledger.PersonRef) (ledger.PersonHead, error) {
-	b, err := v.R.Get(personKey(p))
-	if err != nil || b == nil {
-		return ledger.PersonHead{}, err
-	}
-	if len(b) != 40 {
-		return ledger.PersonHead{}, fmt.Errorf("view row %c has a wrong length", viewPerson)
-	}
-	return ledger.PersonHead{N: binary.BigEndian.Uint64(b), Last: ledger.Hash(b[8:])}, nil
-}
+var errDecided = errors.New("a row of decided commands is damaged")
 
 // Profile implements [ledger.View].
 func (v View) Profile(a ledger.ActorID, t ledger.Tag) (ledger.Seq, bool, error) {

@@ -41,7 +41,7 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	w := &world{t: t, db: db, keys: keys, now: time.Date(2026, 3, 3, 14, 0, 0, 0, time.UTC), asm: NewAssembler(),
 		held: map[string]ledger.DataKey{}}
-	t.Cleanup(func() { w.check(); require.NoError(t, db.Close()) })
+	t.Cleanup(func() { w.check(); w.refold(); require.NoError(t, db.Close()) })
 	w.must(ledger.SystemActor("n1"), &ledger.OpenLog{ID: logID, Origin: "custos.test/log", Verifier: "v", Synthetic: true})
 	for _, o := range []ledger.Organisation{
 		{Code: "LA1", Name: "First Authority", Sort: ledger.SortAuthority, Directory: ledger.Directory{OfficeHours: "01", EmergencyDuty: "02"}},
@@ -66,6 +66,9 @@ func (w *world) day(s string) ledger.Day {
 
 func (w *world) id() ledger.ID {
 	w.n++
+	if w.n%2 == 0 { // as the edge makes them
+		return ledger.TimedID(ledger.Of(w.now), [8]byte(binary.BigEndian.AppendUint64(nil, w.n*0x9e3779b97f4a7c15)))
+	}
 	return ledger.DeriveID("id", binary.BigEndian.AppendUint64(nil, w.n))
 }
 
@@ -166,6 +169,25 @@ func (w *world) check() {
 	require.Empty(w.t, group)
 	require.Equal(w.t, w.db.Tree(), again.Tree())
 	require.Equal(w.t, rows(w.t, w.db), rows(w.t, again), "views differ from the fold of the entries")
+}
+
+// refold has the views folded again as a node does that finds them in another
+// layout, also one that died while it did.
+func (w *world) refold() {
+	w.t.Helper()
+	before := rows(w.t, w.db)
+	txn := w.db.Begin()
+	require.NoError(w.t, txn.SetLayout(Layout-1))
+	require.NoError(w.t, txn.Commit())
+	require.NoError(w.t, w.db.DropViews())
+	folded, err := Refold(w.db, nil)
+	require.NoError(w.t, err)
+	require.Equal(w.t, w.db.Head().Size, folded)
+	require.Equal(w.t, before, rows(w.t, w.db))
+	folded, err = Refold(w.db, nil)
+	require.NoError(w.t, err)
+	require.Zero(w.t, folded, "once is enough")
+	w.check()
 }
 
 func rows(t *testing.T, d *store.DB) map[string]string {

@@ -12,6 +12,7 @@ import (
 	"custos/consensus/raftlog"
 	"custos/ledger"
 	"custos/ledger/store"
+	"custos/projection"
 )
 
 // folder is a node's data folder, opened to read: ledger/ and raft/. The node
@@ -58,11 +59,28 @@ func openFolder(dir string) (*folder, error) {
 		}
 		return nil, openError(err, f.tables)
 	}
+	if err := f.checkLayout(); err != nil {
+		return nil, errors.Join(err, f.close())
+	}
 	f.openRaft()
 	if isLocked(f.raftErr) {
 		return nil, errors.Join(failing(ExitUnreadable, store.ErrLocked), f.close())
 	}
 	return f, nil
+}
+
+// checkLayout refuses views that this program would misread: those of another
+// program's layout. The entries are the same in every layout.
+func (f *folder) checkLayout() error {
+	have, err := f.db.Layout()
+	if err != nil {
+		return failing(ExitUnreadable, err)
+	}
+	if f.db.Head().Size > 0 && have != projection.Layout {
+		return failf(ExitIncomplete, "the views are in layout %d and this program reads layout %d: use the tools of the program that "+
+			"wrote them, or start a node of this version on a copy once", have, projection.Layout)
+	}
+	return nil
 }
 
 // openError says what a ledger that does not open means.

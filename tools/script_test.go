@@ -139,7 +139,7 @@ var forgeries = map[string]func(w *world, n ledger.Seq){
 	"hide-plan": func(w *world, _ ledger.Seq) {
 		p := w.keys.Person(nhsChild)
 		w.tamper(func(b *pebble.Batch, get func([]byte) []byte) {
-			key := append([]byte{'v', 'P'}, p[:]...)
+			key := append(append([]byte{'v', 'i'}, p[:]...), 'p')
 			_ = get(key)
 			_ = b.Delete(key, nil)
 		})

@@ -131,6 +131,7 @@ func (n *node) listen() error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the admin listener: %w", err), public.Close())
 	}
+	public = api.Listener(public)
 	p, a := n.edge.PublicServer(n.cfg.Public), n.edge.AdminServer(n.cfg.Admin)
 	n.servers = append(n.servers, p, a)
 	go func() {

@@ -54,8 +54,9 @@ type DB struct {
 	p       *pebble.DB
 	cache   *pebble.Cache
 	fatal   func(error)
-	rows    *rowCache
-	writing sync.Mutex // held by the open Txn
+	rows    *rowCache            // the writer's
+	rising  map[string]*frontier // the writer's, by the view's prefix
+	writing sync.Mutex           // held by the open Txn
 
 	mu      sync.RWMutex // guards what follows
 	head    ledger.Head
@@ -115,7 +116,7 @@ func Open(dir string, o Options) (*DB, error) {
 		}
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	d := &DB{p: p, cache: po.Cache, fatal: o.Fatal, rows: newRowCache(o.rowBytes())}
+	d := &DB{p: p, cache: po.Cache, fatal: o.Fatal, rows: newRowCache(o.rowBytes()), rising: make(map[string]*frontier)}
 	if d.fatal == nil {
 		d.fatal = exit
 	}

@@ -21,6 +21,7 @@ var (
 	keyHead    = []byte{prefixMeta, 'h'}
 	keyApplied = []byte{prefixMeta, 'a'}
 	keyFormat  = []byte{prefixMeta, 'f'}
+	keyLayout  = []byte{prefixMeta, 'v'}
 	keySigned  = []byte{prefixMeta, 's'}
 )
 
@@ -30,6 +31,14 @@ const formatVersion = 1
 
 func entryKey(n ledger.Seq) []byte {
 	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 9), prefixEntry), uint64(n))
+}
+
+// entrySeq reads the sequence number of an entry's key.
+func entrySeq(key []byte) (ledger.Seq, bool) {
+	if len(key) != 9 || key[0] != prefixEntry {
+		return 0, false
+	}
+	return ledger.Seq(binary.BigEndian.Uint64(key[1:])), true
 }
 
 func sealedKey(n ledger.Seq, place int) []byte {
@@ -63,6 +72,9 @@ func ViewKey(view byte, parts ...[]byte) []byte {
 	}
 	return b
 }
+
+// AppendViewKey begins a key of a view's row, for those who know its length.
+func AppendViewKey(b []byte, view byte) []byte { return append(b, prefixView, view) }
 
 // after returns the first key that does not begin with prefix.
 func after(prefix []byte) []byte {

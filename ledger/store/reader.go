@@ -20,6 +20,8 @@ type Reader interface {
 	Get(key []byte) ([]byte, error)
 	// Scan walks the rows whose keys begin with prefix, in order.
 	Scan(prefix []byte) iter.Seq2[Row, error]
+	// Back walks them from the end; with before, from the last one less than that key.
+	Back(prefix, before []byte) iter.Seq2[Row, error]
 }
 
 // Row is one key and its value.
@@ -122,6 +124,9 @@ func (d *DB) Get(key []byte) ([]byte, error) { return get(d.p, key) }
 // Scan implements [Reader] for the committed state.
 func (d *DB) Scan(prefix []byte) iter.Seq2[Row, error] { return scan(d.p, prefix, after(prefix)) }
 
+// Back implements [Reader] for the committed state.
+func (d *DB) Back(prefix, before []byte) iter.Seq2[Row, error] { return back(d.p, prefix, before) }
+
 func get(p pebble.Reader, key []byte) ([]byte, error) {
 	v, closer, err := p.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -143,6 +148,33 @@ func scan(p pebble.Reader, lower, upper []byte) iter.Seq2[Row, error] {
 		}
 		defer func() { _ = it.Close() }() // its error was seen by it.Error below
 		for ok := it.First(); ok; ok = it.Next() {
+			v, err := it.ValueAndErr()
+			if err != nil {
+				yield(Row{}, err)
+				return
+			}
+			if !yield(Row{bytes.Clone(it.Key()), bytes.Clone(v)}, nil) {
+				return
+			}
+		}
+		if err := it.Error(); err != nil {
+			yield(Row{}, err)
+		}
+	}
+}
+
+func back(p pebble.Reader, prefix, before []byte) iter.Seq2[Row, error] {
+	if before == nil {
+		before = after(prefix)
+	}
+	return func(yield func(Row, error) bool) {
+		it, err := p.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: before})
+		if err != nil {
+			yield(Row{}, err)
+			return
+		}
+		defer func() { _ = it.Close() }() // its error was seen by it.Error below
+		for ok := it.Last(); ok; ok = it.Prev() {
 			v, err := it.ValueAndErr()
 			if err != nil {
 				yield(Row{}, err)
@@ -188,6 +220,9 @@ func (s *Snap) Get(key []byte) ([]byte, error) { return get(s.s, key) }
 
 // Scan implements [Reader].
 func (s *Snap) Scan(prefix []byte) iter.Seq2[Row, error] { return scan(s.s, prefix, after(prefix)) }
+
+// Back implements [Reader].
+func (s *Snap) Back(prefix, before []byte) iter.Seq2[Row, error] { return back(s.s, prefix, before) }
 
 // Close lets the state go.
 func (s *Snap) Close() error { return s.s.Close() }

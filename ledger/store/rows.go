@@ -24,13 +24,13 @@ func newRowCache(maximum int64) *rowCache {
 
 func (c *rowCache) get(key []byte) *cachedRow { return c.rows[string(key)] }
 
-func (c *rowCache) put(key string, value []byte) {
+func (c *rowCache) put(key string, value []byte, memo any) {
 	if old, ok := c.rows[key]; ok {
 		c.bytes += int64(len(value) - len(old.value))
-		old.value, old.memo = value, nil
+		old.value, old.memo = value, memo
 		return
 	}
-	c.rows[key] = &cachedRow{value: value}
+	c.rows[key] = &cachedRow{value: value, memo: memo}
 	c.bytes += int64(len(key) + len(value) + rowOverhead)
 	for k, v := range c.rows {
 		if c.bytes <= c.maximum {
@@ -43,7 +43,7 @@ func (c *rowCache) put(key string, value []byte) {
 
 func (c *rowCache) update(key string, value []byte) {
 	if _, ok := c.rows[key]; ok {
-		c.put(key, value)
+		c.put(key, value, nil)
 	}
 }
 
