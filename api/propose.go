@@ -85,8 +85,6 @@ func (d *draft) key(h ledger.Holder, holder []byte) (ledger.DataKey, error) {
 // records it where there is one.
 func (d *draft) propose(ctx context.Context, q ledger.Request) (*consensus.Outcome, error) {
 	d.command.Request = q
-	ctx, cancel := context.WithTimeout(ctx, proposeTimeout)
-	defer cancel()
 	out, err := d.s.node.Propose(ctx, d.command)
 	if err != nil {
 		d.s.stats.failed.Inc()

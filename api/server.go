@@ -15,7 +15,8 @@ import (
 // Node is all that the edge knows of the cluster. Its reads are of this node's
 // own copy and hold no child data; whatever does goes through Propose.
 type Node interface {
-	// Propose returns when a majority has recorded what the command became.
+	// Propose returns when a majority has recorded what the command became, or
+	// within ten seconds an error.
 	Propose(ctx context.Context, c ledger.Command) (consensus.Outcome, error)
 	// View is this node's state: rows without names, for references and lists.
 	View() projection.View
@@ -64,9 +65,6 @@ type Server struct {
 	visits  visitCache
 	public  *edge
 }
-
-// proposeTimeout bounds how long a request waits for its record.
-const proposeTimeout = 10 * time.Second
 
 // New makes the edge.
 func New(cfg Config) (*Server, error) {

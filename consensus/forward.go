@@ -12,13 +12,14 @@ import (
 	"custos/ledger"
 )
 
-// proposeFor is how long Propose tries, at most, if the caller's context allows longer.
-const proposeFor = 15 * time.Second
+// proposeFor is how long Propose tries, at most, if the caller's context allows longer. It bounds the wait itself, so
+// that callers need no context with a deadline of their own: one costs more than queueing the command.
+const proposeFor = 10 * time.Second
 
 func joinNoLeader(err error) error { return fmt.Errorf("%w: %w", ErrNoLeader, err) }
 
 // Propose has a command decided and recorded, on whichever node leads, and returns its outcome with the parts of a receipt. The
-// error is ErrUnknown, ErrBusy, ErrNoLeader, ErrReadOnly, ErrCommand or ErrClosed.
+// error, within proposeFor, is ErrUnknown, ErrBusy, ErrNoLeader, ErrReadOnly, ErrCommand or ErrClosed.
 //
 // Across a change of leaders, and after a connection broke, the same command is proposed again until ctx ends: the
 // same id and seed are decided once, and an answer that was never shown is then shown for the first time.
@@ -33,7 +34,7 @@ func (n *Node) Propose(ctx context.Context, c ledger.Command) (Outcome, error) {
 	deadline := time.Now().Add(proposeFor)
 	unknown := false // once it was, it is never certain again that nothing was recorded
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
-		out, err := n.try(ctx, c.Bulk, data)
+		out, err := n.try(ctx, c.Bulk, data, deadline)
 		unknown = unknown || errors.Is(err, ErrUnknown)
 		switch {
 		case err == nil:
@@ -57,7 +58,7 @@ func (n *Node) Propose(ctx context.Context, c ledger.Command) (Outcome, error) {
 }
 
 // try proposes once, here or on the leader.
-func (n *Node) try(ctx context.Context, bulk bool, data []byte) (*Outcome, error) {
+func (n *Node) try(ctx context.Context, bulk bool, data []byte, deadline time.Time) (*Outcome, error) {
 	if n.leading.Load() != nil {
 		w, err := parseWaiter(bulk, data)
 		if err != nil {
@@ -67,6 +68,8 @@ func (n *Node) try(ctx context.Context, bulk bool, data []byte) (*Outcome, error
 		if err := n.queue.put(w); err != nil {
 			return nil, err
 		}
+		late := time.NewTimer(time.Until(deadline))
+		defer late.Stop()
 		select {
 		case r := <-w.done:
 			if r.err != nil {
@@ -74,6 +77,8 @@ func (n *Node) try(ctx context.Context, bulk bool, data []byte) (*Outcome, error
 			}
 			return r.out, n.prove(r.out)
 		case <-ctx.Done():
+			return nil, ErrUnknown
+		case <-late.C:
 			return nil, ErrUnknown
 		}
 	}
@@ -85,6 +90,8 @@ func (n *Node) try(ctx context.Context, bulk bool, data []byte) (*Outcome, error
 	if bulk {
 		flags[0] = flagBulk
 	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
 	b, err := n.peers.link(leader).call(ctx, callPropose, flags[:], data)
 	if err != nil {
 		return nil, err

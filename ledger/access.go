@@ -135,7 +135,7 @@ func (q *LookUp) decide(d *decider) error {
 	e := &Accessed{Outcome: OutcomeNotFound, Profile: d.profile}
 	e.Unscheduled, e.Conflict = org.unscheduled(q.Declared)
 	var visible []*Plan
-	differing := map[string]bool{}
+	var differing map[string]bool
 	for i := range all {
 		p := &all[i]
 		if !p.Visible(today) {
@@ -143,6 +143,9 @@ func (q *LookUp) decide(d *decider) error {
 		}
 		visible = append(visible, p)
 		if !q.Birth.IsZero() && p.Birth != q.Birth {
+			if differing == nil {
+				differing = make(map[string]bool)
+			}
 			differing[p.Authority] = true
 		}
 	}

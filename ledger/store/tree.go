@@ -144,30 +144,20 @@ func (e *edge) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	out := make([]tlog.Hash, len(indexes))
 	for i, x := range indexes {
 		level, n := tlog.SplitStoredHashIndex(x)
-		tile, row := level/8, level%8
-		per := int64(tileWidth >> row)
-		p, err := e.tile(tile, n/per)
-		if err != nil {
+		var err error
+		if out[i], err = e.node(level, n); err != nil {
 			return nil, err
 		}
-		at := n % per
-		if at >= int64(len(p.rows[row])) {
-			return nil, fmt.Errorf("tree hash %d of level %d is missing", n, level)
-		}
-		out[i] = p.rows[row][at]
 	}
 	return out, nil
 }
 
 func (e *edge) tree() (tlog.Tree, error) {
-	if e.size == 0 {
-		return tlog.Tree{Hash: emptyRoot}, nil
-	}
-	h, err := tlog.TreeHash(e.size, e)
+	s, err := e.sides()
 	if err != nil {
 		return tlog.Tree{}, fmt.Errorf("hash tree: %w", err)
 	}
-	return tlog.Tree{N: e.size, Hash: h}, nil
+	return tlog.Tree{N: e.size, Hash: s.root()}, nil
 }
 
 // emptyRoot is SHA-256 of nothing, as RFC 6962 has it.
@@ -190,6 +180,11 @@ func (d *DB) Prove(n ledger.Seq, size int64) (tlog.RecordProof, error) {
 	if size > d.edge.size || int64(n) >= size {
 		return nil, fmt.Errorf("%w: no proof of %d in a tree of %d", ErrNoEntry, n, size)
 	}
+	for i := range d.sides {
+		if s := &d.sides[i]; s.size == size {
+			return d.edge.prove(s, int64(n))
+		}
+	}
 	return tlog.ProveRecord(size, int64(n), d.edge)
 }
 
@@ -200,11 +195,7 @@ func (d *DB) Leaf(n ledger.Seq) (ledger.Hash, error) {
 	if int64(n) >= d.edge.size {
 		return ledger.Hash{}, fmt.Errorf("%w: %d", ErrNoEntry, n)
 	}
-	h, err := d.edge.ReadHashes([]int64{tlog.StoredHashIndex(0, int64(n))})
-	if err != nil {
-		return ledger.Hash{}, err
-	}
-	return h[0], nil
+	return d.edge.node(0, int64(n))
 }
 
 // ProveConsistency returns the proof that the tree of the greater size goes on

@@ -42,9 +42,15 @@ func (d *DB) Begin() *Txn {
 	d.writing.Lock()
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return &Txn{d: d, head: d.head, base: d.head.Size, applied: d.applied,
-		rows: make(map[string]write), rising: make(map[string][]byte)}
+	t := &Txn{d: d, head: d.head, base: d.head.Size, applied: d.applied, rows: d.spare, rising: make(map[string][]byte)}
+	if d.spare = nil; t.rows == nil {
+		t.rows = make(map[string]write)
+	}
+	return t
 }
+
+// spareRows is how many rows a map may have had that the next transaction uses again.
+const spareRows = 1 << 13
 
 // Head implements [Reader]: the end of the chain with what was appended here.
 func (t *Txn) Head() ledger.Head { return t.head }
@@ -276,9 +282,11 @@ func (t *Txn) Commit() error {
 
 func (t *Txn) finish() error {
 	d := t.d
-	tree, err := t.Tree()
+	d.mu.RLock()
+	tree, err := d.edge.sides()
+	d.mu.RUnlock()
 	if err != nil {
-		return err
+		return fmt.Errorf("hash tree: %w", err)
 	}
 	b := d.p.NewBatchWithSize(t.bytes + 16<<10)
 	keys, err := t.fill(b)
@@ -306,7 +314,8 @@ func (t *Txn) finish() error {
 		d.frontier(k[:2]).add(k)
 	}
 	d.mu.Lock()
-	d.head, d.tree, d.applied = t.head, tree, t.applied
+	d.head, d.applied = t.head, t.applied
+	d.keep(tree)
 	d.mu.Unlock()
 	return nil
 }
@@ -382,8 +391,14 @@ func (t *Txn) Discard() error {
 }
 
 func (t *Txn) end() {
-	if !t.done {
-		t.done = true
-		t.d.writing.Unlock()
+	if t.done {
+		return
 	}
+	t.done = true
+	if len(t.rows) <= spareRows {
+		clear(t.rows)
+		t.d.spare = t.rows
+	}
+	t.rows = nil
+	t.d.writing.Unlock()
 }
