@@ -114,6 +114,8 @@ var problems = map[string]kind{
 	"sequence-lower":          {409, "The sequence number is not higher than the last upload's", ""},
 	"sequence-content":        {409, "The sequence number was used for another file", ""},
 	"upload-not-open":         {409, "The upload is not open", ""},
+	"upload-overtaken":        {409, "A later file was begun before this one was finished", "What is left of it would undo the later file. Send a new file with a new number."},
+	"rules-not-raised":        {409, "This log does not decide such requests yet", "The operator raises its rules version once every node runs a program that knows it."},
 	"request-too-long":        {413, "The request is longer than a record can hold", ""},
 	"reason-missing":          {400, "A reason is required", ""},
 	"idempotency-key-actor":   {409, "The idempotency key was used by somebody else", ""},

@@ -84,6 +84,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, node: cfg.Node, keys: cfg.Keyring, held: newDataKeys(), actors: newActorCache(), names: newNameCache(),
 		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8)}
+	s.watchUploads()
 	s.public = newEdge(cfg.Logger)
 	s.routes()
 	return s, nil

@@ -142,6 +142,7 @@ func (u *upload) load(w http.ResponseWriter, sequence int64) error {
 	if err != nil {
 		return err
 	}
+	u.noticeGap(out)
 	closed := out.Answer.Upload.Closed
 	chunks, err := u.chunks(func(no int, rows []planRow, first int) error {
 		d, err := u.command("chunk", no)

@@ -128,7 +128,8 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.profiles[string(id[:])+string(x.Profile[:])] = e.Seq
 	case *UploadOpened:
 		o := q.(*OpenUpload)
-		v.uploads[o.Upload] = Upload{ID: o.Upload, Authority: x.Authority, Sequence: o.Sequence, Content: o.Content, Opened: e.Seq}
+		v.uploads[o.Upload] = Upload{ID: o.Upload, Authority: x.Authority, Sequence: o.Sequence, Content: o.Content, Opened: e.Seq,
+			Gap: x.Gap && e.Rules >= 2}
 		if v.uploadAt[x.Authority] == nil {
 			v.uploadAt[x.Authority] = map[int64]ID{}
 		}
@@ -140,8 +141,10 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.uploads[u.ID] = u
 	case *PlanRecorded:
 		v.plans[ref] = RecordPlan(v.plans[ref], x, x.Authority, e.Seq, e.Time)
+		v.named(e, q, e.Seq)
 		v.row(q, true)
 	case *PlanUnchanged:
+		v.named(e, q, x.Of)
 		v.row(q, true)
 	case *PlanDeleted:
 		v.plans[ref] = DeletePlan(v.plans[ref], x.Of)
@@ -178,6 +181,12 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.assignments[x.Place] = append(v.assignments[x.Place], x.Assignment)
 	case *CaseloadAccessed:
 		v.caseloads[string(id[:])+string(x.Place)] = e.Time
+	}
+}
+
+func (v *fakeView) named(e *Entry, q Request, plan Seq) {
+	if e.Rules >= 2 {
+		v.plans[e.Person.Ref] = NamePlan(v.plans[e.Person.Ref], plan, v.uploads[q.(*UploadChunk).Upload].Opened)
 	}
 }
 

@@ -63,6 +63,10 @@ type Plan struct {
 	Command ID  `cbor:"15,keyasint"`
 	Row     int `cbor:"16,keyasint"`
 	Key     ID  `cbor:"17,keyasint,omitzero"`
+
+	// Named is the entry that opened the last upload whose file named the plan,
+	// under rules version 2 or later.
+	Named Seq `cbor:"18,keyasint,omitempty"`
 }
 
 // end is the last day on which the plan is in force, or zero while it has

@@ -104,7 +104,7 @@ func TestACommandAskedAgain(t *testing.T) {
 // and the whole is checked as it grows (world.do).
 func TestAnyLedgerIsDecidedAgainTheSame(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		w := newWorld(rt)
+		w := worldUnder(rt, rapid.IntRange(1, CurrentRules).Draw(rt, "rules"))
 		var asked []*Command
 		uploads := []ID{{1}, {2}, {3}}
 		for range rapid.IntRange(1, 60).Draw(rt, "commands") {

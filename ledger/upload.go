@@ -108,6 +108,9 @@ type Upload struct {
 	Rejected  int    `cbor:"8,keyasint,omitempty"`
 	Chunks    int    `cbor:"9,keyasint,omitempty"`
 	At        Time   `cbor:"10,keyasint"`
+
+	// Of rules version 2.
+	Gap bool `cbor:"11,keyasint,omitempty"` // numbers before it were never seen
 }
 
 // Span is a run of entries: those of one chunk.
@@ -130,6 +133,11 @@ const (
 	RowUnbornNeedsEnd = "unborn-needs-end"
 	RowDeleteUnknown  = "delete-unknown"
 	RowTooManyPlans   = "too-many-plans"
+
+	// Of rules version 2.
+	RowDeleteInFuture = "delete-in-future"
+	RowEndedLongAgo   = "ended-365-days" // 28 for an unborn child's plan: it could never be shown
+	RowTwice          = "twice-in-file"
 )
 
 // Kind implements [Event].
@@ -218,6 +226,12 @@ func (q *OpenUpload) decide(d *decider) error {
 		if err != nil {
 			return err
 		}
+		if over, err := d.overtaken(&u); err != nil {
+			return err
+		} else if over {
+			d.refuseUpload(RefusedSequenceLower)
+			return nil
+		}
 		d.record(&UploadResumed{Closed: u.Closed != 0, Profile: d.profile}, PersonRef{})
 		return nil
 	}
@@ -231,6 +245,17 @@ func (q *OpenUpload) decide(d *decider) error {
 	}
 	d.record(&UploadOpened{Authority: own, Gap: last.Sequence > 0 && q.Sequence > last.Sequence+1, Profile: d.profile}, PersonRef{})
 	return nil
+}
+
+// overtaken reports whether an upload was left unfinished and a later one of the
+// same authority has begun: what is left of the older file must not undo the
+// newer one. Version 1 let it.
+func (d *decider) overtaken(u *Upload) (bool, error) {
+	if !d.since(2) || u.Closed != 0 {
+		return false, nil
+	}
+	last, err := d.LastUpload(u.Authority)
+	return last.Sequence > u.Sequence, err
 }
 
 func (d *decider) refuseUpload(code string) {
@@ -247,8 +272,17 @@ func (q *UploadChunk) decide(d *decider) error {
 		d.refuse(RefusedUploadState)
 		return nil
 	}
+	if over, err := d.overtaken(&u); err != nil {
+		return err
+	} else if over {
+		d.refuse(RefusedOvertaken)
+		return nil
+	}
 	d.record(&ChunkRecorded{Rows: len(q.Rows), Profile: d.profile}, PersonRef{})
 	d.plans = make(map[PersonRef][]Plan)
+	if d.since(2) {
+		return d.loadRows(q.Rows, &u)
+	}
 	for i := range q.Rows {
 		e, err := d.decideRow(&q.Rows[i], u.Authority, q.Upload)
 		if err != nil {
@@ -284,6 +318,9 @@ func (q *CheckRows) decide(d *decider) error {
 		return nil
 	}
 	d.plans = make(map[PersonRef][]Plan)
+	if d.since(2) {
+		return d.checkRows(q.Rows)
+	}
 	codes := make([]string, len(q.Rows))
 	for i := range q.Rows {
 		e, err := d.decideRow(&q.Rows[i], d.c.Actor.Organisation, ID{})
@@ -335,6 +372,12 @@ func (q *CloseUpload) decide(d *decider) error {
 		return nil
 	case u.Accepted+u.Rejected != q.Rows:
 		d.refuse(RefusedUploadState)
+		return nil
+	}
+	if over, err := d.overtaken(&u); err != nil {
+		return err
+	} else if over {
+		d.refuse(RefusedOvertaken)
 		return nil
 	}
 	d.record(&UploadClosed{Accepted: u.Accepted, Rejected: u.Rejected, Profile: d.profile}, PersonRef{})

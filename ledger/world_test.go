@@ -49,9 +49,12 @@ const (
 	nursing    = "RY1"
 )
 
-func newWorld(t rapid.TB) *world {
+func newWorld(t rapid.TB) *world { return worldUnder(t, CurrentRules) }
+
+// worldUnder is a world whose log opens under a rules version.
+func worldUnder(t rapid.TB, version int) *world {
 	w := blankWorld(t)
-	w.grant(w.cmd(system(), &OpenLog{ID: ID{0xc0}, Origin: "log.example/custos", Verifier: "log.example/custos+00000000+AA==", Synthetic: true}))
+	w.grant(w.cmd(system(), &OpenLog{ID: ID{0xc0}, Origin: "log.example/custos", Verifier: "log.example/custos+00000000+AA==", Synthetic: true, Rules: version}))
 	for _, o := range []Organisation{
 		{Code: authorityA, Name: "Aldershire", Sort: SortAuthority, Directory: Directory{OfficeHours: "01234 000001"}},
 		{Code: authorityB, Name: "Borchester", Sort: SortAuthority},

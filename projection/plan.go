@@ -14,6 +14,7 @@ func (v View) Plans(p ledger.PersonRef) ([]ledger.Plan, error) {
 
 func foldPlan(t *store.Txn, e, first *ledger.Entry) error {
 	accepted := true
+	var named ledger.Seq // the plan's entry, if its authority's file named it
 	switch ev := e.Event.(type) {
 	case *ledger.PlanRecorded:
 		plans, err := (View{t}).Plans(e.Person.Ref)
@@ -32,6 +33,9 @@ func foldPlan(t *store.Txn, e, first *ledger.Entry) error {
 		if err := set(t, plansKey(e.Person.Ref), plans); err != nil {
 			return err
 		}
+		named = e.Seq
+	case *ledger.PlanUnchanged:
+		named = ev.Of
 	case *ledger.PlanDeleted:
 		plans, err := (View{t}).Plans(e.Person.Ref)
 		if err != nil {
@@ -43,5 +47,24 @@ func foldPlan(t *store.Txn, e, first *ledger.Entry) error {
 	case *ledger.PlanRejected:
 		accepted = false
 	}
+	if e.Rules >= 2 && named != 0 {
+		if err := foldNamed(t, e, first, named); err != nil {
+			return err
+		}
+	}
 	return countRow(t, first, accepted)
+}
+
+// foldNamed notes which upload's file last named a plan.
+func foldNamed(t *store.Txn, e, first *ledger.Entry, plan ledger.Seq) error {
+	v := View{t}
+	u, err := v.uploadOf(first)
+	if err != nil {
+		return err
+	}
+	plans, err := v.Plans(e.Person.Ref)
+	if err != nil {
+		return err
+	}
+	return set(t, plansKey(e.Person.Ref), ledger.NamePlan(plans, plan, u.Opened))
 }

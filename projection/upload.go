@@ -27,6 +27,29 @@ func (v View) LastUpload(authority string) (ledger.LastUpload, error) {
 	return l, err
 }
 
+// Uploads lists an authority's uploads, the highest number first, at most limit.
+func (v View) Uploads(authority string, limit int) ([]ledger.Upload, error) {
+	var ids []ledger.ID
+	for row, err := range v.R.Scan(store.ViewKey(viewUploadAt, named(authority))) {
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, ledger.ID(row.Value))
+	}
+	var out []ledger.Upload
+	for i := len(ids) - 1; i >= 0 && len(out) < limit; i-- {
+		u, ok, err := v.Upload(ids[i])
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fmt.Errorf("an upload is indexed and missing")
+		}
+		out = append(out, u)
+	}
+	return out, nil
+}
+
 // LastUploads lists the newest upload of every authority that ever sent one.
 func (v View) LastUploads() (map[string]ledger.LastUpload, error) {
 	out := make(map[string]ledger.LastUpload)
@@ -61,7 +84,7 @@ func (v View) UploadSpans(id ledger.ID) ([]ledger.Span, error) {
 
 func foldUpload(t *store.Txn, e, first *ledger.Entry) error {
 	v := View{t}
-	switch e.Event.(type) {
+	switch ev := e.Event.(type) {
 	case *ledger.UploadOpened:
 		q, ok := first.Request.(*ledger.OpenUpload)
 		if !ok {
@@ -69,6 +92,9 @@ func foldUpload(t *store.Txn, e, first *ledger.Entry) error {
 		}
 		authority := first.Actor.Organisation
 		u := ledger.Upload{ID: q.Upload, Authority: authority, Sequence: q.Sequence, Content: q.Content, Opened: e.Seq, At: e.Time}
+		if e.Rules >= 2 {
+			u.Gap = ev.Gap
+		}
 		if err := set(t, uploadKey(q.Upload), u); err != nil {
 			return err
 		}
@@ -105,13 +131,19 @@ func foldUpload(t *store.Txn, e, first *ledger.Entry) error {
 	return nil
 }
 
-// countRow counts one row of the chunk that first heads.
-func countRow(t *store.Txn, first *ledger.Entry, accepted bool) error {
+// uploadOf returns the upload of the chunk that first heads.
+func (v View) uploadOf(first *ledger.Entry) (ledger.Upload, error) {
 	q, ok := first.Request.(*ledger.UploadChunk)
 	if !ok {
-		return fmt.Errorf("entry %d: a row outside a chunk", first.Seq)
+		return ledger.Upload{}, fmt.Errorf("entry %d: a row outside a chunk", first.Seq)
 	}
-	u, _, err := (View{t}).Upload(q.Upload)
+	u, _, err := v.Upload(q.Upload)
+	return u, err
+}
+
+// countRow counts one row of the chunk that first heads.
+func countRow(t *store.Txn, first *ledger.Entry, accepted bool) error {
+	u, err := (View{t}).uploadOf(first)
 	if err != nil {
 		return err
 	}
@@ -120,5 +152,5 @@ func countRow(t *store.Txn, first *ledger.Entry, accepted bool) error {
 	} else {
 		u.Rejected++
 	}
-	return set(t, uploadKey(q.Upload), u)
+	return set(t, uploadKey(u.ID), u)
 }

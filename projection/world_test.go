@@ -42,7 +42,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, db: db, keys: keys, now: time.Date(2026, 3, 3, 14, 0, 0, 0, time.UTC), asm: NewAssembler(),
 		held: map[string]ledger.DataKey{}}
 	t.Cleanup(func() { w.check(); require.NoError(t, db.Close()) })
-	w.must(ledger.SystemActor("n1"), &ledger.OpenLog{ID: logID, Origin: "custos.test/log", Verifier: "v", Synthetic: true})
+	w.must(ledger.SystemActor("n1"), &ledger.OpenLog{ID: logID, Origin: "custos.test/log", Verifier: "v", Synthetic: true, Rules: ledger.CurrentRules})
 	for _, o := range []ledger.Organisation{
 		{Code: "LA1", Name: "First Authority", Sort: ledger.SortAuthority, Directory: ledger.Directory{OfficeHours: "01", EmergencyDuty: "02"}},
 		{Code: "LA2", Name: "Second Authority", Sort: ledger.SortAuthority},

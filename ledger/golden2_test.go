@@ -1,0 +1,35 @@
+package ledger
+
+import "testing"
+
+// sinceRules2 are the kinds that came with rules version 2.
+var sinceRules2 = map[Kind]bool{}
+
+// goldenStory2 is the fixed input of the golden files of rules version 2: what
+// it decides otherwise, and every kind that came with it. Commands are added at
+// its end and nowhere else.
+func goldenStory2(t testing.TB) *world {
+	w := blankWorld(t)
+	w.grant(w.cmd(system(), &OpenLog{ID: ID{0xc1}, Origin: "log.example/two", Verifier: "log.example/two+00000000+AA==", Synthetic: true, Rules: 2}))
+	for _, o := range []Organisation{
+		{Code: authorityA, Name: "Aldershire", Sort: SortAuthority},
+		{Code: authorityB, Name: "Borchester", Sort: SortAuthority},
+		{Code: emergency, Name: "Felpersham General", Sort: SortTrust, Setting: SettingUnscheduled},
+	} {
+		w.grant(w.cmd(as(RoleOperator, "CUSTOS", "op"), &RecordOrganisation{Organisation: o}))
+	}
+	uploader := as(RoleUploader, authorityA, "up1")
+	today := w.now.Day()
+	own := func(n int, start, end Day) Row {
+		return Row{N: n, Person: person(1), Type: ChildProtection, Start: start, End: end, Birth: tag("b"), Content: tag("c"), LastDay: today + 1000}
+	}
+	deleted := own(6, today-9, 0)
+	deleted.Delete = today + 1
+	w.load(authorityA, 1, own(1, today-9, 0), own(2, today-5, 0), own(3, today-5, today), own(4, today-500, today-400), own(5, today-5, 0), deleted)
+	w.grant(w.cmd(uploader, &CheckRows{Rows: []Row{own(1, today-9, today), own(2, today-9, today-1)}}))
+	overtaken := &OpenUpload{Upload: ID{0xa2}, Sequence: 2, Content: tag("f2"), Format: 1}
+	w.grant(w.cmd(uploader, overtaken))
+	w.load(authorityA, 4, own(1, today-9, 0))
+	w.deny(RefusedSequenceLower, w.cmd(uploader, overtaken))
+	return w
+}
