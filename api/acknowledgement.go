@@ -21,6 +21,7 @@ type acknowledgement struct {
 	seq      ledger.Seq
 	receipt  ledger.Receipt
 	dryRun   bool
+	snapshot *snapshotResult // nil: the file was not declared one
 }
 
 func writeAcknowledgement(w http.ResponseWriter, asCSV bool, a *acknowledgement) error {
@@ -56,6 +57,7 @@ func writeAcknowledgement(w http.ResponseWriter, asCSV bool, a *acknowledgement)
 		j.close('}')
 	}
 	j.close(']')
+	a.snapshot.writeJSON(j)
 	j.key("seq")
 	j.number(int64(a.seq))
 	j.key("receipt")
@@ -89,6 +91,9 @@ func (a *acknowledgement) writeCSV(w http.ResponseWriter) error {
 	if !a.dryRun {
 		w.Header().Set("Custos-Upload", a.id.String())
 	}
+	if a.snapshot != nil {
+		w.Header().Set("Custos-Snapshot", a.snapshot.header())
+	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 	_, _ = w.Write(b.Bytes()) // who reads no more needs no error
@@ -118,7 +123,7 @@ func (s *Server) getUpload(w http.ResponseWriter, r *http.Request, who *Identity
 	if err != nil {
 		return err
 	}
-	a := &acknowledgement{id: id, sequence: out.Answer.Upload.Sequence, seq: out.Answer.Upload.Closed}
+	a := &acknowledgement{id: id, sequence: out.Answer.Upload.Sequence, seq: out.Answer.Upload.Closed, snapshot: snapshotOf(out.Answer.Upload)}
 	for i := range out.Answer.Rows {
 		row, err := s.openRow(&out.Answer.Rows[i].Details, out.Answer.Rows[i].Record)
 		if err != nil {

@@ -64,8 +64,9 @@ func (p *planRow) fields() map[string]string {
 // readRow reads one row: what of it may be in clear, and the details to seal.
 // The first thing wrong becomes the row's fault.
 func (s *Server) readRow(p *planRow, n int, authority string) (ledger.Row, ledger.PlanDetails) {
+	var person ledger.PersonRef // as soon as the row tells: a snapshot then ends nothing of theirs
 	bad := func(code string) (ledger.Row, ledger.PlanDetails) {
-		return ledger.Row{N: n, Fault: code}, ledger.PlanDetails{}
+		return ledger.Row{N: n, Person: person, Fault: code}, ledger.PlanDetails{}
 	}
 	if p.fault != "" {
 		return bad(p.fault)
@@ -77,6 +78,7 @@ func (s *Server) readRow(p *planRow, n int, authority string) (ledger.Row, ledge
 	if err != nil {
 		return bad(asProblem(err).Code)
 	}
+	person = s.keys.Person(number.Digits())
 	if !name(p.FamilyName) || !name(p.GivenNames) {
 		return bad("name-missing")
 	}
@@ -114,7 +116,7 @@ func (s *Server) readRow(p *planRow, n int, authority string) (ledger.Row, ledge
 		}
 		row.LastDay = birth.AddYears(18)
 	}
-	row.Person = s.keys.Person(number.Digits())
+	row.Person = person
 	row.Birth = s.birthTag(row.Person, p.DateOfBirth)
 	if p.LocalID != "" {
 		row.Local = s.keys.Tag("local", authority, p.LocalID)

@@ -21,6 +21,8 @@ type uploadItem struct {
 	Accepted int    `json:"accepted"`
 	Rejected int    `json:"rejected"`
 	Gap      bool   `json:"gap,omitempty"` // numbers before it never came
+
+	Snapshot *snapshotState `json:"snapshot,omitempty"`
 }
 
 type uploadsOfAuthority struct {
@@ -86,6 +88,7 @@ func (s *Server) uploadsOf(view projection.View, o *ledger.Organisation) (upload
 		if u.Gap {
 			out.Gaps++
 		}
+		item.Snapshot = s.snapshotState(u, i == 0)
 		out.Uploads = append(out.Uploads, item)
 	}
 	if len(list) > 0 {

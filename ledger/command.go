@@ -23,6 +23,7 @@ const (
 	RequestCloseUpload        RequestKind = 34
 	RequestReadAck            RequestKind = 35
 	RequestCheckRows          RequestKind = 36
+	RequestApproveSnapshot    RequestKind = 37
 	RequestLookUp             RequestKind = 64
 	RequestCorrectAccess      RequestKind = 65
 	RequestDeny               RequestKind = 66
@@ -59,6 +60,7 @@ var requests = map[RequestKind]func() Request{
 	RequestCloseUpload:        func() Request { return new(CloseUpload) },
 	RequestReadAck:            func() Request { return new(ReadAck) },
 	RequestCheckRows:          func() Request { return new(CheckRows) },
+	RequestApproveSnapshot:    func() Request { return new(ApproveSnapshot) },
 	RequestLookUp:             func() Request { return new(LookUp) },
 	RequestCorrectAccess:      func() Request { return new(CorrectAccess) },
 	RequestDeny:               func() Request { return new(Deny) },

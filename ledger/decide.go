@@ -56,8 +56,10 @@ const (
 	RefusedTooLong          = "request-too-long"
 
 	// Of rules version 2.
-	RefusedRules     = "rules-not-raised"
-	RefusedOvertaken = "upload-overtaken"
+	RefusedRules        = "rules-not-raised"
+	RefusedOvertaken    = "upload-overtaken"
+	RefusedSecondPerson = "second-person-needed"
+	RefusedExpired      = "approval-expired"
 )
 
 // repeatWindow is how long, in ledger time, a command may be asked again and

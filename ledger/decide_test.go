@@ -178,6 +178,33 @@ func uploads(w *world, uploader, auditor Actor) {
 	w.deny(RefusedRole, w.cmd(auditor, &ReadAck{Upload: first}))
 	second := w.cmd(uploader, &OpenUpload{Upload: ID{0xa2}, Sequence: 12, Content: tag("f2"), Format: 1})
 	require.True(t, last[*UploadOpened](t, w.grant(second)).Gap)
+	if w.view.log.Rules >= 2 {
+		snapshots(w, uploader, auditor)
+	} else {
+		w.refuse(RefusedRules, w.cmd(uploader, &OpenUpload{Upload: ID{0xa3}, Sequence: 13, Snapshot: true}))
+		w.refuse(RefusedRules, w.cmd(uploader, &ApproveSnapshot{Upload: first}))
+	}
+}
+
+func snapshots(w *world, uploader, auditor Actor) {
+	t := w.t
+	var rows []Row
+	for n := byte(50); n < 57; n++ {
+		rows = append(rows, Row{N: int(n), Person: person(n), Type: LookedAfter, Start: w.now.Day() - 9, Birth: tag("b"), Content: tag("c")})
+	}
+	w.load(authorityA, 13, rows...)
+	held := last[*SnapshotHeld](t, w.snapshot(uploader, 14, rows[:1]...))
+	require.Equal(t, 9, held.Ends, "six of these, and the two unborn plans and the one of the first file")
+	id := snapshotID(authorityA, 14)
+	w.deny(RefusedRole, w.cmd(auditor, &ApproveSnapshot{Upload: id}, PayloadReason))
+	w.deny(RefusedSecondPerson, w.cmd(uploader, &ApproveSnapshot{Upload: id}))
+	w.deny(RefusedOtherAuthority, w.cmd(as(RoleUploader, authorityB, "b"), &ApproveSnapshot{Upload: id}))
+	w.refuse(RefusedNotFound, w.cmd(uploader, &ApproveSnapshot{Upload: ID{0xee}}))
+	second := named(as(RoleSocialWorkManager, authorityA, "second"))
+	group := w.grant(w.cmd(second, &ApproveSnapshot{Upload: id}, PayloadReason))
+	require.Equal(t, 9, only[*SnapshotApproved](group)[0].Ended)
+	require.Len(t, only[*PlanLapsed](group), 9)
+	w.refuse(RefusedState, w.cmd(second, &ApproveSnapshot{Upload: id}))
 }
 
 func numberedRows(n int) []Row {

@@ -129,7 +129,8 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 	case *UploadOpened:
 		o := q.(*OpenUpload)
 		v.uploads[o.Upload] = Upload{ID: o.Upload, Authority: x.Authority, Sequence: o.Sequence, Content: o.Content, Opened: e.Seq,
-			Gap: x.Gap && e.Rules >= 2}
+			Gap: x.Gap && e.Rules >= 2, Snapshot: o.Snapshot, At: e.Time}
+		v.touch(o.Upload, id)
 		if v.uploadAt[x.Authority] == nil {
 			v.uploadAt[x.Authority] = map[int64]ID{}
 		}
@@ -139,6 +140,7 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		u := v.uploads[q.(*UploadChunk).Upload]
 		u.Chunks++
 		v.uploads[u.ID] = u
+		v.touch(u.ID, id)
 	case *PlanRecorded:
 		v.plans[ref] = RecordPlan(v.plans[ref], x, x.Authority, e.Seq, e.Time)
 		v.named(e, q, e.Seq)
@@ -151,10 +153,27 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.row(q, true)
 	case *PlanRejected:
 		v.row(q, false)
+		if u := v.uploads[q.(*UploadChunk).Upload]; u.Snapshot && e.Person == nil {
+			u.Nameless++
+			v.uploads[u.ID] = u
+		} else if u.Snapshot && v.plans[ref] != nil {
+			v.plans[ref] = SparePlans(v.plans[ref], u.Authority, u.Opened)
+		}
 	case *UploadClosed:
 		u := v.uploads[q.(*CloseUpload).Upload]
-		u.Closed = e.Seq
+		u.Closed, u.Ended = e.Seq, x.Ended
 		v.uploads[u.ID] = u
+		v.touch(u.ID, id)
+	case *SnapshotHeld:
+		u := v.uploads[x.Upload]
+		u.Held, u.HeldAt, u.Ends, u.Live = e.Seq, e.Time, x.Ends, x.Live
+		v.uploads[u.ID] = u
+	case *SnapshotApproved:
+		u := v.uploads[x.Upload]
+		u.Approved, u.Ended = e.Seq, x.Ended
+		v.uploads[u.ID] = u
+	case *PlanLapsed:
+		v.plans[ref] = LapsePlan(v.plans[ref], x, e.Seq, e.Time)
 	case *Accessed:
 		v.accesses[e.Seq] = Access{Person: ref, Actor: id, Outcome: x.Outcome}
 		if x.Shown {
@@ -182,6 +201,27 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 	case *CaseloadAccessed:
 		v.caseloads[string(id[:])+string(x.Place)] = e.Time
 	}
+}
+
+func (v *fakeView) touch(id ID, a ActorID) {
+	if u := v.uploads[id]; u.Snapshot {
+		u.Touch(a)
+		v.uploads[id] = u
+	}
+}
+
+func (v *fakeView) Holders(authority string) ([]PersonRef, error) {
+	var out []PersonRef
+	for p, plans := range v.plans {
+		for i := range plans {
+			if plans[i].Authority == authority {
+				out = append(out, p)
+				break
+			}
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return string(out[i][:]) < string(out[j][:]) })
+	return out, v.err
 }
 
 func (v *fakeView) named(e *Entry, q Request, plan Seq) {

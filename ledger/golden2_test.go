@@ -3,7 +3,7 @@ package ledger
 import "testing"
 
 // sinceRules2 are the kinds that came with rules version 2.
-var sinceRules2 = map[Kind]bool{}
+var sinceRules2 = map[Kind]bool{KindSnapshotHeld: true, KindSnapshotApproved: true, KindPlanLapsed: true}
 
 // goldenStory2 is the fixed input of the golden files of rules version 2: what
 // it decides otherwise, and every kind that came with it. Commands are added at
@@ -31,5 +31,14 @@ func goldenStory2(t testing.TB) *world {
 	w.grant(w.cmd(uploader, overtaken))
 	w.load(authorityA, 4, own(1, today-9, 0))
 	w.deny(RefusedSequenceLower, w.cmd(uploader, overtaken))
+	// Seven people in force; a snapshot that names two of them waits.
+	var rows []Row
+	for n := byte(11); n < 18; n++ {
+		rows = append(rows, Row{N: int(n), Person: person(n), Type: LookedAfter, Start: today - 9, Birth: tag("b"), Content: tag("c")})
+	}
+	w.load(authorityA, 5, rows...)
+	w.snapshot(uploader, 6, rows[:2]...)
+	w.grant(w.cmd(as(RoleSocialWorkManager, authorityA, "swm"), &ApproveSnapshot{Upload: snapshotID(authorityA, 6)}, PayloadReason))
+	w.snapshot(uploader, 7, rows[1])
 	return w
 }

@@ -67,6 +67,18 @@ type Plan struct {
 	// Named is the entry that opened the last upload whose file named the plan,
 	// under rules version 2 or later.
 	Named Seq `cbor:"18,keyasint,omitempty"`
+	// Spared is the same for a file of which a rejected row named the person.
+	Spared Seq `cbor:"19,keyasint,omitempty"`
+	// Sealed is the entry beside which its sealed details are, if that is not Seq.
+	Sealed Seq `cbor:"20,keyasint,omitempty"`
+}
+
+// Details returns the entry beside which the plan's sealed details are.
+func (p *Plan) Details() Seq {
+	if p.Sealed != 0 {
+		return p.Sealed
+	}
+	return p.Seq
 }
 
 // end is the last day on which the plan is in force, or zero while it has

@@ -204,7 +204,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 		}
 		return out
 	}
-	switch rapid.IntRange(0, 17).Draw(t, "request") {
+	switch rapid.IntRange(0, 18).Draw(t, "request") {
 	case 0, 1, 2:
 		able(RoleClinician, emergency, "555001")
 		q := &LookUp{Person: ref, Declared: Declared(rapid.IntRange(0, 2).Draw(t, "declared")), Confirmed: maybe("confirmed"), Reasoned: maybe("reasoned")}
@@ -228,7 +228,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 		return w.cmd(actor, &MissAppointment{Person: ref, At: w.now}, PayloadAppointment)
 	case 8:
 		able(RoleUploader, authorityA, "ua")
-		return w.cmd(actor, &OpenUpload{Upload: upload, Sequence: rapid.Int64Range(1, 5).Draw(t, "sequence"), Format: 1})
+		return w.cmd(actor, &OpenUpload{Upload: upload, Sequence: rapid.Int64Range(1, 5).Draw(t, "sequence"), Format: 1, Snapshot: maybe("snapshot")})
 	case 9, 10, 11:
 		able(RoleUploader, authorityA, "ua")
 		return w.chunk(actor, upload, 1, rows()...)
@@ -260,6 +260,9 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 			q.Cover, q.To = true, day("to")
 		}
 		return w.cmd(actor, q, PayloadReason)
+	case 17:
+		able(RoleSocialWorkManager, authorityA, "second")
+		return w.cmd(actor, &ApproveSnapshot{Upload: upload}, PayloadReason)
 	case 16:
 		able(RoleSchoolNurse, nursing, "nurse")
 		return w.cmd(actor, &ReadCaseload{Place: place})

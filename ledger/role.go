@@ -94,6 +94,7 @@ const (
 
 	// Of rules version 2. They follow ActSystem, whose number denials hold.
 	ActListUploads
+	ActApproveSnapshot
 
 	actionEnd // no action: one past the last
 )
@@ -119,6 +120,7 @@ var actionNames = map[Action]string{
 	ActRecordOrganisation: "record organisations and their policy",
 	ActSystem:             "act as the system",
 	ActListUploads:        "list uploads, without what is in them",
+	ActApproveSnapshot:    "approve what a snapshot would end",
 }
 
 // String returns the action in words.
@@ -160,6 +162,7 @@ var matrix = map[Action][]Role{
 	ActRecordOrganisation: {RoleOperator, RoleSystem},
 	ActSystem:             {RoleSystem},
 	ActListUploads:        {RoleUploader, RoleSocialWorkManager, RoleOperator},
+	ActApproveSnapshot:    {RoleUploader, RoleSocialWorkManager},
 }
 
 // May reports whether a role may ask for an action at all.

@@ -19,6 +19,10 @@ type OpenUpload struct {
 	Sequence int64 `cbor:"2,keyasint"` // the authority's own incrementing number
 	Content  Tag   `cbor:"3,keyasint"` // keyed digest of the file
 	Format   uint8 `cbor:"4,keyasint"` // 1 CSV, 2 JSON, 3 XML
+
+	// Snapshot declares that the file names every plan the authority has in
+	// force. Of rules version 2.
+	Snapshot bool `cbor:"5,keyasint,omitempty"`
 }
 
 // UploadOpened begins an upload.
@@ -82,6 +86,10 @@ type UploadClosed struct {
 	Accepted int `cbor:"1,keyasint"`
 	Rejected int `cbor:"2,keyasint"`
 	Profile  Seq `cbor:"3,keyasint,omitempty"`
+
+	// Of rules version 2.
+	Snapshot bool `cbor:"4,keyasint,omitempty"`
+	Ended    int  `cbor:"5,keyasint,omitempty"` // as many PlanLapsed follow
 }
 
 // AckRead records that an acknowledgement was shown again.
@@ -110,8 +118,26 @@ type Upload struct {
 	At        Time   `cbor:"10,keyasint"`
 
 	// Of rules version 2.
-	Gap bool `cbor:"11,keyasint,omitempty"` // numbers before it were never seen
+	Gap      bool      `cbor:"11,keyasint,omitempty"` // numbers before it were never seen
+	Snapshot bool      `cbor:"12,keyasint,omitempty"`
+	Hands    []ActorID `cbor:"13,keyasint,omitempty"` // who opened, filled or closed it
+	Nameless int       `cbor:"14,keyasint,omitempty"` // rejected rows that name nobody
+	Ended    int       `cbor:"15,keyasint,omitempty"` // plans that ended because a snapshot did not name them
+	Held     Seq       `cbor:"16,keyasint,omitempty"` // the entry that holds its ends back
+	HeldAt   Time      `cbor:"17,keyasint,omitempty"`
+	Ends     int       `cbor:"18,keyasint,omitempty"` // how many
+	Live     int       `cbor:"19,keyasint,omitempty"` // of how many in force
+	Approved Seq       `cbor:"20,keyasint,omitempty"`
 }
+
+// Awaits reports whether a held snapshot can still be approved at a moment, by
+// its own state; a later upload ends that too.
+func (u *Upload) Awaits(now Time) bool {
+	return u.Held != 0 && u.Approved == 0 && now-u.HeldAt <= heldFor
+}
+
+// ApproveBy is the last moment at which a held snapshot can be approved.
+func (u *Upload) ApproveBy() Time { return u.HeldAt + heldFor }
 
 // Span is a run of entries: those of one chunk.
 type Span struct {
@@ -204,6 +230,9 @@ func (*CloseUpload) action() Action { return ActUpload }
 func (*ReadAck) action() Action { return ActReadUpload }
 
 func (q *OpenUpload) decide(d *decider) error {
+	if q.Snapshot && !d.sinceOr(2) {
+		return nil
+	}
 	own := d.c.Actor.Organisation
 	o, ok, err := d.Organisation(own)
 	if err != nil {
@@ -379,6 +408,9 @@ func (q *CloseUpload) decide(d *decider) error {
 	} else if over {
 		d.refuse(RefusedOvertaken)
 		return nil
+	}
+	if u.Snapshot {
+		return d.closeSnapshot(&u)
 	}
 	d.record(&UploadClosed{Accepted: u.Accepted, Rejected: u.Rejected, Profile: d.profile}, PersonRef{})
 	return nil

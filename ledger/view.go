@@ -16,6 +16,7 @@ type View interface {
 	Upload(ID) (Upload, bool, error)
 	LastUpload(authority string) (LastUpload, error)
 	UploadAt(authority string, sequence int64) (ID, bool, error)
+	Holders(authority string) ([]PersonRef, error) // whom an authority holds plans of, in order of reference; from rules version 2
 	Enrolments(PersonRef, Place) ([]Enrolment, error)
 	Enrolled(Place) ([]PersonRef, error) // in order of reference
 	Assignments(Place) ([]Assignment, error)

@@ -130,6 +130,20 @@ func (w *world) chunk(a Actor, upload ID, no int, rows ...Row) *Command {
 	return c
 }
 
+func snapshotID(authority string, sequence int64) ID {
+	return DeriveID("upload", []byte(authority), fmt.Append(nil, sequence))
+}
+
+// snapshot opens, fills and closes an upload that is declared a full snapshot,
+// and returns the entries of its close.
+func (w *world) snapshot(a Actor, sequence int64, rows ...Row) []Entry {
+	w.t.Helper()
+	id := snapshotID(a.Organisation, sequence)
+	w.grant(w.cmd(a, &OpenUpload{Upload: id, Sequence: sequence, Content: tag("file"), Format: 1, Snapshot: true}))
+	w.grant(w.chunk(a, id, 1, rows...))
+	return w.grant(w.cmd(a, &CloseUpload{Upload: id, Rows: len(rows), Chunks: 1}))
+}
+
 // load opens, fills and closes an upload.
 func (w *world) load(authority string, sequence int64, rows ...Row) []Entry {
 	a := as(RoleUploader, authority, "up-"+authority)

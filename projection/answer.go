@@ -142,7 +142,7 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 			return fmt.Errorf("entry %d: a trail read by another request", main.Seq)
 		}
 		return a.trail(v, out, q, ev, main.Seq, first.Actor.Organisation)
-	case *ledger.UploadOpened, *ledger.UploadResumed, *ledger.UploadClosed:
+	case *ledger.UploadOpened, *ledger.UploadResumed, *ledger.UploadClosed, *ledger.SnapshotApproved:
 		return a.upload(v, out, first)
 	case *ledger.AckRead:
 		return a.acknowledgement(v, out, first)
@@ -262,7 +262,7 @@ func (a *Assembler) plans(v View, p ledger.PersonRef, disclosed []ledger.Seq) ([
 				continue // the access itself, in a notification's list
 			}
 		}
-		s, err := a.shown(v.R, seq, 0, ledger.PayloadPlan, ledger.HolderPerson, p[:], plan.Command, plan.Key)
+		s, err := a.shown(v.R, plan.Details(), 0, ledger.PayloadPlan, ledger.HolderPerson, p[:], plan.Command, plan.Key)
 		if err != nil {
 			return nil, err
 		}
@@ -286,6 +286,10 @@ func planOf(r store.Reader, seq ledger.Seq) (ledger.Plan, bool, error) {
 	e, err := store.Entry(r, seq)
 	if err != nil {
 		return ledger.Plan{}, false, err
+	}
+	if lapsed, ok := e.Event.(*ledger.PlanLapsed); ok {
+		p, found, err := planOf(r, lapsed.Of)
+		return ledger.LapsePlan([]ledger.Plan{p}, lapsed, seq, e.Time)[0], found, err
 	}
 	ev, ok := e.Event.(*ledger.PlanRecorded)
 	if !ok {

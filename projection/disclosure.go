@@ -80,6 +80,8 @@ func (a *Assembler) upload(v View, out *Answer, first *ledger.Entry) error {
 		id = q.Upload
 	case *ledger.ReadAck:
 		id = q.Upload
+	case *ledger.ApproveSnapshot:
+		id = q.Upload
 	}
 	u, ok, err := v.Upload(id)
 	if err != nil {

@@ -27,6 +27,8 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		return foldUpload(t, e, first)
 	case *ledger.PlanRecorded, *ledger.PlanDeleted, *ledger.PlanUnchanged, *ledger.PlanRejected:
 		return foldPlan(t, e, first)
+	case *ledger.SnapshotHeld, *ledger.SnapshotApproved, *ledger.PlanLapsed:
+		return foldSnapshot(t, e)
 	case *ledger.Accessed:
 		if err := foldAccess(t, e, ev, first); err != nil {
 			return err

@@ -30,6 +30,7 @@ const (
 	viewUploadAt      = 'U' // authority, sequence -> upload id
 	viewLastUpload    = 'l' // authority -> ledger.LastUpload
 	viewUploadSpan    = 'q' // upload id, chunk -> ledger.Span
+	viewHolder        = 'd' // authority, person -> nothing; from rules version 2
 	viewEnrolment     = 'e' // person, place -> []ledger.Enrolment
 	viewEnrolledAt    = 'E' // place, person -> nothing
 	viewAssignment    = 's' // place -> []ledger.Assignment
@@ -88,6 +89,10 @@ func uploadAtKey(authority string, sequence int64) []byte {
 
 func uploadSpanKey(id ledger.ID, no int) []byte {
 	return store.ViewKey(viewUploadSpan, id[:], u64(uint64(no)))
+}
+
+func holderKey(authority string, p ledger.PersonRef) []byte {
+	return store.ViewKey(viewHolder, named(authority), p[:])
 }
 
 func enrolmentKey(p ledger.PersonRef, place ledger.Place) []byte {

@@ -41,18 +41,29 @@ func foldPlan(t *store.Txn, e, first *ledger.Entry) error {
 		if err != nil {
 			return err
 		}
-		if err := set(t, plansKey(e.Person.Ref), ledger.DeletePlan(plans, ev.Of)); err != nil {
+		plans = ledger.DeletePlan(plans, ev.Of)
+		if err := set(t, plansKey(e.Person.Ref), plans); err != nil {
 			return err
+		}
+		if e.Rules >= 2 {
+			if err := foldHolder(t, ev.Authority, e.Person.Ref, plans); err != nil {
+				return err
+			}
 		}
 	case *ledger.PlanRejected:
 		accepted = false
+		if e.Rules >= 2 && e.Person != nil {
+			if err := foldSpared(t, e, first); err != nil {
+				return err
+			}
+		}
 	}
 	if e.Rules >= 2 && named != 0 {
 		if err := foldNamed(t, e, first, named); err != nil {
 			return err
 		}
 	}
-	return countRow(t, first, accepted)
+	return countRow(t, e, first, accepted)
 }
 
 // foldNamed notes which upload's file last named a plan.
@@ -66,5 +77,23 @@ func foldNamed(t *store.Txn, e, first *ledger.Entry, plan ledger.Seq) error {
 	if err != nil {
 		return err
 	}
+	if err := foldHolder(t, u.Authority, e.Person.Ref, plans); err != nil {
+		return err
+	}
 	return set(t, plansKey(e.Person.Ref), ledger.NamePlan(plans, plan, u.Opened))
+}
+
+// foldSpared keeps a snapshot from ending what is held of the person of a row
+// that was rejected.
+func foldSpared(t *store.Txn, e, first *ledger.Entry) error {
+	v := View{t}
+	u, err := v.uploadOf(first)
+	if err != nil || !u.Snapshot {
+		return err
+	}
+	plans, err := v.Plans(e.Person.Ref)
+	if err != nil || len(plans) == 0 {
+		return err
+	}
+	return set(t, plansKey(e.Person.Ref), ledger.SparePlans(plans, u.Authority, u.Opened))
 }

@@ -105,6 +105,8 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		row.Authority, row.Of = ev.Authority, ev.Of
 	case *ledger.PlanDeleted:
 		row.Authority, row.Of = ev.Authority, ev.Of
+	case *ledger.PlanLapsed:
+		row.Authority, row.Of = ev.Authority, ev.Of
 	case *ledger.PlanRejected:
 		row.Authority, row.Code = ev.Authority, ev.Code
 	}

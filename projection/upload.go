@@ -93,8 +93,9 @@ func foldUpload(t *store.Txn, e, first *ledger.Entry) error {
 		authority := first.Actor.Organisation
 		u := ledger.Upload{ID: q.Upload, Authority: authority, Sequence: q.Sequence, Content: q.Content, Opened: e.Seq, At: e.Time}
 		if e.Rules >= 2 {
-			u.Gap = ev.Gap
+			u.Gap, u.Snapshot = ev.Gap, q.Snapshot
 		}
+		touch(&u, first)
 		if err := set(t, uploadKey(q.Upload), u); err != nil {
 			return err
 		}
@@ -112,6 +113,7 @@ func foldUpload(t *store.Txn, e, first *ledger.Entry) error {
 			return err
 		}
 		u.Chunks++
+		touch(&u, first)
 		if err := set(t, uploadKey(q.Upload), u); err != nil {
 			return err
 		}
@@ -126,9 +128,20 @@ func foldUpload(t *store.Txn, e, first *ledger.Entry) error {
 			return err
 		}
 		u.Closed = e.Seq
+		if u.Snapshot {
+			u.Ended = ev.Ended
+		}
+		touch(&u, first)
 		return set(t, uploadKey(q.Upload), u)
 	}
 	return nil
+}
+
+// touch notes who had a hand in a snapshot.
+func touch(u *ledger.Upload, first *ledger.Entry) {
+	if u.Snapshot {
+		u.Touch(first.Actor.ID())
+	}
 }
 
 // uploadOf returns the upload of the chunk that first heads.
@@ -142,7 +155,7 @@ func (v View) uploadOf(first *ledger.Entry) (ledger.Upload, error) {
 }
 
 // countRow counts one row of the chunk that first heads.
-func countRow(t *store.Txn, first *ledger.Entry, accepted bool) error {
+func countRow(t *store.Txn, e, first *ledger.Entry, accepted bool) error {
 	u, err := (View{t}).uploadOf(first)
 	if err != nil {
 		return err
@@ -151,6 +164,9 @@ func countRow(t *store.Txn, first *ledger.Entry, accepted bool) error {
 		u.Accepted++
 	} else {
 		u.Rejected++
+		if u.Snapshot && e.Person == nil {
+			u.Nameless++
+		}
 	}
 	return set(t, uploadKey(u.ID), u)
 }
