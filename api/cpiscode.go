@@ -12,6 +12,8 @@ var fileCodes = map[string]string{
 	"upload-overtaken": "CPF04",
 	"upload-not-open":  "CPF04",
 	"content-type":     "CPF06",
+
+	"register-unavailable": "CPF05",
 }
 
 // fileCode gives what CP-IS calls the outcome of a file: the problem it met, or
@@ -38,6 +40,13 @@ var recordCodes = map[string]string{
 	"":                       "CPR06",
 	"nhs-number-format":      "CPR04",
 	"nhs-number-check-digit": "CPR04",
+
+	"no-match":              "CPR01",
+	"number-inactive":       "CPR01",
+	"family-name-differs":   "CPR03",
+	"given-names-differ":    "CPR03",
+	"date-of-birth-differs": "CPR03",
+	"number-superseded":     "CPR05",
 }
 
 // recordCode gives what CP-IS calls a row's code; "" is an accepted row's.

@@ -134,6 +134,8 @@ var problems = map[string]kind{
 	"too-many-requests":  {429, "Too many requests", ""},
 	"internal":           {500, "Something went wrong here", ""},
 
+	"register-unavailable": {503, "The register of demographics cannot be asked now", "Nothing of the file was recorded and nothing was disclosed. Send it again later, with the same number. " + noDisclosure},
+
 	"busy":        {503, "Too many requests are being answered", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
 	"unavailable": {503, "No record can be made now, so nothing can be disclosed", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
 	// A proposal that was sent and not answered may yet commit: saying that nothing was recorded would be a guess.

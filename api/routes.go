@@ -35,6 +35,8 @@ var routeTable = []route{
 	{"GET", "/v1/uploads", 0, nil, false, ledger.ActListUploads, false, (*Server).getUploads, "an authority's uploads, gaps in their numbers, and whether the newest is stale"},
 	{"GET", "/v1/uploads/{id}", 0, nil, true, ledger.ActReadUpload, true, (*Server).getUpload, "an upload's acknowledgement again"},
 	{"POST", "/v1/uploads/{id}/approvals", jsonBody, jsonType, false, ledger.ActApproveSnapshot, true, (*Server).postApproval, "let a held snapshot end what it does not name"},
+	{"POST", "/v1/holdings", jsonBody, jsonType, true, ledger.ActReadHoldings, true, (*Server).postHoldings, "what is held for the own authority, as JSON or CSV"},
+	{"GET", "/v1/unmatched", 0, nil, false, ledger.ActListUnmatched, false, (*Server).getUnmatched, "rows that match nobody, by reference"},
 	{"POST", "/v1/enrolments", uploadBody, []string{"text/csv", "application/json"}, true, ledger.ActEnrol, true, (*Server).postEnrolments, "enrol people at schools, areas or practices"},
 	{"POST", "/v1/assignments", jsonBody, jsonType, false, ledger.ActAssign, true, (*Server).postAssignment, "make a place somebody's caseload"},
 	{"POST", "/v1/caseloads/lookups", jsonBody, jsonType, false, ledger.ActReadCaseload, true, (*Server).postCaseload, "the people of a school or area"},

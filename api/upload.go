@@ -48,6 +48,14 @@ func (s *Server) postUpload(w http.ResponseWriter, r *http.Request, who *Identit
 	if err := u.wellFormed(file); err != nil {
 		return err
 	}
+	l, err := s.node.View().Log()
+	if err != nil {
+		return err
+	}
+	u.rules = l.Rules
+	if err := u.matchAll(file); err != nil {
+		return err
+	}
 	if u.source, err = u.open(file); err != nil {
 		return err
 	}
@@ -123,6 +131,8 @@ type upload struct {
 	ask     uploadQuery
 	content ledger.Tag
 	csv     bool
+	rules   int
+	matched []matching // of each row; nil: the register is not asked
 	source  planSource
 	results []rowResult
 }
@@ -217,7 +227,7 @@ func (u *upload) load(w http.ResponseWriter) error {
 	}
 	cite(w, closed)
 	return writeAcknowledgement(w, u.csv, &acknowledgement{id: u.id, sequence: u.ask.sequence, results: u.results,
-		seq: closed, receipt: receipt, snapshot: snapshotOf(out.Answer.Upload)})
+		seq: closed, receipt: receipt, snapshot: snapshotOf(out.Answer.Upload), matched: matchedPercent(out.Answer.Upload)})
 }
 
 // chunks hands the rows of the file on, uploadChunk at a time.
@@ -248,15 +258,22 @@ func (u *upload) chunks(each func(no int, rows []planRow, first int) error) (int
 func (u *upload) rows(d *draft, rows []planRow, first int) ([]ledger.Row, error) {
 	out := make([]ledger.Row, len(rows))
 	for i := range rows {
-		row, details := u.s.readRow(&rows[i], first+i, u.who.Organisation)
+		var m *matching
+		if u.matched != nil {
+			m = &u.matched[first+i-1]
+		}
+		row, details := u.s.readRow(&rows[i], first+i, u.who.Organisation, u.rules, m)
 		out[i] = row
 		if d == nil {
 			continue
 		}
 		var err error
-		if row.Fault != "" {
-			err = d.seal(ledger.HolderAuthority, []byte(u.who.Organisation), ledger.PayloadRow, row.N,
-				ledger.RowDetails{LocalID: rows[i].LocalID, Fields: rows[i].fields()})
+		if row.Fault != "" || row.Match == ledger.Unmatched {
+			held := ledger.RowDetails{LocalID: rows[i].LocalID, Fields: rows[i].fields()}
+			if m != nil && row.Match == ledger.Unmatched {
+				held.Suggestion = m.suggestion
+			}
+			err = d.seal(ledger.HolderAuthority, []byte(u.who.Organisation), ledger.PayloadRow, row.N, held)
 		} else {
 			err = d.seal(ledger.HolderPerson, row.Person[:], ledger.PayloadPlan, row.N, details)
 		}
@@ -342,8 +359,10 @@ func (u *upload) keepChecked(out *consensus.Outcome, rows []planRow) error {
 			continue
 		}
 		for i, code := range checked.Codes {
-			status := code
-			if _, known := rowMessages[code]; known {
+			status, reason, _ := strings.Cut(code, "/")
+			if status == "unmatched" {
+				code = reason
+			} else if _, known := rowMessages[code]; known {
 				status = "rejected"
 			} else {
 				code = ""

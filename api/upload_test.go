@@ -95,7 +95,7 @@ func TestUploadRows(t *testing.T) {
 		{func(p *planRow) { p.NHSNumber = nhs(23); p.Delete = "2026-03-01" }, "rejected", "delete-unknown"},
 		{func(p *planRow) { p.NHSNumber = wrong }, "rejected", "nhs-number-check-digit"},
 		{func(p *planRow) { p.NHSNumber = "999" }, "rejected", "nhs-number-format"},
-		{func(p *planRow) { p.NHSNumber = "" }, "rejected", "nhs-number-missing"},
+		{func(p *planRow) { p.NHSNumber = "" }, "unmatched", "nhs-number-missing"},
 		{func(p *planRow) { p.FamilyName = "" }, "rejected", "name-missing"},
 		{func(p *planRow) { p.GivenNames = strings.Repeat("x", 101) }, "rejected", "name-missing"},
 		{func(p *planRow) { p.LocalID = strings.Repeat("9", 65) }, "rejected", "field-too-long"},
@@ -139,14 +139,14 @@ func TestUploadRows(t *testing.T) {
 	e := w.entry(r.seq())
 	require.Equal(t, ledger.KindUploadClosed, e.Kind)
 	require.Equal(t, len(rows), e.Event.(*ledger.UploadClosed).Accepted+e.Event.(*ledger.UploadClosed).Rejected)
-	require.Equal(t, 21, w.kinds(before)[ledger.KindPlanRejected])
+	require.Equal(t, 20, w.kinds(before)[ledger.KindPlanRejected])
 
 	// The same, as JSON, by another authority: nothing of the first is known there.
 	out, e := w.uploadJSON(uploader2, "?sequence=5", asJSON(all...)).recorded(200)
-	requireFields(t, out, "uploadId", "sequence", "accepted", "rejected", "results", "seq", "receipt")
+	requireFields(t, out, "uploadId", "sequence", "accepted", "rejected", "results", "matchedPercent", "seq", "receipt")
 	require.Equal(t, ledger.KindUploadClosed, e.Kind)
 	require.EqualValues(t, "5", out["sequence"])
-	require.EqualValues(t, "22", out["rejected"], "there is nothing to delete here")
+	require.EqualValues(t, "21", out["rejected"], "there is nothing to delete here")
 	for i, l := range list(out["results"]) {
 		requireFields(t, l, "row", "status", "code", "message", "localId")
 		require.EqualValues(t, fmt.Sprint(i+1), l.(object)["row"])

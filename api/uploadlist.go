@@ -109,10 +109,12 @@ type uploadAlarms struct {
 	Stale []string `json:"stale"` // uploaded once, and nothing for 26 hours
 	Gaps  []string `json:"gaps"`  // their newest upload came after numbers that never did
 	Open  []string `json:"open"`  // their newest upload is not finished
+
+	Unmatched []string `json:"unmatched"` // plans in force of theirs have matched nobody for a day
 }
 
 func (s *Server) uploadAlarms() (uploadAlarms, error) {
-	out := uploadAlarms{Stale: []string{}, Gaps: []string{}, Open: []string{}}
+	out := uploadAlarms{Stale: []string{}, Gaps: []string{}, Open: []string{}, Unmatched: []string{}}
 	view := s.node.View()
 	all, err := view.Organisations()
 	if err != nil {
@@ -126,6 +128,11 @@ func (s *Server) uploadAlarms() (uploadAlarms, error) {
 		newest, err := view.Uploads(all[i].Code, 1)
 		if err != nil {
 			return out, err
+		}
+		if _, _, raised, err := s.worklistOf(view, all[i].Code); err != nil {
+			return out, err
+		} else if raised > 0 {
+			out.Unmatched = append(out.Unmatched, all[i].Code)
 		}
 		for _, u := range newest {
 			if now-u.At > staleAfter {

@@ -70,7 +70,7 @@ func TestUploadsAreListedWithTheirAlarms(t *testing.T) {
 	require.Len(t, all, 2)
 	require.NotContains(t, all[0], "uploads")
 	require.Contains(t, admin("/metrics"), "custos_stale_authorities 1")
-	require.Contains(t, admin("/statusz"), `"uploads":{"stale":["`+authority1+`"],"gaps":["`+authority1+`"],"open":[]}`)
+	require.Contains(t, admin("/statusz"), `"uploads":{"stale":["`+authority1+`"],"gaps":["`+authority1+`"],"open":[],"unmatched":[]}`)
 	require.Equal(t, 400, w.call(uploader, "GET", "/v1/uploads?limit=1", nil).status)
 	w.call(doctor, "GET", "/v1/uploads", nil).denied("role-not-permitted")
 }

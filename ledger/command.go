@@ -24,6 +24,7 @@ const (
 	RequestReadAck            RequestKind = 35
 	RequestCheckRows          RequestKind = 36
 	RequestApproveSnapshot    RequestKind = 37
+	RequestReadHoldings       RequestKind = 38
 	RequestLookUp             RequestKind = 64
 	RequestCorrectAccess      RequestKind = 65
 	RequestDeny               RequestKind = 66
@@ -61,6 +62,7 @@ var requests = map[RequestKind]func() Request{
 	RequestReadAck:            func() Request { return new(ReadAck) },
 	RequestCheckRows:          func() Request { return new(CheckRows) },
 	RequestApproveSnapshot:    func() Request { return new(ApproveSnapshot) },
+	RequestReadHoldings:       func() Request { return new(ReadHoldings) },
 	RequestLookUp:             func() Request { return new(LookUp) },
 	RequestCorrectAccess:      func() Request { return new(CorrectAccess) },
 	RequestDeny:               func() Request { return new(Deny) },

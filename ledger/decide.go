@@ -114,6 +114,7 @@ type decider struct {
 	now     Time
 	profile Seq
 	plans   map[PersonRef][]Plan // what this command has already changed
+	stood   map[Item]Standing    // and of the worklist; a zero one has left
 	out     Decision
 }
 

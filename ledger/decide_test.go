@@ -180,10 +180,32 @@ func uploads(w *world, uploader, auditor Actor) {
 	require.True(t, last[*UploadOpened](t, w.grant(second)).Gap)
 	if w.view.log.Rules >= 2 {
 		snapshots(w, uploader, auditor)
+		holdings(w, uploader, auditor)
 	} else {
+		w.refuse(RefusedRules, w.cmd(uploader, &ReadHoldings{Part: HoldingsPlans}))
 		w.refuse(RefusedRules, w.cmd(uploader, &OpenUpload{Upload: ID{0xa3}, Sequence: 13, Snapshot: true}))
 		w.refuse(RefusedRules, w.cmd(uploader, &ApproveSnapshot{Upload: first}))
 	}
+}
+
+func holdings(w *world, uploader, auditor Actor) {
+	t := w.t
+	w.load(authorityA, 15, Row{N: 1, Person: person(60), Type: LookedAfter, Start: w.now.Day() - 9, Local: tag("l60"), Match: Unmatched, Reason: "no-match"},
+		Row{N: 2, Person: person(61), Fault: "x"}, Row{N: 3, Fault: "y"})
+	id := DeriveID("upload", []byte(authorityA), []byte("15"))
+	for part, want := range map[HoldingsPart][2]int{HoldingsUnmatched: {1, 1}, HoldingsRejected: {2, 1}} {
+		head := only[*HoldingsRead](w.grant(w.cmd(named(uploader), &ReadHoldings{Part: part, Upload: id})))[0]
+		require.Equal(t, want, [2]int{len(head.Rows), head.Count})
+	}
+	group := w.grant(w.cmd(uploader, &ReadHoldings{Part: HoldingsPlans}))
+	require.Len(t, only[*SubjectAccessed](group), only[*HoldingsRead](group)[0].Count)
+	w.deny(RefusedRole, w.cmd(auditor, &ReadHoldings{Part: HoldingsPlans}))
+	w.deny(RefusedOrganisation, w.cmd(as(RoleUploader, emergency, "x"), &ReadHoldings{Part: HoldingsPlans}))
+	w.deny(RefusedOtherAuthority, w.cmd(as(RoleUploader, authorityB, "b"), &ReadHoldings{Part: HoldingsRejected, Upload: id}))
+	w.refuse(RefusedNotFound, w.cmd(uploader, &ReadHoldings{Part: HoldingsRejected, Upload: ID{0xee}}))
+	w.refuse(RefusedState, w.cmd(uploader, &ReadHoldings{Part: 9}))
+	found := Row{N: 1, Person: person(60), Type: LookedAfter, Start: w.now.Day() - 9, Local: tag("l60"), Match: Matched}
+	require.Len(t, only[*PersonMatched](w.load(authorityA, 16, found)), 1)
 }
 
 func snapshots(w *world, uploader, auditor Actor) {

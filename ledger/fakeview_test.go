@@ -19,6 +19,8 @@ type fakeView struct {
 	enrolments    map[Place]map[PersonRef][]Enrolment
 	assignments   map[Place][]Assignment
 	caseloads     map[string]Time
+	standings     map[string]map[Item]Standing
+	rejected      map[ID][]HeldRow
 	err           error // if set, every read fails with it
 }
 
@@ -29,6 +31,7 @@ func newFakeView() *fakeView {
 		notifications: map[Seq]Notification{}, uploads: map[ID]Upload{}, lastUploads: map[string]LastUpload{},
 		uploadAt: map[string]map[int64]ID{}, enrolments: map[Place]map[PersonRef][]Enrolment{},
 		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{},
+		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
 	}
 }
 
@@ -149,10 +152,21 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.named(e, q, x.Of)
 		v.row(q, true)
 	case *PlanDeleted:
-		v.plans[ref] = DeletePlan(v.plans[ref], x.Of)
+		if e.Person != nil {
+			v.plans[ref] = DeletePlan(v.plans[ref], x.Of)
+		}
 		v.row(q, true)
+	case *PlanUnmatched:
+		v.unmatched(e, x, v.uploads[q.(*UploadChunk).Upload])
+		v.row(q, true)
+	case *PersonMatched:
+		delete(v.standings[x.Authority], x.Item)
 	case *PlanRejected:
 		v.row(q, false)
+		if e.Rules >= 2 {
+			u := q.(*UploadChunk).Upload
+			v.rejected[u] = append(v.rejected[u], HeldRow{e.Seq, ref})
+		}
 		if u := v.uploads[q.(*UploadChunk).Upload]; u.Snapshot && e.Person == nil {
 			u.Nameless++
 			v.uploads[u.ID] = u
@@ -201,6 +215,78 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 	case *CaseloadAccessed:
 		v.caseloads[string(id[:])+string(x.Place)] = e.Time
 	}
+}
+
+func (v *fakeView) unmatched(e *Entry, x *PlanUnmatched, u Upload) {
+	u.Unmatched++
+	v.uploads[u.ID] = u
+	if e.Person != nil && u.Snapshot && v.plans[e.Person.Ref] != nil {
+		v.plans[e.Person.Ref] = SparePlans(v.plans[e.Person.Ref], u.Authority, u.Opened)
+	}
+	list := v.standings[x.Authority]
+	if list == nil {
+		list = map[Item]Standing{}
+		v.standings[x.Authority] = list
+	}
+	var was Standing
+	for _, at := range x.Row.Items() {
+		if s, ok := list[at]; ok {
+			was = s
+			delete(list, at)
+			break
+		}
+	}
+	at, _ := ItemOf(&x.Row)
+	list[at] = x.Stand(was, e.Seq, u.Opened, e.Time)
+}
+
+func (v *fakeView) Standing(authority string, at Item) (Standing, bool, error) {
+	s, ok := v.standings[authority][at]
+	return s, ok, v.err
+}
+
+func (v *fakeView) EachStanding(authority string, each func(Item, Standing)) error {
+	var items []Item
+	for at := range v.standings[authority] {
+		items = append(items, at)
+	}
+	sort.Slice(items, func(i, j int) bool { return string(items[i][:]) < string(items[j][:]) })
+	for _, at := range items {
+		each(at, v.standings[authority][at])
+	}
+	return v.err
+}
+
+func (v *fakeView) UnmatchedRows(authority string, after Seq, limit int) ([]HeldRow, error) {
+	var out []HeldRow
+	for _, s := range v.standings[authority] {
+		if s.Seq > after {
+			out = append(out, HeldRow{s.Seq, s.Person})
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Seq < out[j].Seq })
+	return out[:min(limit, len(out))], v.err
+}
+
+func (v *fakeView) RejectedRows(upload ID, after Seq, limit int) ([]HeldRow, error) {
+	var out []HeldRow
+	for _, r := range v.rejected[upload] {
+		if r.Seq > after && len(out) < limit {
+			out = append(out, r)
+		}
+	}
+	return out, v.err
+}
+
+func (v *fakeView) HoldersAfter(authority string, after PersonRef, limit int) ([]PersonRef, error) {
+	all, err := v.Holders(authority)
+	var out []PersonRef
+	for _, p := range all {
+		if string(p[:]) > string(after[:]) && len(out) < limit {
+			out = append(out, p)
+		}
+	}
+	return out, err
 }
 
 func (v *fakeView) touch(id ID, a ActorID) {

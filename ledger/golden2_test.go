@@ -3,7 +3,8 @@ package ledger
 import "testing"
 
 // sinceRules2 are the kinds that came with rules version 2.
-var sinceRules2 = map[Kind]bool{KindSnapshotHeld: true, KindSnapshotApproved: true, KindPlanLapsed: true}
+var sinceRules2 = map[Kind]bool{KindSnapshotHeld: true, KindSnapshotApproved: true, KindPlanLapsed: true,
+	KindHoldingsRead: true, KindPlanUnmatched: true, KindPersonMatched: true}
 
 // goldenStory2 is the fixed input of the golden files of rules version 2: what
 // it decides otherwise, and every kind that came with it. Commands are added at
@@ -40,5 +41,16 @@ func goldenStory2(t testing.TB) *world {
 	w.snapshot(uploader, 6, rows[:2]...)
 	w.grant(w.cmd(as(RoleSocialWorkManager, authorityA, "swm"), &ApproveSnapshot{Upload: snapshotID(authorityA, 6)}, PayloadReason))
 	w.snapshot(uploader, 7, rows[1])
+	// Rows that match nobody, one of which matches later.
+	lost := Row{N: 1, Person: person(21), Type: LookedAfter, Start: today - 9, Birth: tag("b"), Content: tag("c"), Local: tag("l1"),
+		Match: Unmatched, Reason: "family-name-differs", Twin: true}
+	nameless := Row{N: 2, Type: UnbornChild, Start: today - 9, End: today + 90, Trace: tag("t"), Match: Unmatched, Reason: RowNumberMissing}
+	w.load(authorityA, 8, lost, nameless, Row{N: 3, Fault: "x"})
+	found := lost
+	found.Match, found.Reason, found.Twin, found.Restricted = Matched, "", false, true
+	w.snapshot(uploader, 9, found, rows[1])
+	for part := HoldingsPlans; part <= HoldingsUnmatched; part++ {
+		w.grant(w.cmd(uploader, &ReadHoldings{Part: part, Upload: snapshotID(authorityA, 8)}))
+	}
 	return w
 }

@@ -8,6 +8,7 @@ package ledger
 
 // loadRows decides and records the rows of one chunk.
 func (d *decider) loadRows(rows []Row, u *Upload) error {
+	d.stood = make(map[Item]Standing)
 	for i := range rows {
 		e, err := d.loadRow(&rows[i], u)
 		if err != nil {
@@ -15,6 +16,9 @@ func (d *decider) loadRows(rows []Row, u *Upload) error {
 		}
 		seq := d.record(e, rows[i].Person, d.row(rows[i].N)...)
 		d.keepRow(e, u.Opened, seq)
+		if err := d.leave(e, u.Authority); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -23,14 +27,21 @@ func (d *decider) loadRows(rows []Row, u *Upload) error {
 // them in the same command would have changed.
 func (d *decider) checkRows(rows []Row) error {
 	u := Upload{Authority: d.c.Actor.Organisation, Opened: d.head.Size} // an entry that opened no upload
+	d.stood = make(map[Item]Standing)
 	codes := make([]string, len(rows))
 	for i := range rows {
 		e, err := d.loadRow(&rows[i], &u)
 		if err != nil {
 			return err
 		}
-		if codes[i], _ = RowStatus(e); codes[i] == "rejected" {
-			_, codes[i] = RowStatus(e)
+		status, code := RowStatus(e)
+		switch status {
+		case "rejected":
+			codes[i] = code
+		case "unmatched":
+			codes[i] = status + "/" + code
+		default:
+			codes[i] = status
 		}
 		d.keepRow(e, u.Opened, d.head.Size+1+Seq(i))
 	}
@@ -48,8 +59,13 @@ func (d *decider) keepRow(e Event, opened, seq Seq) {
 		p := e.Row.Person
 		d.plans[p] = NamePlan(d.plans[p], e.Of, opened)
 	case *PlanDeleted:
-		p := e.Row.Person
-		d.plans[p] = DeletePlan(d.plans[p], e.Of)
+		if plans, ok := d.plans[e.Row.Person]; ok {
+			d.plans[e.Row.Person] = DeletePlan(plans, e.Of)
+		}
+	case *PlanUnmatched:
+		if at, ok := ItemOf(&e.Row); ok {
+			d.stood[at] = e.Stand(Standing{}, seq, opened, d.now) // how long it has stood is the view's to know
+		}
 	}
 }
 
@@ -85,6 +101,12 @@ func (d *decider) loadRow(r *Row, u *Upload) (Event, error) {
 	}
 	if code := r.wrong(today); code != "" {
 		return reject(code)
+	}
+	if r.Match == Unmatched {
+		return d.unmatched(r, u)
+	}
+	if r.Person.IsZero() {
+		return reject(RowPersonRequired)
 	}
 	plans, err := d.plansNow(r.Person)
 	if err != nil {

@@ -166,6 +166,17 @@ func Hide(restricted bool, r Role) Hidden {
 	return Hidden{Whereabouts: true, History: true}
 }
 
+// AnyRestricted reports whether any authority's plan says that the person is
+// restricted: where one says so, the others' plans hide as much.
+func AnyRestricted(plans []Plan) bool {
+	for i := range plans {
+		if plans[i].Restricted {
+			return true
+		}
+	}
+	return false
+}
+
 // RecordPlan folds one plan event into a person's plans and returns them. The
 // projection and the decision of a later row of the same upload use it alike.
 func RecordPlan(plans []Plan, e *PlanRecorded, authority string, seq Seq, at Time) []Plan {

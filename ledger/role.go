@@ -95,6 +95,8 @@ const (
 	// Of rules version 2. They follow ActSystem, whose number denials hold.
 	ActListUploads
 	ActApproveSnapshot
+	ActReadHoldings
+	ActListUnmatched
 
 	actionEnd // no action: one past the last
 )
@@ -121,6 +123,8 @@ var actionNames = map[Action]string{
 	ActSystem:             "act as the system",
 	ActListUploads:        "list uploads, without what is in them",
 	ActApproveSnapshot:    "approve what a snapshot would end",
+	ActReadHoldings:       "read what is held for the own authority",
+	ActListUnmatched:      "list unmatched rows, without what is in them",
 }
 
 // String returns the action in words.
@@ -163,6 +167,8 @@ var matrix = map[Action][]Role{
 	ActSystem:             {RoleSystem},
 	ActListUploads:        {RoleUploader, RoleSocialWorkManager, RoleOperator},
 	ActApproveSnapshot:    {RoleUploader, RoleSocialWorkManager},
+	ActReadHoldings:       {RoleUploader, RoleSocialWorkManager},
+	ActListUnmatched:      {RoleUploader, RoleSocialWorkManager, RoleOperator},
 }
 
 // May reports whether a role may ask for an action at all.

@@ -112,7 +112,11 @@ func (d *decider) closeSnapshot(u *Upload) error {
 	if err != nil {
 		return err
 	}
-	closed := &UploadClosed{Accepted: u.Accepted, Rejected: u.Rejected, Profile: d.profile, Snapshot: true}
+	closed := &UploadClosed{Accepted: u.Accepted, Rejected: u.Rejected, Profile: d.profile, Snapshot: true, Unmatched: u.Unmatched}
+	left, err := d.left(u)
+	if err != nil {
+		return err
+	}
 	if Waits(len(gone), live, u.Nameless) {
 		d.record(closed, PersonRef{})
 		d.record(&SnapshotHeld{Upload: u.ID, Ends: len(gone), Live: live, Nameless: u.Nameless}, PersonRef{})
@@ -121,6 +125,9 @@ func (d *decider) closeSnapshot(u *Upload) error {
 	closed.Ended = len(gone)
 	d.record(closed, PersonRef{})
 	d.lapse(gone, u)
+	for i := range left {
+		d.record(&left[i], PersonRef{})
+	}
 	return nil
 }
 
@@ -131,7 +138,7 @@ func (u *Upload) Simulate(plans []Plan, rows []Row) []Plan {
 		r := &rows[i]
 		was := r.match(plans, u)
 		switch {
-		case r.Fault != "":
+		case r.Fault != "" || r.Match == Unmatched:
 			plans = SparePlans(plans, u.Authority, u.Opened)
 		case r.Delete != 0 && was != nil:
 			plans = DeletePlan(plans, was.Seq)
@@ -191,8 +198,15 @@ func (q *ApproveSnapshot) decide(d *decider) error {
 	if err != nil {
 		return err
 	}
+	left, err := d.left(&u)
+	if err != nil {
+		return err
+	}
 	d.record(&SnapshotApproved{Upload: u.ID, Held: u.Held, Ended: len(gone), Profile: d.profile}, PersonRef{}, d.sealed(PayloadReason)...)
 	d.lapse(gone, &u)
+	for i := range left {
+		d.record(&left[i], PersonRef{})
+	}
 	return nil
 }
 

@@ -90,6 +90,8 @@ type UploadClosed struct {
 	// Of rules version 2.
 	Snapshot bool `cbor:"4,keyasint,omitempty"`
 	Ended    int  `cbor:"5,keyasint,omitempty"` // as many PlanLapsed follow
+
+	Unmatched int `cbor:"6,keyasint,omitempty"` // accepted rows that stand on the worklist
 }
 
 // AckRead records that an acknowledgement was shown again.
@@ -128,6 +130,9 @@ type Upload struct {
 	Ends     int       `cbor:"18,keyasint,omitempty"` // how many
 	Live     int       `cbor:"19,keyasint,omitempty"` // of how many in force
 	Approved Seq       `cbor:"20,keyasint,omitempty"`
+
+	Matched   int `cbor:"21,keyasint,omitempty"` // rows whose person the register knows
+	Unmatched int `cbor:"22,keyasint,omitempty"` // rows that stand on the worklist
 }
 
 // Awaits reports whether a held snapshot can still be approved at a moment, by
@@ -164,6 +169,7 @@ const (
 	RowDeleteInFuture = "delete-in-future"
 	RowEndedLongAgo   = "ended-365-days" // 28 for an unborn child's plan: it could never be shown
 	RowTwice          = "twice-in-file"
+	RowUnmatchable    = "unmatchable" // unmatched, without anything to know it by again
 )
 
 // Kind implements [Event].
@@ -382,6 +388,8 @@ func (q *UploadChunk) withRows(group []Entry) (Request, error) {
 			out.Rows = append(out.Rows, e.Row)
 		case *PlanRejected:
 			out.Rows = append(out.Rows, e.Row)
+		case *PlanUnmatched:
+			out.Rows = append(out.Rows, e.Row)
 		}
 	}
 	if rows >= 0 && rows != len(out.Rows) {
@@ -412,7 +420,7 @@ func (q *CloseUpload) decide(d *decider) error {
 	if u.Snapshot {
 		return d.closeSnapshot(&u)
 	}
-	d.record(&UploadClosed{Accepted: u.Accepted, Rejected: u.Rejected, Profile: d.profile}, PersonRef{})
+	d.record(&UploadClosed{Accepted: u.Accepted, Rejected: u.Rejected, Profile: d.profile, Unmatched: u.Unmatched}, PersonRef{})
 	return nil
 }
 

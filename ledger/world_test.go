@@ -140,6 +140,11 @@ func (w *world) snapshot(a Actor, sequence int64, rows ...Row) []Entry {
 	w.t.Helper()
 	id := snapshotID(a.Organisation, sequence)
 	w.grant(w.cmd(a, &OpenUpload{Upload: id, Sequence: sequence, Content: tag("file"), Format: 1, Snapshot: true}))
+	for i := range rows {
+		if rows[i].N == 0 {
+			rows[i].N = i + 1
+		}
+	}
 	w.grant(w.chunk(a, id, 1, rows...))
 	return w.grant(w.cmd(a, &CloseUpload{Upload: id, Rows: len(rows), Chunks: 1}))
 }

@@ -37,6 +37,8 @@ type Answer struct {
 
 	Upload *ledger.Upload `cbor:"19,keyasint,omitempty"`
 	Rows   []RowShown     `cbor:"20,keyasint,omitempty"`
+
+	Holdings *ledger.HoldingsRead `cbor:"21,keyasint,omitempty"`
 }
 
 // PlanShown is one plan of an answer.
@@ -130,6 +132,8 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 	case *ledger.CaseloadAccessed:
 		out.Place, out.Since = ev.Place, ev.Since
 		return a.caseload(v, out, entries)
+	case *ledger.HoldingsRead:
+		return a.holdings(v, out, ev, entries)
 	case *ledger.NotificationOpened:
 		return a.notification(v, out, ev, first.Actor.Role)
 	case *ledger.NotificationAcknowledged:
@@ -185,7 +189,10 @@ func (a *Assembler) access(v View, out *Answer, main *ledger.Entry, ev *ledger.A
 	if out.Plans, err = a.plans(v, main.Person.Ref, ev.Disclosed); err != nil {
 		return err
 	}
-	restricted := false
+	restricted, err := v.Restricted(main.Person.Ref)
+	if err != nil {
+		return err
+	}
 	for i := range out.Plans {
 		restricted = restricted || out.Plans[i].Plan.Restricted
 	}

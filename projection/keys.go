@@ -30,7 +30,10 @@ const (
 	viewUploadAt      = 'U' // authority, sequence -> upload id
 	viewLastUpload    = 'l' // authority -> ledger.LastUpload
 	viewUploadSpan    = 'q' // upload id, chunk -> ledger.Span
-	viewHolder        = 'd' // authority, person -> nothing; from rules version 2
+	viewHolder        = 'd' // authority, person -> nothing; from rules version 2, as are the next
+	viewStanding      = 'W' // authority, item -> ledger.Standing
+	viewStandingAt    = 'i' // authority, sequence number -> person, if there is one
+	viewRejected      = 'j' // upload id, sequence number -> person, if there is one
 	viewEnrolment     = 'e' // person, place -> []ledger.Enrolment
 	viewEnrolledAt    = 'E' // place, person -> nothing
 	viewAssignment    = 's' // place -> []ledger.Assignment
@@ -93,6 +96,18 @@ func uploadSpanKey(id ledger.ID, no int) []byte {
 
 func holderKey(authority string, p ledger.PersonRef) []byte {
 	return store.ViewKey(viewHolder, named(authority), p[:])
+}
+
+func standingKey(authority string, at ledger.Item) []byte {
+	return store.ViewKey(viewStanding, named(authority), at[:])
+}
+
+func standingAtKey(authority string, n ledger.Seq) []byte {
+	return store.ViewKey(viewStandingAt, named(authority), u64(uint64(n)))
+}
+
+func rejectedKey(upload ledger.ID, n ledger.Seq) []byte {
+	return store.ViewKey(viewRejected, upload[:], u64(uint64(n)))
 }
 
 func enrolmentKey(p ledger.PersonRef, place ledger.Place) []byte {

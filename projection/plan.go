@@ -12,6 +12,13 @@ func (v View) Plans(p ledger.PersonRef) ([]ledger.Plan, error) {
 	return out, err
 }
 
+// Restricted reports whether anything recorded of a person says that where the
+// person is must not be told.
+func (v View) Restricted(p ledger.PersonRef) (bool, error) {
+	plans, err := v.Plans(p)
+	return ledger.AnyRestricted(plans), err
+}
+
 func foldPlan(t *store.Txn, e, first *ledger.Entry) error {
 	accepted := true
 	var named ledger.Seq // the plan's entry, if its authority's file named it
@@ -37,6 +44,9 @@ func foldPlan(t *store.Txn, e, first *ledger.Entry) error {
 	case *ledger.PlanUnchanged:
 		named = ev.Of
 	case *ledger.PlanDeleted:
+		if e.Person == nil {
+			break // a row of the worklist that named nobody
+		}
 		plans, err := (View{t}).Plans(e.Person.Ref)
 		if err != nil {
 			return err
@@ -50,10 +60,14 @@ func foldPlan(t *store.Txn, e, first *ledger.Entry) error {
 				return err
 			}
 		}
+	case *ledger.PlanUnmatched:
+		if err := foldUnmatched(t, e, first, ev); err != nil {
+			return err
+		}
 	case *ledger.PlanRejected:
 		accepted = false
-		if e.Rules >= 2 && e.Person != nil {
-			if err := foldSpared(t, e, first); err != nil {
+		if e.Rules >= 2 {
+			if err := foldRejected(t, e, first); err != nil {
 				return err
 			}
 		}
@@ -81,6 +95,21 @@ func foldNamed(t *store.Txn, e, first *ledger.Entry, plan ledger.Seq) error {
 		return err
 	}
 	return set(t, plansKey(e.Person.Ref), ledger.NamePlan(plans, plan, u.Opened))
+}
+
+// foldRejected keeps a row that was not loaded, for its authority to read.
+func foldRejected(t *store.Txn, e, first *ledger.Entry) error {
+	u, err := (View{t}).uploadOf(first)
+	if err != nil {
+		return err
+	}
+	if err := t.Set(rejectedKey(u.ID, e.Seq), personOf(e)); err != nil {
+		return err
+	}
+	if e.Person == nil {
+		return nil
+	}
+	return foldSpared(t, e, first)
 }
 
 // foldSpared keeps a snapshot from ending what is held of the person of a row

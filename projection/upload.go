@@ -137,6 +137,15 @@ func foldUpload(t *store.Txn, e, first *ledger.Entry) error {
 	return nil
 }
 
+func countMatch(u *ledger.Upload, m ledger.Match) {
+	switch m {
+	case ledger.Matched:
+		u.Matched++
+	case ledger.Unmatched:
+		u.Unmatched++
+	}
+}
+
 // touch notes who had a hand in a snapshot.
 func touch(u *ledger.Upload, first *ledger.Entry) {
 	if u.Snapshot {
@@ -162,6 +171,14 @@ func countRow(t *store.Txn, e, first *ledger.Entry, accepted bool) error {
 	}
 	if accepted {
 		u.Accepted++
+		switch ev := e.Event.(type) {
+		case *ledger.PlanRecorded:
+			countMatch(&u, ev.Row.Match)
+		case *ledger.PlanUnchanged:
+			countMatch(&u, ev.Row.Match)
+		case *ledger.PlanUnmatched:
+			countMatch(&u, ledger.Unmatched)
+		}
 	} else {
 		u.Rejected++
 		if u.Snapshot && e.Person == nil {
