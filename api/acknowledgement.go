@@ -21,6 +21,8 @@ type acknowledgement struct {
 	seq      ledger.Seq
 	receipt  ledger.Receipt
 	dryRun   bool
+	snapshot *snapshotResult // nil: the file was not declared one
+	matched  string          // per cent of the accepted rows that do not stand on the worklist; "": not asked
 }
 
 func writeAcknowledgement(w http.ResponseWriter, asCSV bool, a *acknowledgement) error {
@@ -56,6 +58,12 @@ func writeAcknowledgement(w http.ResponseWriter, asCSV bool, a *acknowledgement)
 		j.close('}')
 	}
 	j.close(']')
+	if a.matched != "" {
+		j.key("matchedPercent")
+		j.b = append(j.b, a.matched...)
+		j.comma = true
+	}
+	a.snapshot.writeJSON(j)
 	j.key("seq")
 	j.number(int64(a.seq))
 	j.key("receipt")
@@ -63,6 +71,15 @@ func writeAcknowledgement(w http.ResponseWriter, asCSV bool, a *acknowledgement)
 	j.close('}')
 	j.send(w, http.StatusOK)
 	return nil
+}
+
+// matchedPercent says how many of a file's accepted rows do not stand on the
+// worklist, in per cent with one digit; "" if none was asked about.
+func matchedPercent(u *ledger.Upload) string {
+	if u.Matched+u.Unmatched == 0 || u.Accepted == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(float64(1000*(u.Accepted-u.Unmatched)/u.Accepted)/10, 'f', 1, 64)
 }
 
 func (a *acknowledgement) count() (accepted, rejected int) {
@@ -88,6 +105,12 @@ func (a *acknowledgement) writeCSV(w http.ResponseWriter) error {
 	}
 	if !a.dryRun {
 		w.Header().Set("Custos-Upload", a.id.String())
+	}
+	if a.matched != "" {
+		w.Header().Set("Custos-Matched-Percent", a.matched)
+	}
+	if a.snapshot != nil {
+		w.Header().Set("Custos-Snapshot", a.snapshot.header())
 	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
@@ -118,7 +141,8 @@ func (s *Server) getUpload(w http.ResponseWriter, r *http.Request, who *Identity
 	if err != nil {
 		return err
 	}
-	a := &acknowledgement{id: id, sequence: out.Answer.Upload.Sequence, seq: out.Answer.Upload.Closed}
+	a := &acknowledgement{id: id, sequence: out.Answer.Upload.Sequence, seq: out.Answer.Upload.Closed,
+		snapshot: snapshotOf(out.Answer.Upload), matched: matchedPercent(out.Answer.Upload)}
 	for i := range out.Answer.Rows {
 		row, err := s.openRow(&out.Answer.Rows[i].Details, out.Answer.Rows[i].Record)
 		if err != nil {

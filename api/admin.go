@@ -310,6 +310,8 @@ type statusBody struct {
 	Clock   bool         `json:"clockOff,omitempty"`
 	Doubted bool         `json:"doubted,omitempty"`
 	Peers   []peerStatus `json:"peers,omitempty"`
+
+	Uploads uploadAlarms `json:"uploads"`
 }
 
 type peerStatus struct {
@@ -340,7 +342,12 @@ func (s *Server) Admin() http.Handler {
 	m := http.NewServeMux()
 	m.Handle("GET /metrics", promhttp.HandlerFor(s.stats.registry, promhttp.HandlerOpts{}))
 	m.HandleFunc("GET /statusz", func(w http.ResponseWriter, r *http.Request) {
-		if err := sendJSON(w, status(s.node.Status())); err != nil {
+		b := status(s.node.Status())
+		var err error
+		if b.Uploads, err = s.uploadAlarms(); err == nil {
+			err = sendJSON(w, b)
+		}
+		if err != nil {
 			writeProblem(w, r, err)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"custos/ledger"
+	"custos/projection"
 )
 
 // notificationsListed is how many references one answer holds at most: the
@@ -19,7 +20,7 @@ type notificationItem struct {
 	QueuedAt       string     `json:"queuedAt"`
 	OpenedAt       string     `json:"openedAt,omitempty"`
 	AcknowledgedAt string     `json:"acknowledgedAt,omitempty"`
-	Organisation   named      `json:"organisation"`
+	Organisation   *named     `json:"organisation,omitempty"` // where the person was seen, unless that must not be told
 }
 
 type named struct {
@@ -70,7 +71,7 @@ func (s *Server) getNotifications(w http.ResponseWriter, r *http.Request, who *I
 	}
 	items := make([]notificationItem, 0, len(list))
 	for i := range list {
-		item, err := s.notificationItem(&list[i])
+		item, err := s.notificationItem(view, &list[i], who)
 		if err != nil {
 			return err
 		}
@@ -82,13 +83,20 @@ func (s *Server) getNotifications(w http.ResponseWriter, r *http.Request, who *I
 	}{items, view.R.Head().Size})
 }
 
-func (s *Server) notificationItem(n *ledger.Notification) (notificationItem, error) {
-	o, err := s.organisation(n.Organisation)
+func (s *Server) notificationItem(view projection.View, n *ledger.Notification, who *Identity) (notificationItem, error) {
+	item := notificationItem{ID: n.ID, Type: n.Type.String(), State: n.State.String(), Urgency: "prompt", QueuedAt: n.Queued.String()}
+	restricted, err := view.Restricted(n.Person)
 	if err != nil {
-		return notificationItem{}, err
+		return item, err
 	}
-	item := notificationItem{ID: n.ID, Type: n.Type.String(), State: n.State.String(), Urgency: "prompt",
-		QueuedAt: n.Queued.String(), Organisation: named{n.Organisation, o.Name}}
+	role, _ := ledger.ParseRole(who.Role)
+	if !ledger.Hide(restricted, role).Whereabouts {
+		o, err := s.organisation(n.Organisation)
+		if err != nil {
+			return item, err
+		}
+		item.Organisation = &named{n.Organisation, o.Name}
+	}
 	if n.Opened != 0 {
 		item.OpenedAt = n.Opened.String()
 	}

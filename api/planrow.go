@@ -63,19 +63,28 @@ func (p *planRow) fields() map[string]string {
 
 // readRow reads one row: what of it may be in clear, and the details to seal.
 // The first thing wrong becomes the row's fault.
-func (s *Server) readRow(p *planRow, n int, authority string) (ledger.Row, ledger.PlanDetails) {
+//
+// Under rules version 2 a row without an NHS number is held provisional: it
+// matches nobody yet. m is what the register said of the others, or nil.
+func (s *Server) readRow(p *planRow, n int, authority string, rules int, m *matching) (ledger.Row, ledger.PlanDetails) {
+	var person ledger.PersonRef // as soon as the row tells: a snapshot then ends nothing of theirs
 	bad := func(code string) (ledger.Row, ledger.PlanDetails) {
-		return ledger.Row{N: n, Fault: code}, ledger.PlanDetails{}
+		return ledger.Row{N: n, Person: person, Fault: code}, ledger.PlanDetails{}
 	}
 	if p.fault != "" {
 		return bad(p.fault)
 	}
-	if p.NHSNumber == "" {
+	if p.NHSNumber == "" && rules < 2 {
 		return bad(ledger.RowPersonRequired)
 	}
-	number, err := ParseNHSNumber(p.NHSNumber)
-	if err != nil {
-		return bad(asProblem(err).Code)
+	digits := ""
+	if p.NHSNumber != "" {
+		number, err := ParseNHSNumber(p.NHSNumber)
+		if err != nil {
+			return bad(asProblem(err).Code)
+		}
+		digits = number.Digits()
+		person = s.keys.Person(digits)
 	}
 	if !name(p.FamilyName) || !name(p.GivenNames) {
 		return bad("name-missing")
@@ -114,14 +123,25 @@ func (s *Server) readRow(p *planRow, n int, authority string) (ledger.Row, ledge
 		}
 		row.LastDay = birth.AddYears(18)
 	}
-	row.Person = s.keys.Person(number.Digits())
-	row.Birth = s.birthTag(row.Person, p.DateOfBirth)
+	row.Person = person
+	if digits != "" {
+		row.Birth = s.birthTag(row.Person, p.DateOfBirth)
+	}
 	if p.LocalID != "" {
 		row.Local = s.keys.Tag("local", authority, p.LocalID)
 	}
-	row.Content = s.keys.Tag("row", authority, number.Digits(), p.FamilyName, p.GivenNames, p.DateOfBirth, p.PlanType,
+	row.Content = s.keys.Tag("row", authority, digits, p.FamilyName, p.GivenNames, p.DateOfBirth, p.PlanType,
 		p.Start, p.End, p.LocalID, p.Team, p.Worker)
-	return row, ledger.PlanDetails{NHSNumber: number.Digits(), Family: p.FamilyName, Given: p.GivenNames, Birth: p.DateOfBirth,
+	if rules >= 2 {
+		row.Trace = s.traceTag(p.FamilyName, p.GivenNames, p.DateOfBirth)
+		switch {
+		case digits == "":
+			row.Match, row.Reason = ledger.Unmatched, ledger.RowNumberMissing
+		case m != nil:
+			m.place(&row)
+		}
+	}
+	return row, ledger.PlanDetails{NHSNumber: digits, Family: p.FamilyName, Given: p.GivenNames, Birth: p.DateOfBirth,
 		LocalID: p.LocalID, Team: p.Team, Worker: p.Worker}
 }
 
@@ -131,7 +151,14 @@ func name(s string) bool { return s != "" && len(s) <= 100 }
 var rowMessages = map[string]string{
 	"nhs-number-format":      "the NHS number is not ten digits",
 	"nhs-number-check-digit": "the NHS number's check digit is wrong",
-	"nhs-number-missing":     "the NHS number is missing",
+	"nhs-number-missing":     "the NHS number is missing: held provisional, and not found by it",
+	"no-match":               "the register does not know the NHS number",
+	"number-inactive":        "the NHS number is no longer in use and was not replaced",
+	"number-superseded":      "the NHS number was replaced by another",
+	"family-name-differs":    "the register has another family name for the NHS number",
+	"given-names-differ":     "the register has other given names for the NHS number",
+	"date-of-birth-differs":  "the register has another date of birth for the NHS number",
+	"unmatchable":            "the row matches nobody and has nothing to know it by again",
 	"name-missing":           "the family name or the given names are missing, or too long",
 	"field-too-long":         "the local id, team or worker is too long",
 	"date-of-birth-format":   "the date of birth is not a date of the form YYYY-MM-DD",
@@ -144,6 +171,9 @@ var rowMessages = map[string]string{
 	"start-in-future":        "the start is in the future",
 	"over-18":                "the person is over 18; an own plan ended on the 18th birthday",
 	"unborn-needs-end":       "an unborn child's plan needs its expected end",
+	"ended-365-days":         "the plan ended too long ago to be shown (365 days; 28 for an unborn child's plan) and is not held",
+	"twice-in-file":          "the file names the plan twice and says different things",
+	"delete-in-future":       "the delete date is in the future",
 	"too-many-plans":         "the person has more plans than can be shown at once; ring the operator",
 	"delete-unknown":         "there is no such plan of this authority to delete",
 	"csv-row-columns":        "the row has too many or too few fields",

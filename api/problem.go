@@ -114,6 +114,10 @@ var problems = map[string]kind{
 	"sequence-lower":          {409, "The sequence number is not higher than the last upload's", ""},
 	"sequence-content":        {409, "The sequence number was used for another file", ""},
 	"upload-not-open":         {409, "The upload is not open", ""},
+	"upload-overtaken":        {409, "A later file was begun before this one was finished", "What is left of it would undo the later file. Send a new file with a new number."},
+	"second-person-needed":    {403, "Somebody else must approve this", "Whoever sent the file, or a part of it, cannot also approve what it would end."},
+	"approval-expired":        {409, "It is too late to approve this", "Send a new snapshot: it says how things are now."},
+	"rules-not-raised":        {409, "This log does not decide such requests yet", "The operator raises its rules version once every node runs a program that knows it."},
 	"request-too-long":        {413, "The request is longer than a record can hold", ""},
 	"reason-missing":          {400, "A reason is required", ""},
 	"idempotency-key-actor":   {409, "The idempotency key was used by somebody else", ""},
@@ -129,6 +133,8 @@ var problems = map[string]kind{
 	"content-encoding":   {415, "Encoded bodies are not accepted", "Send the body without a Content-Encoding."},
 	"too-many-requests":  {429, "Too many requests", ""},
 	"internal":           {500, "Something went wrong here", ""},
+
+	"register-unavailable": {503, "The register of demographics cannot be asked now", "Nothing of the file was recorded and nothing was disclosed. Send it again later, with the same number. " + noDisclosure},
 
 	"busy":        {503, "Too many requests are being answered", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
 	"unavailable": {503, "No record can be made now, so nothing can be disclosed", "Nothing was recorded and nothing was disclosed. " + noDisclosure},

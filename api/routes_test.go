@@ -32,6 +32,10 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		if t.method == "POST" {
 			path, body = path+"?sequence=1", asJSON(ann(nil))
 		}
+	case "/v1/uploads/{id}/approvals":
+		body = object{"reason": "checked with the team"}
+	case "/v1/holdings":
+		body = object{}
 	case "/v1/enrolments":
 		body = `[{"nhsNumber":"` + nhs(1) + `","school":"` + school + `","from":"2025-09-01"}]`
 	case "/v1/assignments":

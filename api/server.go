@@ -64,6 +64,7 @@ type Server struct {
 	orgs    organisations
 	visits  visitCache
 	public  *edge
+	match   matcher // asks the register of demographics; nil: there is none, and rows are not asked about
 }
 
 // New makes the edge.
@@ -82,6 +83,8 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, node: cfg.Node, keys: cfg.Keyring, held: newDataKeys(), actors: newActorCache(), names: newNameCache(),
 		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8)}
+	s.watchUploads()
+	s.watchWorklists()
 	s.public = newEdge(cfg.Logger)
 	s.routes()
 	return s, nil

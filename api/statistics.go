@@ -14,6 +14,7 @@ type statistics struct {
 	failed          prometheus.Counter
 	unauthenticated prometheus.Counter
 	busy            prometheus.Counter
+	gaps            prometheus.Counter
 }
 
 func newStatistics() *statistics {
@@ -29,8 +30,10 @@ func newStatistics() *statistics {
 			Name: "custos_unauthenticated_total", Help: "Requests without a valid token."}),
 		busy: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "custos_busy_total", Help: "Requests sent away because too many were under way."}),
+		gaps: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "custos_upload_gaps_total", Help: "Uploads taken here although numbers before theirs never came."}),
 	}
-	s.registry.MustRegister(s.lookups, s.refused, s.failed, s.unauthenticated, s.busy,
+	s.registry.MustRegister(s.lookups, s.refused, s.failed, s.unauthenticated, s.busy, s.gaps,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s
 }

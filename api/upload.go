@@ -25,9 +25,14 @@ var (
 // recorded, kept outside the ledger only encrypted; its digest and number make
 // it the same upload when it comes again.
 func (s *Server) postUpload(w http.ResponseWriter, r *http.Request, who *Identity) error {
-	sequence, dryRun, err := uploadQuery(r)
+	ask, err := readUploadQuery(r)
 	if err != nil {
 		return err
+	}
+	if ask.snapshot {
+		if err := s.needs(2); err != nil {
+			return err
+		}
 	}
 	file, err := spool(r.Body)
 	if err != nil {
@@ -38,45 +43,83 @@ func (s *Server) postUpload(w http.ResponseWriter, r *http.Request, who *Identit
 		return problem("body-empty")
 	}
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	u := &upload{s: s, r: r, who: who, content: s.keys.ContentSum("uploads", file.sum), csv: media == "text/csv"}
-	u.id = ledger.DeriveID("upload", []byte(who.Organisation), []byte(strconv.FormatInt(sequence, 10)), u.content[:])
+	u := &upload{s: s, r: r, who: who, ask: ask, content: s.keys.ContentSum("uploads", file.sum), csv: media == "text/csv"}
+	u.id = u.identity()
 	if err := u.wellFormed(file); err != nil {
+		return err
+	}
+	l, err := s.node.View().Log()
+	if err != nil {
+		return err
+	}
+	u.rules = l.Rules
+	if err := u.matchAll(file); err != nil {
 		return err
 	}
 	if u.source, err = u.open(file); err != nil {
 		return err
 	}
-	if dryRun {
+	if ask.dryRun {
 		return u.check(w)
 	}
-	return u.load(w, sequence)
+	return u.load(w)
 }
 
-func uploadQuery(r *http.Request) (sequence int64, dryRun bool, err error) {
+// needs refuses what the rules in force do not decide, here: a request that an
+// older program cannot read must not reach it.
+func (s *Server) needs(version int) error {
+	l, err := s.node.View().Log()
+	if err == nil && l.Rules < version {
+		err = problem("rules-not-raised")
+	}
+	return err
+}
+
+// identity makes the upload's id: the same file under the same number, declared
+// alike, is the same upload.
+func (u *upload) identity() ledger.ID {
+	parts := [][]byte{[]byte(u.who.Organisation), []byte(strconv.FormatInt(u.ask.sequence, 10)), u.content[:]}
+	if u.ask.snapshot {
+		parts = append(parts, []byte("snapshot"))
+	}
+	return ledger.DeriveID("upload", parts...)
+}
+
+// uploadQuery is what the query says of a file.
+type uploadQuery struct {
+	sequence         int64
+	dryRun, snapshot bool
+}
+
+func readUploadQuery(r *http.Request) (q uploadQuery, err error) {
 	for name, values := range r.URL.Query() {
 		if len(values) != 1 {
-			return 0, false, problem("query-parameter")
+			return q, problem("query-parameter")
 		}
 		switch name {
 		case "sequence":
 			n, err := strconv.ParseInt(values[0], 10, 64)
 			if err != nil || n <= 0 || n > 1<<53 || strconv.FormatInt(n, 10) != values[0] {
-				return 0, false, problem("query-parameter").with("sequence is a whole number from 1.")
+				return q, problem("query-parameter").with("sequence is a whole number from 1.")
 			}
-			sequence = n
-		case "dry-run":
+			q.sequence = n
+		case "dry-run", "snapshot":
 			if values[0] != "true" && values[0] != "false" {
-				return 0, false, problem("query-parameter")
+				return q, problem("query-parameter").with(name + " is true or false.")
 			}
-			dryRun = values[0] == "true"
+			if name == "snapshot" {
+				q.snapshot = values[0] == "true"
+			} else {
+				q.dryRun = values[0] == "true"
+			}
 		default:
-			return 0, false, problem("query-parameter")
+			return q, problem("query-parameter")
 		}
 	}
-	if sequence == 0 && !dryRun {
-		return 0, false, problem("query-parameter").with("sequence is required: the authority's own incrementing number of this file.")
+	if q.sequence == 0 && !q.dryRun {
+		return q, problem("query-parameter").with("sequence is required: the authority's own incrementing number of this file.")
 	}
-	return sequence, dryRun, nil
+	return q, nil
 }
 
 // upload is one file on its way into the ledger.
@@ -85,8 +128,11 @@ type upload struct {
 	r       *http.Request
 	who     *Identity
 	id      ledger.ID
+	ask     uploadQuery
 	content ledger.Tag
 	csv     bool
+	rules   int
+	matched []matching // of each row; nil: the register is not asked
 	source  planSource
 	results []rowResult
 }
@@ -129,7 +175,7 @@ func (u *upload) command(part string, no int) (*draft, error) {
 	return d, err
 }
 
-func (u *upload) load(w http.ResponseWriter, sequence int64) error {
+func (u *upload) load(w http.ResponseWriter) error {
 	opening, err := u.s.draft(w, u.r, u.who, u.content)
 	if err != nil {
 		return err
@@ -138,10 +184,12 @@ func (u *upload) load(w http.ResponseWriter, sequence int64) error {
 	if u.csv {
 		format = 1
 	}
-	out, err := opening.propose(u.r.Context(), &ledger.OpenUpload{Upload: u.id, Sequence: sequence, Content: u.content, Format: format})
+	out, err := opening.propose(u.r.Context(), &ledger.OpenUpload{Upload: u.id, Sequence: u.ask.sequence, Content: u.content,
+		Format: format, Snapshot: u.ask.snapshot})
 	if err != nil {
 		return err
 	}
+	u.noticeGap(out)
 	closed := out.Answer.Upload.Closed
 	chunks, err := u.chunks(func(no int, rows []planRow, first int) error {
 		d, err := u.command("chunk", no)
@@ -178,7 +226,8 @@ func (u *upload) load(w http.ResponseWriter, sequence int64) error {
 		}
 	}
 	cite(w, closed)
-	return writeAcknowledgement(w, u.csv, &acknowledgement{id: u.id, sequence: sequence, results: u.results, seq: closed, receipt: receipt})
+	return writeAcknowledgement(w, u.csv, &acknowledgement{id: u.id, sequence: u.ask.sequence, results: u.results,
+		seq: closed, receipt: receipt, snapshot: snapshotOf(out.Answer.Upload), matched: matchedPercent(out.Answer.Upload)})
 }
 
 // chunks hands the rows of the file on, uploadChunk at a time.
@@ -209,15 +258,22 @@ func (u *upload) chunks(each func(no int, rows []planRow, first int) error) (int
 func (u *upload) rows(d *draft, rows []planRow, first int) ([]ledger.Row, error) {
 	out := make([]ledger.Row, len(rows))
 	for i := range rows {
-		row, details := u.s.readRow(&rows[i], first+i, u.who.Organisation)
+		var m *matching
+		if u.matched != nil {
+			m = &u.matched[first+i-1]
+		}
+		row, details := u.s.readRow(&rows[i], first+i, u.who.Organisation, u.rules, m)
 		out[i] = row
 		if d == nil {
 			continue
 		}
 		var err error
-		if row.Fault != "" {
-			err = d.seal(ledger.HolderAuthority, []byte(u.who.Organisation), ledger.PayloadRow, row.N,
-				ledger.RowDetails{LocalID: rows[i].LocalID, Fields: rows[i].fields()})
+		if row.Fault != "" || row.Match == ledger.Unmatched {
+			held := ledger.RowDetails{LocalID: rows[i].LocalID, Fields: rows[i].fields()}
+			if m != nil && row.Match == ledger.Unmatched {
+				held.Suggestion = m.suggestion
+			}
+			err = d.seal(ledger.HolderAuthority, []byte(u.who.Organisation), ledger.PayloadRow, row.N, held)
 		} else {
 			err = d.seal(ledger.HolderPerson, row.Person[:], ledger.PayloadPlan, row.N, details)
 		}
@@ -255,6 +311,7 @@ func (u *upload) keep(out *consensus.Outcome, rows []planRow) error {
 // check is a dry run: it says what each row would do, and changes no plan.
 func (u *upload) check(w http.ResponseWriter) error {
 	var last *consensus.Outcome
+	var dry simulation
 	_, err := u.chunks(func(_ int, rows []planRow, first int) error {
 		d, err := u.s.draft(w, u.r, u.who, u.content)
 		if err != nil {
@@ -269,7 +326,11 @@ func (u *upload) check(w http.ResponseWriter) error {
 		if last, err = d.propose(u.r.Context(), q); err != nil {
 			return err
 		}
-		return u.keepChecked(last, rows)
+		if err := u.keepChecked(last, rows); err != nil {
+			return err
+		}
+		dry.add(q.Rows, u.results[first-1:])
+		return nil
 	})
 	if err != nil {
 		return err
@@ -278,7 +339,13 @@ func (u *upload) check(w http.ResponseWriter) error {
 		return problem("body-empty")
 	}
 	cite(w, last.Answer.Seq)
-	return writeAcknowledgement(w, u.csv, &acknowledgement{results: u.results, seq: last.Answer.Seq, receipt: last.Receipt(), dryRun: true})
+	a := &acknowledgement{results: u.results, seq: last.Answer.Seq, receipt: last.Receipt(), dryRun: true}
+	if u.ask.snapshot {
+		if a.snapshot, err = dry.count(u); err != nil {
+			return err
+		}
+	}
+	return writeAcknowledgement(w, u.csv, a)
 }
 
 func (u *upload) keepChecked(out *consensus.Outcome, rows []planRow) error {
@@ -292,8 +359,10 @@ func (u *upload) keepChecked(out *consensus.Outcome, rows []planRow) error {
 			continue
 		}
 		for i, code := range checked.Codes {
-			status := code
-			if _, known := rowMessages[code]; known {
+			status, reason, _ := strings.Cut(code, "/")
+			if status == "unmatched" {
+				code = reason
+			} else if _, known := rowMessages[code]; known {
 				status = "rejected"
 			} else {
 				code = ""

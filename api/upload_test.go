@@ -78,7 +78,8 @@ func TestUploadRows(t *testing.T) {
 	w := newWorld(t)
 	wrong := nhs(7)[:9] + string('0'+(nhs(7)[9]-'0'+1)%10)
 	w.plans(uploader, 1, ann(func(p *planRow) { p.NHSNumber, p.LocalID = nhs(20), "L20" }), ann(func(p *planRow) { p.NHSNumber, p.LocalID = nhs(21), "L21" }),
-		ann(func(p *planRow) { p.NHSNumber, p.LocalID = nhs(22), "L22" }))
+		ann(func(p *planRow) { p.NHSNumber, p.LocalID = nhs(22), "L22" }),
+		ann(func(p *planRow) { p.NHSNumber, p.LocalID, p.End = nhs(28), "L28", "2026-01-01" }))
 	rows := []struct {
 		change       func(*planRow)
 		status, code string
@@ -86,12 +87,15 @@ func TestUploadRows(t *testing.T) {
 		{nil, "recorded", ""},
 		{func(p *planRow) { p.NHSNumber = nhs(20); p.LocalID = "L20" }, "unchanged", ""},
 		{func(p *planRow) { p.NHSNumber = nhs(21); p.LocalID = "L21"; p.End = "2026-01-01" }, "ended", ""},
-		{func(p *planRow) { p.NHSNumber = nhs(21); p.LocalID = "L21"; p.End = "2026-01-02" }, "corrected", ""},
+		{func(p *planRow) { p.NHSNumber = nhs(28); p.LocalID = "L28"; p.End = "2026-01-02" }, "corrected", ""},
+		{func(p *planRow) { p.NHSNumber = nhs(21); p.LocalID = "L21"; p.End = "2026-01-03" }, "rejected", "twice-in-file"},
+		{func(p *planRow) { p.NHSNumber = nhs(29); p.Delete = "2026-03-04" }, "rejected", "delete-in-future"},
+		{func(p *planRow) { p.NHSNumber = nhs(29); p.End = "2025-03-02" }, "rejected", "ended-365-days"},
 		{func(p *planRow) { p.NHSNumber = nhs(22); p.LocalID = "L22"; p.Delete = "2026-03-01" }, "deleted", ""},
 		{func(p *planRow) { p.NHSNumber = nhs(23); p.Delete = "2026-03-01" }, "rejected", "delete-unknown"},
 		{func(p *planRow) { p.NHSNumber = wrong }, "rejected", "nhs-number-check-digit"},
 		{func(p *planRow) { p.NHSNumber = "999" }, "rejected", "nhs-number-format"},
-		{func(p *planRow) { p.NHSNumber = "" }, "rejected", "nhs-number-missing"},
+		{func(p *planRow) { p.NHSNumber = "" }, "unmatched", "nhs-number-missing"},
 		{func(p *planRow) { p.FamilyName = "" }, "rejected", "name-missing"},
 		{func(p *planRow) { p.GivenNames = strings.Repeat("x", 101) }, "rejected", "name-missing"},
 		{func(p *planRow) { p.LocalID = strings.Repeat("9", 65) }, "rejected", "field-too-long"},
@@ -135,14 +139,14 @@ func TestUploadRows(t *testing.T) {
 	e := w.entry(r.seq())
 	require.Equal(t, ledger.KindUploadClosed, e.Kind)
 	require.Equal(t, len(rows), e.Event.(*ledger.UploadClosed).Accepted+e.Event.(*ledger.UploadClosed).Rejected)
-	require.Equal(t, 18, w.kinds(before)[ledger.KindPlanRejected])
+	require.Equal(t, 20, w.kinds(before)[ledger.KindPlanRejected])
 
 	// The same, as JSON, by another authority: nothing of the first is known there.
 	out, e := w.uploadJSON(uploader2, "?sequence=5", asJSON(all...)).recorded(200)
-	requireFields(t, out, "uploadId", "sequence", "accepted", "rejected", "results", "seq", "receipt")
+	requireFields(t, out, "uploadId", "sequence", "accepted", "rejected", "results", "matchedPercent", "seq", "receipt")
 	require.Equal(t, ledger.KindUploadClosed, e.Kind)
 	require.EqualValues(t, "5", out["sequence"])
-	require.EqualValues(t, "19", out["rejected"], "there is nothing to delete here")
+	require.EqualValues(t, "21", out["rejected"], "there is nothing to delete here")
 	for i, l := range list(out["results"]) {
 		requireFields(t, l, "row", "status", "code", "message", "localId")
 		require.EqualValues(t, fmt.Sprint(i+1), l.(object)["row"])

@@ -211,7 +211,7 @@ func newWorld(t testing.TB) *world {
 
 func (w *world) genesis() {
 	w.t.Helper()
-	w.command(ledger.SystemActor("n1"), &ledger.OpenLog{ID: worldLog, Origin: worldOrigin, Verifier: worldKeys().vkey, Synthetic: true})
+	w.command(ledger.SystemActor("n1"), &ledger.OpenLog{ID: worldLog, Origin: worldOrigin, Verifier: worldKeys().vkey, Synthetic: true, Rules: ledger.CurrentRules})
 	var all sync.WaitGroup
 	for _, o := range []ledger.Organisation{
 		{Code: authority1, Name: "Northbank Council", Sort: ledger.SortAuthority, Directory: ledger.Directory{OfficeHours: "020 7946 0001", EmergencyDuty: "020 7946 0002"}},

@@ -21,6 +21,8 @@ const (
 	RequestCloseUpload        RequestKind = 34
 	RequestReadAck            RequestKind = 35
 	RequestCheckRows          RequestKind = 36
+	RequestApproveSnapshot    RequestKind = 37
+	RequestReadHoldings       RequestKind = 38
 	RequestLookUp             RequestKind = 64
 	RequestCorrectAccess      RequestKind = 65
 	RequestDeny               RequestKind = 66
@@ -57,6 +59,8 @@ var requests = map[RequestKind]func() Request{
 	RequestCloseUpload:        func() Request { return new(CloseUpload) },
 	RequestReadAck:            func() Request { return new(ReadAck) },
 	RequestCheckRows:          func() Request { return new(CheckRows) },
+	RequestApproveSnapshot:    func() Request { return new(ApproveSnapshot) },
+	RequestReadHoldings:       func() Request { return new(ReadHoldings) },
 	RequestLookUp:             func() Request { return new(LookUp) },
 	RequestCorrectAccess:      func() Request { return new(CorrectAccess) },
 	RequestDeny:               func() Request { return new(Deny) },

@@ -54,6 +54,12 @@ const (
 	RefusedNotOpened        = "notification-not-opened"
 	RefusedState            = "not-in-this-state"
 	RefusedTooLong          = "request-too-long"
+
+	// Of rules version 2.
+	RefusedRules        = "rules-not-raised"
+	RefusedOvertaken    = "upload-overtaken"
+	RefusedSecondPerson = "second-person-needed"
+	RefusedExpired      = "approval-expired"
 )
 
 // repeatWindow is how long, in ledger time, a command may be asked again and
@@ -65,10 +71,11 @@ const repeatWindow = 5 * Minute
 // version, raised by an entry.
 var rules = map[int]func(*decider) error{
 	1: decideV1,
+	2: decideV2,
 }
 
 // CurrentRules is the version that a new log opens with.
-const CurrentRules = 1
+const CurrentRules = 2
 
 // Decide is pure: the same view, head and command give the same decision on
 // every node, today and in an audit years later. An error means that the node
@@ -107,6 +114,7 @@ type decider struct {
 	now     Time
 	profile Seq
 	plans   map[PersonRef][]Plan // what this command has already changed
+	stood   map[Item]Standing    // and of the worklist; a zero one has left
 	out     Decision
 }
 
@@ -143,6 +151,24 @@ func decideV1(d *decider) error {
 // roomForRest is what a record needs beside actor, request and commitments:
 // the envelope, and the lists of plans disclosed and authorities told.
 const roomForRest = 4 << 10
+
+// decideV2 takes the steps of version 1. What differs are the requests around
+// uploads, which ask [decider.since]: a file that was overtaken, rows, matching,
+// snapshots, holdings and numbers that change.
+func decideV2(d *decider) error { return decideV1(d) }
+
+// since reports whether the command is decided under a rules version or a later one.
+func (d *decider) since(version int) bool { return d.out.Rules >= version }
+
+// sinceOr is [decider.since] for a request that came with that version: before
+// it is raised, it is refused and leaves no trace.
+func (d *decider) sinceOr(version int) bool {
+	if d.since(version) {
+		return true
+	}
+	d.refuse(RefusedRules)
+	return false
+}
 
 // tooLong reports whether the first entry might not fit in a record. Such a
 // command is refused here: sealing it would stop every node that decides it,

@@ -34,10 +34,12 @@ type ProfileDetails struct {
 	Organisation string `cbor:"3,keyasint,omitempty"` // its name, as the token gave it
 }
 
-// RowDetails keeps what a rejected row said, for its authority: [PayloadRow].
+// RowDetails keeps what a rejected or unmatched row said, for its authority: [PayloadRow].
 type RowDetails struct {
 	LocalID string            `cbor:"1,keyasint,omitempty"`
 	Fields  map[string]string `cbor:"2,keyasint,omitempty"`
+
+	Suggestion map[string]string `cbor:"3,keyasint,omitempty"` // of an unmatched row: what the register has instead
 }
 
 // NoteDetails is free text: a reason, or what was done: [PayloadNote], [PayloadReason].

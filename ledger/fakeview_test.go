@@ -19,6 +19,8 @@ type fakeView struct {
 	enrolments    map[Place]map[PersonRef][]Enrolment
 	assignments   map[Place][]Assignment
 	caseloads     map[string]Time
+	standings     map[string]map[Item]Standing
+	rejected      map[ID][]HeldRow
 	err           error // if set, every read fails with it
 }
 
@@ -29,6 +31,7 @@ func newFakeView() *fakeView {
 		notifications: map[Seq]Notification{}, uploads: map[ID]Upload{}, lastUploads: map[string]LastUpload{},
 		uploadAt: map[string]map[int64]ID{}, enrolments: map[Place]map[PersonRef][]Enrolment{},
 		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{},
+		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
 	}
 }
 
@@ -128,7 +131,9 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.profiles[string(id[:])+string(x.Profile[:])] = e.Seq
 	case *UploadOpened:
 		o := q.(*OpenUpload)
-		v.uploads[o.Upload] = Upload{ID: o.Upload, Authority: x.Authority, Sequence: o.Sequence, Content: o.Content, Opened: e.Seq}
+		v.uploads[o.Upload] = Upload{ID: o.Upload, Authority: x.Authority, Sequence: o.Sequence, Content: o.Content, Opened: e.Seq,
+			Gap: x.Gap && e.Rules >= 2, Snapshot: o.Snapshot, At: e.Time}
+		v.touch(o.Upload, id)
 		if v.uploadAt[x.Authority] == nil {
 			v.uploadAt[x.Authority] = map[int64]ID{}
 		}
@@ -138,20 +143,51 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		u := v.uploads[q.(*UploadChunk).Upload]
 		u.Chunks++
 		v.uploads[u.ID] = u
+		v.touch(u.ID, id)
 	case *PlanRecorded:
 		v.plans[ref] = RecordPlan(v.plans[ref], x, x.Authority, e.Seq, e.Time)
+		v.named(e, q, e.Seq)
 		v.row(q, true)
 	case *PlanUnchanged:
+		v.named(e, q, x.Of)
 		v.row(q, true)
 	case *PlanDeleted:
-		v.plans[ref] = DeletePlan(v.plans[ref], x.Of)
+		if e.Person != nil {
+			v.plans[ref] = DeletePlan(v.plans[ref], x.Of)
+		}
 		v.row(q, true)
+	case *PlanUnmatched:
+		v.unmatched(e, x, v.uploads[q.(*UploadChunk).Upload])
+		v.row(q, true)
+	case *PersonMatched:
+		delete(v.standings[x.Authority], x.Item)
 	case *PlanRejected:
 		v.row(q, false)
+		if e.Rules >= 2 {
+			u := q.(*UploadChunk).Upload
+			v.rejected[u] = append(v.rejected[u], HeldRow{e.Seq, ref})
+		}
+		if u := v.uploads[q.(*UploadChunk).Upload]; u.Snapshot && e.Person == nil {
+			u.Nameless++
+			v.uploads[u.ID] = u
+		} else if u.Snapshot && v.plans[ref] != nil {
+			v.plans[ref] = SparePlans(v.plans[ref], u.Authority, u.Opened)
+		}
 	case *UploadClosed:
 		u := v.uploads[q.(*CloseUpload).Upload]
-		u.Closed = e.Seq
+		u.Closed, u.Ended = e.Seq, x.Ended
 		v.uploads[u.ID] = u
+		v.touch(u.ID, id)
+	case *SnapshotHeld:
+		u := v.uploads[x.Upload]
+		u.Held, u.HeldAt, u.Ends, u.Live = e.Seq, e.Time, x.Ends, x.Live
+		v.uploads[u.ID] = u
+	case *SnapshotApproved:
+		u := v.uploads[x.Upload]
+		u.Approved, u.Ended = e.Seq, x.Ended
+		v.uploads[u.ID] = u
+	case *PlanLapsed:
+		v.plans[ref] = LapsePlan(v.plans[ref], x, e.Seq, e.Time)
 	case *Accessed:
 		v.accesses[e.Seq] = Access{Person: ref, Actor: id, Outcome: x.Outcome}
 		if x.Shown {
@@ -178,6 +214,105 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.assignments[x.Place] = append(v.assignments[x.Place], x.Assignment)
 	case *CaseloadAccessed:
 		v.caseloads[string(id[:])+string(x.Place)] = e.Time
+	}
+}
+
+func (v *fakeView) unmatched(e *Entry, x *PlanUnmatched, u Upload) {
+	u.Unmatched++
+	v.uploads[u.ID] = u
+	if e.Person != nil && u.Snapshot && v.plans[e.Person.Ref] != nil {
+		v.plans[e.Person.Ref] = SparePlans(v.plans[e.Person.Ref], u.Authority, u.Opened)
+	}
+	list := v.standings[x.Authority]
+	if list == nil {
+		list = map[Item]Standing{}
+		v.standings[x.Authority] = list
+	}
+	var was Standing
+	for _, at := range x.Row.Items() {
+		if s, ok := list[at]; ok {
+			was = s
+			delete(list, at)
+			break
+		}
+	}
+	at, _ := ItemOf(&x.Row)
+	list[at] = x.Stand(was, e.Seq, u.Opened, e.Time)
+}
+
+func (v *fakeView) Standing(authority string, at Item) (Standing, bool, error) {
+	s, ok := v.standings[authority][at]
+	return s, ok, v.err
+}
+
+func (v *fakeView) EachStanding(authority string, each func(Item, Standing)) error {
+	var items []Item
+	for at := range v.standings[authority] {
+		items = append(items, at)
+	}
+	sort.Slice(items, func(i, j int) bool { return string(items[i][:]) < string(items[j][:]) })
+	for _, at := range items {
+		each(at, v.standings[authority][at])
+	}
+	return v.err
+}
+
+func (v *fakeView) UnmatchedRows(authority string, after Seq, limit int) ([]HeldRow, error) {
+	var out []HeldRow
+	for _, s := range v.standings[authority] {
+		if s.Seq > after {
+			out = append(out, HeldRow{s.Seq, s.Person})
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Seq < out[j].Seq })
+	return out[:min(limit, len(out))], v.err
+}
+
+func (v *fakeView) RejectedRows(upload ID, after Seq, limit int) ([]HeldRow, error) {
+	var out []HeldRow
+	for _, r := range v.rejected[upload] {
+		if r.Seq > after && len(out) < limit {
+			out = append(out, r)
+		}
+	}
+	return out, v.err
+}
+
+func (v *fakeView) HoldersAfter(authority string, after PersonRef, limit int) ([]PersonRef, error) {
+	all, err := v.Holders(authority)
+	var out []PersonRef
+	for _, p := range all {
+		if string(p[:]) > string(after[:]) && len(out) < limit {
+			out = append(out, p)
+		}
+	}
+	return out, err
+}
+
+func (v *fakeView) touch(id ID, a ActorID) {
+	if u := v.uploads[id]; u.Snapshot {
+		u.Touch(a)
+		v.uploads[id] = u
+	}
+}
+
+func (v *fakeView) Holders(authority string) ([]PersonRef, error) {
+	var out []PersonRef
+	for p, plans := range v.plans {
+		for i := range plans {
+			if plans[i].Authority == authority {
+				out = append(out, p)
+				break
+			}
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return string(out[i][:]) < string(out[j][:]) })
+	return out, v.err
+}
+
+func (v *fakeView) named(e *Entry, q Request, plan Seq) {
+	if e.Rules >= 2 {
+		v.plans[e.Person.Ref] = NamePlan(v.plans[e.Person.Ref], plan, v.uploads[q.(*UploadChunk).Upload].Opened)
 	}
 }
 

@@ -35,11 +35,14 @@ const (
 	KindUploadClosed      Kind = 40
 	KindAckRead           Kind = 41
 	KindRowsChecked       Kind = 42
-	KindHoldingsRead      Kind = 43 // reserved
-	KindSnapshotHeld      Kind = 44 // reserved
-	KindPersonMatched     Kind = 45 // reserved
+	KindHoldingsRead      Kind = 43
+	KindSnapshotHeld      Kind = 44
+	KindPersonMatched     Kind = 45
 	KindNumberSuperseded  Kind = 46 // reserved
 	KindNumberInactivated Kind = 47 // reserved
+	KindSnapshotApproved  Kind = 48
+	KindPlanLapsed        Kind = 49
+	KindPlanUnmatched     Kind = 50
 
 	KindAccessed        Kind = 64
 	KindAccessDenied    Kind = 65
@@ -85,7 +88,7 @@ type Event interface {
 	Kind() Kind
 }
 
-// events makes an empty event of each kind that version 1 records.
+// events makes an empty event of each kind that is recorded.
 var events = map[Kind]func() Event{
 	KindLogOpened:                func() Event { return new(LogOpened) },
 	KindRulesRaised:              func() Event { return new(RulesRaised) },
@@ -105,6 +108,12 @@ var events = map[Kind]func() Event{
 	KindUploadClosed:             func() Event { return new(UploadClosed) },
 	KindAckRead:                  func() Event { return new(AckRead) },
 	KindRowsChecked:              func() Event { return new(RowsChecked) },
+	KindSnapshotHeld:             func() Event { return new(SnapshotHeld) },
+	KindSnapshotApproved:         func() Event { return new(SnapshotApproved) },
+	KindPlanLapsed:               func() Event { return new(PlanLapsed) },
+	KindHoldingsRead:             func() Event { return new(HoldingsRead) },
+	KindPlanUnmatched:            func() Event { return new(PlanUnmatched) },
+	KindPersonMatched:            func() Event { return new(PersonMatched) },
 	KindAccessed:                 func() Event { return new(Accessed) },
 	KindAccessDenied:             func() Event { return new(AccessDenied) },
 	KindReopened:                 func() Event { return new(Reopened) },
@@ -137,6 +146,8 @@ var kindNames = map[Kind]string{
 	KindEnrolmentsRecorded: "enrolments-recorded", KindEnrolled: "enrolled", KindEnrolmentNotKept: "enrolment-not-kept",
 	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindCaseloadAccessed: "caseload-accessed",
 	KindSubjectAccessed: "subject-accessed", KindTrailRead: "trail-read",
+	KindSnapshotHeld: "snapshot-held", KindSnapshotApproved: "snapshot-approved", KindPlanLapsed: "plan-lapsed",
+	KindHoldingsRead: "holdings-read", KindPlanUnmatched: "plan-unmatched", KindPersonMatched: "person-matched",
 }
 
 // String returns the kind's name as listings and exports spell it.

@@ -63,6 +63,22 @@ type Plan struct {
 	Command ID  `cbor:"15,keyasint"`
 	Row     int `cbor:"16,keyasint"`
 	Key     ID  `cbor:"17,keyasint,omitzero"`
+
+	// Named is the entry that opened the last upload whose file named the plan,
+	// under rules version 2 or later.
+	Named Seq `cbor:"18,keyasint,omitempty"`
+	// Spared is the same for a file of which a rejected row named the person.
+	Spared Seq `cbor:"19,keyasint,omitempty"`
+	// Sealed is the entry beside which its sealed details are, if that is not Seq.
+	Sealed Seq `cbor:"20,keyasint,omitempty"`
+}
+
+// Details returns the entry beside which the plan's sealed details are.
+func (p *Plan) Details() Seq {
+	if p.Sealed != 0 {
+		return p.Sealed
+	}
+	return p.Seq
 }
 
 // end is the last day on which the plan is in force, or zero while it has
@@ -148,6 +164,17 @@ func Hide(restricted bool, r Role) Hidden {
 		return Hidden{}
 	}
 	return Hidden{Whereabouts: true, History: true}
+}
+
+// AnyRestricted reports whether any authority's plan says that the person is
+// restricted: where one says so, the others' plans hide as much.
+func AnyRestricted(plans []Plan) bool {
+	for i := range plans {
+		if plans[i].Restricted {
+			return true
+		}
+	}
+	return false
 }
 
 // RecordPlan folds one plan event into a person's plans and returns them. The

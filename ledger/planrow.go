@@ -14,6 +14,12 @@ type Row struct {
 	Content    Tag       `cbor:"10,keyasint,omitzero"` // of everything in the row, to tell a change from a repeat
 	Restricted bool      `cbor:"11,keyasint,omitempty"`
 	Fault      string    `cbor:"12,keyasint,omitempty"` // what the edge found wrong; the row is then rejected
+
+	// Of rules version 2: what the register of demographics said of the person.
+	Match  Match  `cbor:"13,keyasint,omitempty"`
+	Reason string `cbor:"14,keyasint,omitempty"` // a code: why the row is unmatched
+	Twin   bool   `cbor:"15,keyasint,omitempty"` // another person has the same family name and birth date
+	Trace  Tag    `cbor:"16,keyasint,omitzero"`  // keyed tag of names and birth date, of a row that may stand unmatched
 }
 
 // Change says how a recorded plan came about.
@@ -141,6 +147,8 @@ func RowStatus(e Event) (status, code string) {
 		return "deleted", ""
 	case *PlanRejected:
 		return "rejected", e.Code
+	case *PlanUnmatched:
+		return "unmatched", e.Row.Reason
 	}
 	return "", ""
 }

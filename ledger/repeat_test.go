@@ -104,7 +104,7 @@ func TestACommandAskedAgain(t *testing.T) {
 // and the whole is checked as it grows (world.do).
 func TestAnyLedgerIsDecidedAgainTheSame(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		w := newWorld(rt)
+		w := worldUnder(rt, rapid.IntRange(1, CurrentRules).Draw(rt, "rules"))
 		var asked []*Command
 		uploads := []ID{{1}, {2}, {3}}
 		for range rapid.IntRange(1, 60).Draw(rt, "commands") {
@@ -197,6 +197,18 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 			if maybe("grown") {
 				r.LastDay = day("last day")
 			}
+			if maybe("asked of a register") {
+				r.Match = Matched
+				if maybe("lost") {
+					r.Match, r.Reason = Unmatched, "no-match"
+				}
+				if maybe("local") {
+					r.Local = tag(rapid.SampledFrom([]string{"l1", "l2"}).Draw(t, "local id"))
+				}
+				if maybe("trace") {
+					r.Trace = tag("trace")
+				}
+			}
 			if maybe("faulty") && maybe("really") {
 				r = Row{N: i + 1, Fault: "x"}
 			}
@@ -204,7 +216,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 		}
 		return out
 	}
-	switch rapid.IntRange(0, 17).Draw(t, "request") {
+	switch rapid.IntRange(0, 19).Draw(t, "request") {
 	case 0, 1, 2:
 		able(RoleClinician, emergency, "555001")
 		q := &LookUp{Person: ref, Declared: Declared(rapid.IntRange(0, 2).Draw(t, "declared")), Confirmed: maybe("confirmed"), Reasoned: maybe("reasoned")}
@@ -228,7 +240,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 		return w.cmd(actor, &MissAppointment{Person: ref, At: w.now}, PayloadAppointment)
 	case 8:
 		able(RoleUploader, authorityA, "ua")
-		return w.cmd(actor, &OpenUpload{Upload: upload, Sequence: rapid.Int64Range(1, 5).Draw(t, "sequence"), Format: 1})
+		return w.cmd(actor, &OpenUpload{Upload: upload, Sequence: rapid.Int64Range(1, 5).Draw(t, "sequence"), Format: 1, Snapshot: maybe("snapshot")})
 	case 9, 10, 11:
 		able(RoleUploader, authorityA, "ua")
 		return w.chunk(actor, upload, 1, rows()...)
@@ -260,6 +272,12 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 			q.Cover, q.To = true, day("to")
 		}
 		return w.cmd(actor, q, PayloadReason)
+	case 18:
+		able(RoleUploader, authorityA, "ua")
+		return w.cmd(actor, &ReadHoldings{Part: HoldingsPart(rapid.IntRange(0, 3).Draw(t, "part")), Upload: upload, From: seq})
+	case 17:
+		able(RoleSocialWorkManager, authorityA, "second")
+		return w.cmd(actor, &ApproveSnapshot{Upload: upload}, PayloadReason)
 	case 16:
 		able(RoleSchoolNurse, nursing, "nurse")
 		return w.cmd(actor, &ReadCaseload{Place: place})

@@ -91,6 +91,14 @@ const (
 	ActRecordDirectory
 	ActRecordOrganisation
 	ActSystem
+
+	// Of rules version 2. They follow ActSystem, whose number denials hold.
+	ActListUploads
+	ActApproveSnapshot
+	ActReadHoldings
+	ActListUnmatched
+
+	actionEnd // no action: one past the last
 )
 
 var actionNames = map[Action]string{
@@ -113,6 +121,10 @@ var actionNames = map[Action]string{
 	ActRecordDirectory:    "keep the own directory entry",
 	ActRecordOrganisation: "record organisations and their policy",
 	ActSystem:             "act as the system",
+	ActListUploads:        "list uploads, without what is in them",
+	ActApproveSnapshot:    "approve what a snapshot would end",
+	ActReadHoldings:       "read what is held for the own authority",
+	ActListUnmatched:      "list unmatched rows, without what is in them",
 }
 
 // String returns the action in words.
@@ -121,13 +133,16 @@ func (a Action) String() string { return actionNames[a] }
 // Actions lists every action that a token's role may have, in order.
 func Actions() []Action {
 	var out []Action
-	for a := ActLookUp; a < ActSystem; a++ {
-		out = append(out, a)
+	for a := ActLookUp; a < actionEnd; a++ {
+		if a != ActSystem {
+			out = append(out, a)
+		}
 	}
 	return out
 }
 
-// matrix is the one table of who may do what under rules version 1. Whether a
+// matrix is the one table of who may do what: a row is never changed, for the
+// decisions of released rules ask it. Whether a
 // particular request is then granted is for Decide: the table says only which
 // roles may ask. docs/access-matrix.md is printed from it by its test.
 var matrix = map[Action][]Role{
@@ -150,6 +165,10 @@ var matrix = map[Action][]Role{
 	ActRecordDirectory:    {RoleUploader, RoleSocialWorkManager},
 	ActRecordOrganisation: {RoleOperator, RoleSystem},
 	ActSystem:             {RoleSystem},
+	ActListUploads:        {RoleUploader, RoleSocialWorkManager, RoleOperator},
+	ActApproveSnapshot:    {RoleUploader, RoleSocialWorkManager},
+	ActReadHoldings:       {RoleUploader, RoleSocialWorkManager},
+	ActListUnmatched:      {RoleUploader, RoleSocialWorkManager, RoleOperator},
 }
 
 // May reports whether a role may ask for an action at all.

@@ -19,6 +19,10 @@ type OpenUpload struct {
 	Sequence int64 `cbor:"2,keyasint"` // the authority's own incrementing number
 	Content  Tag   `cbor:"3,keyasint"` // keyed digest of the file
 	Format   uint8 `cbor:"4,keyasint"` // 1 CSV, 2 JSON, 3 XML
+
+	// Snapshot declares that the file names every plan the authority has in
+	// force. Of rules version 2.
+	Snapshot bool `cbor:"5,keyasint,omitempty"`
 }
 
 // UploadOpened begins an upload.
@@ -82,6 +86,12 @@ type UploadClosed struct {
 	Accepted int `cbor:"1,keyasint"`
 	Rejected int `cbor:"2,keyasint"`
 	Profile  Seq `cbor:"3,keyasint,omitempty"`
+
+	// Of rules version 2.
+	Snapshot bool `cbor:"4,keyasint,omitempty"`
+	Ended    int  `cbor:"5,keyasint,omitempty"` // as many PlanLapsed follow
+
+	Unmatched int `cbor:"6,keyasint,omitempty"` // accepted rows that stand on the worklist
 }
 
 // AckRead records that an acknowledgement was shown again.
@@ -108,7 +118,31 @@ type Upload struct {
 	Rejected  int    `cbor:"8,keyasint,omitempty"`
 	Chunks    int    `cbor:"9,keyasint,omitempty"`
 	At        Time   `cbor:"10,keyasint"`
+
+	// Of rules version 2.
+	Gap      bool      `cbor:"11,keyasint,omitempty"` // numbers before it were never seen
+	Snapshot bool      `cbor:"12,keyasint,omitempty"`
+	Hands    []ActorID `cbor:"13,keyasint,omitempty"` // who opened, filled or closed it
+	Nameless int       `cbor:"14,keyasint,omitempty"` // rejected rows that name nobody
+	Ended    int       `cbor:"15,keyasint,omitempty"` // plans that ended because a snapshot did not name them
+	Held     Seq       `cbor:"16,keyasint,omitempty"` // the entry that holds its ends back
+	HeldAt   Time      `cbor:"17,keyasint,omitempty"`
+	Ends     int       `cbor:"18,keyasint,omitempty"` // how many
+	Live     int       `cbor:"19,keyasint,omitempty"` // of how many in force
+	Approved Seq       `cbor:"20,keyasint,omitempty"`
+
+	Matched   int `cbor:"21,keyasint,omitempty"` // rows whose person the register knows
+	Unmatched int `cbor:"22,keyasint,omitempty"` // rows that stand on the worklist
 }
+
+// Awaits reports whether a held snapshot can still be approved at a moment, by
+// its own state; a later upload ends that too.
+func (u *Upload) Awaits(now Time) bool {
+	return u.Held != 0 && u.Approved == 0 && now-u.HeldAt <= heldFor
+}
+
+// ApproveBy is the last moment at which a held snapshot can be approved.
+func (u *Upload) ApproveBy() Time { return u.HeldAt + heldFor }
 
 // Span is a run of entries: those of one chunk.
 type Span struct {
@@ -130,6 +164,12 @@ const (
 	RowUnbornNeedsEnd = "unborn-needs-end"
 	RowDeleteUnknown  = "delete-unknown"
 	RowTooManyPlans   = "too-many-plans"
+
+	// Of rules version 2.
+	RowDeleteInFuture = "delete-in-future"
+	RowEndedLongAgo   = "ended-365-days" // 28 for an unborn child's plan: it could never be shown
+	RowTwice          = "twice-in-file"
+	RowUnmatchable    = "unmatchable" // unmatched, without anything to know it by again
 )
 
 // Kind implements [Event].
@@ -196,6 +236,9 @@ func (*CloseUpload) action() Action { return ActUpload }
 func (*ReadAck) action() Action { return ActReadUpload }
 
 func (q *OpenUpload) decide(d *decider) error {
+	if q.Snapshot && !d.sinceOr(2) {
+		return nil
+	}
 	own := d.c.Actor.Organisation
 	o, ok, err := d.Organisation(own)
 	if err != nil {
@@ -218,6 +261,12 @@ func (q *OpenUpload) decide(d *decider) error {
 		if err != nil {
 			return err
 		}
+		if over, err := d.overtaken(&u); err != nil {
+			return err
+		} else if over {
+			d.refuseUpload(RefusedSequenceLower)
+			return nil
+		}
 		d.record(&UploadResumed{Closed: u.Closed != 0, Profile: d.profile}, PersonRef{})
 		return nil
 	}
@@ -231,6 +280,17 @@ func (q *OpenUpload) decide(d *decider) error {
 	}
 	d.record(&UploadOpened{Authority: own, Gap: last.Sequence > 0 && q.Sequence > last.Sequence+1, Profile: d.profile}, PersonRef{})
 	return nil
+}
+
+// overtaken reports whether an upload was left unfinished and a later one of the
+// same authority has begun: what is left of the older file must not undo the
+// newer one. Version 1 let it.
+func (d *decider) overtaken(u *Upload) (bool, error) {
+	if !d.since(2) || u.Closed != 0 {
+		return false, nil
+	}
+	last, err := d.LastUpload(u.Authority)
+	return last.Sequence > u.Sequence, err
 }
 
 func (d *decider) refuseUpload(code string) {
@@ -247,8 +307,17 @@ func (q *UploadChunk) decide(d *decider) error {
 		d.refuse(RefusedUploadState)
 		return nil
 	}
+	if over, err := d.overtaken(&u); err != nil {
+		return err
+	} else if over {
+		d.refuse(RefusedOvertaken)
+		return nil
+	}
 	d.record(&ChunkRecorded{Rows: len(q.Rows), Profile: d.profile}, PersonRef{})
 	d.plans = make(map[PersonRef][]Plan)
+	if d.since(2) {
+		return d.loadRows(q.Rows, &u)
+	}
 	for i := range q.Rows {
 		e, err := d.decideRow(&q.Rows[i], u.Authority, q.Upload)
 		if err != nil {
@@ -284,6 +353,9 @@ func (q *CheckRows) decide(d *decider) error {
 		return nil
 	}
 	d.plans = make(map[PersonRef][]Plan)
+	if d.since(2) {
+		return d.checkRows(q.Rows)
+	}
 	codes := make([]string, len(q.Rows))
 	for i := range q.Rows {
 		e, err := d.decideRow(&q.Rows[i], d.c.Actor.Organisation, ID{})
@@ -316,6 +388,8 @@ func (q *UploadChunk) withRows(group []Entry) (Request, error) {
 			out.Rows = append(out.Rows, e.Row)
 		case *PlanRejected:
 			out.Rows = append(out.Rows, e.Row)
+		case *PlanUnmatched:
+			out.Rows = append(out.Rows, e.Row)
 		}
 	}
 	if rows >= 0 && rows != len(out.Rows) {
@@ -337,7 +411,16 @@ func (q *CloseUpload) decide(d *decider) error {
 		d.refuse(RefusedUploadState)
 		return nil
 	}
-	d.record(&UploadClosed{Accepted: u.Accepted, Rejected: u.Rejected, Profile: d.profile}, PersonRef{})
+	if over, err := d.overtaken(&u); err != nil {
+		return err
+	} else if over {
+		d.refuse(RefusedOvertaken)
+		return nil
+	}
+	if u.Snapshot {
+		return d.closeSnapshot(&u)
+	}
+	d.record(&UploadClosed{Accepted: u.Accepted, Rejected: u.Rejected, Profile: d.profile, Unmatched: u.Unmatched}, PersonRef{})
 	return nil
 }
 

@@ -16,6 +16,15 @@ type View interface {
 	Upload(ID) (Upload, bool, error)
 	LastUpload(authority string) (LastUpload, error)
 	UploadAt(authority string, sequence int64) (ID, bool, error)
+
+	// From rules version 2.
+	Holders(authority string) ([]PersonRef, error) // whom an authority holds plans of, in order of reference
+	HoldersAfter(authority string, after PersonRef, limit int) ([]PersonRef, error)
+	RejectedRows(upload ID, after Seq, limit int) ([]HeldRow, error)
+	UnmatchedRows(authority string, after Seq, limit int) ([]HeldRow, error) // in order of their newest entries
+	Standing(authority string, at Item) (Standing, bool, error)
+	EachStanding(authority string, each func(Item, Standing)) error // in order of items
+
 	Enrolments(PersonRef, Place) ([]Enrolment, error)
 	Enrolled(Place) ([]PersonRef, error) // in order of reference
 	Assignments(Place) ([]Assignment, error)

@@ -49,9 +49,12 @@ const (
 	nursing    = "RY1"
 )
 
-func newWorld(t rapid.TB) *world {
+func newWorld(t rapid.TB) *world { return worldUnder(t, CurrentRules) }
+
+// worldUnder is a world whose log opens under a rules version.
+func worldUnder(t rapid.TB, version int) *world {
 	w := blankWorld(t)
-	w.grant(w.cmd(system(), &OpenLog{ID: ID{0xc0}, Origin: "log.example/custos", Verifier: "log.example/custos+00000000+AA==", Synthetic: true}))
+	w.grant(w.cmd(system(), &OpenLog{ID: ID{0xc0}, Origin: "log.example/custos", Verifier: "log.example/custos+00000000+AA==", Synthetic: true, Rules: version}))
 	for _, o := range []Organisation{
 		{Code: authorityA, Name: "Aldershire", Sort: SortAuthority, Directory: Directory{OfficeHours: "01234 000001"}},
 		{Code: authorityB, Name: "Borchester", Sort: SortAuthority},
@@ -125,6 +128,25 @@ func (w *world) chunk(a Actor, upload ID, no int, rows ...Row) *Command {
 		c.Sealed = append(c.Sealed, w.sealed(p, r.N))
 	}
 	return c
+}
+
+func snapshotID(authority string, sequence int64) ID {
+	return DeriveID("upload", []byte(authority), fmt.Append(nil, sequence))
+}
+
+// snapshot opens, fills and closes an upload that is declared a full snapshot,
+// and returns the entries of its close.
+func (w *world) snapshot(a Actor, sequence int64, rows ...Row) []Entry {
+	w.t.Helper()
+	id := snapshotID(a.Organisation, sequence)
+	w.grant(w.cmd(a, &OpenUpload{Upload: id, Sequence: sequence, Content: tag("file"), Format: 1, Snapshot: true}))
+	for i := range rows {
+		if rows[i].N == 0 {
+			rows[i].N = i + 1
+		}
+	}
+	w.grant(w.chunk(a, id, 1, rows...))
+	return w.grant(w.cmd(a, &CloseUpload{Upload: id, Rows: len(rows), Chunks: 1}))
 }
 
 // load opens, fills and closes an upload.

@@ -23,6 +23,11 @@ func foldAdmin(t *store.Txn, e, first *ledger.Entry) error {
 			return err
 		}
 		l.Rules = ev.To
+		if ev.From < 2 && ev.To >= 2 {
+			if err := raiseToTwo(t); err != nil {
+				return err
+			}
+		}
 		return set(t, logKey(), l)
 	case *ledger.OrganisationRecorded:
 		o := ev.Organisation

@@ -37,6 +37,8 @@ type Answer struct {
 
 	Upload *ledger.Upload `cbor:"19,keyasint,omitempty"`
 	Rows   []RowShown     `cbor:"20,keyasint,omitempty"`
+
+	Holdings *ledger.HoldingsRead `cbor:"21,keyasint,omitempty"`
 }
 
 // PlanShown is one plan of an answer.
@@ -130,6 +132,8 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 	case *ledger.CaseloadAccessed:
 		out.Place, out.Since = ev.Place, ev.Since
 		return a.caseload(v, out, entries)
+	case *ledger.HoldingsRead:
+		return a.holdings(v, out, ev, entries)
 	case *ledger.NotificationOpened:
 		return a.notification(v, out, ev, first.Actor.Role)
 	case *ledger.NotificationAcknowledged:
@@ -142,7 +146,7 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 			return fmt.Errorf("entry %d: a trail read by another request", main.Seq)
 		}
 		return a.trail(v, out, q, ev, main.Seq, first.Actor.Organisation)
-	case *ledger.UploadOpened, *ledger.UploadResumed, *ledger.UploadClosed:
+	case *ledger.UploadOpened, *ledger.UploadResumed, *ledger.UploadClosed, *ledger.SnapshotApproved:
 		return a.upload(v, out, first)
 	case *ledger.AckRead:
 		return a.acknowledgement(v, out, first)
@@ -185,7 +189,10 @@ func (a *Assembler) access(v View, out *Answer, main *ledger.Entry, ev *ledger.A
 	if out.Plans, err = a.plans(v, main.Person.Ref, ev.Disclosed); err != nil {
 		return err
 	}
-	restricted := false
+	restricted, err := v.Restricted(main.Person.Ref)
+	if err != nil {
+		return err
+	}
 	for i := range out.Plans {
 		restricted = restricted || out.Plans[i].Plan.Restricted
 	}
@@ -262,7 +269,7 @@ func (a *Assembler) plans(v View, p ledger.PersonRef, disclosed []ledger.Seq) ([
 				continue // the access itself, in a notification's list
 			}
 		}
-		s, err := a.shown(v.R, seq, 0, ledger.PayloadPlan, ledger.HolderPerson, p[:], plan.Command, plan.Key)
+		s, err := a.shown(v.R, plan.Details(), 0, ledger.PayloadPlan, ledger.HolderPerson, p[:], plan.Command, plan.Key)
 		if err != nil {
 			return nil, err
 		}
@@ -286,6 +293,10 @@ func planOf(r store.Reader, seq ledger.Seq) (ledger.Plan, bool, error) {
 	e, err := store.Entry(r, seq)
 	if err != nil {
 		return ledger.Plan{}, false, err
+	}
+	if lapsed, ok := e.Event.(*ledger.PlanLapsed); ok {
+		p, found, err := planOf(r, lapsed.Of)
+		return ledger.LapsePlan([]ledger.Plan{p}, lapsed, seq, e.Time)[0], found, err
 	}
 	ev, ok := e.Event.(*ledger.PlanRecorded)
 	if !ok {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"custos/ledger"
+	"custos/ledger/store"
 )
 
 // What the other answers hold: caseloads, opened notifications, uploads.
@@ -35,11 +36,16 @@ func (a *Assembler) notification(v View, out *Answer, ev *ledger.NotificationOpe
 	if out.Plans, err = a.plans(v, n.Person, n.Plans); err != nil {
 		return err
 	}
+	restricted, err := v.Restricted(n.Person)
+	if err != nil {
+		return err
+	}
 	for i := range out.Plans {
-		if ledger.Hide(out.Plans[i].Plan.Restricted, reader).Whereabouts {
-			out.Visit = &Visit{Seq: n.Of, At: n.Queued}
-			return nil
-		}
+		restricted = restricted || out.Plans[i].Plan.Restricted
+	}
+	if ledger.Hide(restricted, reader).Whereabouts {
+		out.Visit = &Visit{Seq: n.Of, At: n.Queued}
+		return nil
 	}
 	e, first, err := entryWithFirst(v.R, n.Of)
 	if err != nil {
@@ -80,6 +86,8 @@ func (a *Assembler) upload(v View, out *Answer, first *ledger.Entry) error {
 		id = q.Upload
 	case *ledger.ReadAck:
 		id = q.Upload
+	case *ledger.ApproveSnapshot:
+		id = q.Upload
 	}
 	u, ok, err := v.Upload(id)
 	if err != nil {
@@ -112,19 +120,48 @@ func (a *Assembler) acknowledgement(v View, out *Answer, first *ledger.Entry) er
 			if status, _ := ledger.RowStatus(e.Event); status == "" {
 				continue // the chunk's head, or its actor's profile
 			}
-			row := RowShown{Record: e.Record()}
-			if len(e.Commitments) > 0 {
-				c := e.Commitments[0]
-				holder := []byte(out.Upload.Authority)
-				if c.Holder == ledger.HolderPerson && e.Person != nil {
-					holder = e.Person.Ref[:]
-				}
-				if row.Details, err = a.shown(v.R, e.Seq, 0, c.Payload, c.Holder, holder, e.Command, c.Key); err != nil {
-					return err
-				}
+			row, err := a.row(v, e, out.Upload.Authority)
+			if err != nil {
+				return err
 			}
 			out.Rows = append(out.Rows, row)
 		}
+	}
+	return nil
+}
+
+// row reads one row of an upload with its sealed details.
+func (a *Assembler) row(v View, e *ledger.Entry, authority string) (RowShown, error) {
+	row := RowShown{Record: e.Record()}
+	if len(e.Commitments) == 0 {
+		return row, nil
+	}
+	c := e.Commitments[0]
+	holder := []byte(authority)
+	if c.Holder == ledger.HolderPerson && e.Person != nil {
+		holder = e.Person.Ref[:]
+	}
+	var err error
+	row.Details, err = a.shown(v.R, e.Seq, 0, c.Payload, c.Holder, holder, e.Command, c.Key)
+	return row, err
+}
+
+// holdings reads a page of what an authority holds: people with its plans, or rows.
+func (a *Assembler) holdings(v View, out *Answer, ev *ledger.HoldingsRead, entries []ledger.Entry) error {
+	out.Holdings = ev
+	if ev.Part == ledger.HoldingsPlans {
+		return a.caseload(v, out, entries)
+	}
+	for _, n := range ev.Rows {
+		e, err := store.Entry(v.R, n)
+		if err != nil {
+			return err
+		}
+		row, err := a.row(v, &e, ev.Authority)
+		if err != nil {
+			return err
+		}
+		out.Rows = append(out.Rows, row)
 	}
 	return nil
 }

@@ -25,8 +25,12 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		return foldAdmin(t, e, first)
 	case *ledger.UploadOpened, *ledger.ChunkRecorded, *ledger.UploadClosed:
 		return foldUpload(t, e, first)
-	case *ledger.PlanRecorded, *ledger.PlanDeleted, *ledger.PlanUnchanged, *ledger.PlanRejected:
+	case *ledger.PlanRecorded, *ledger.PlanDeleted, *ledger.PlanUnchanged, *ledger.PlanRejected, *ledger.PlanUnmatched:
 		return foldPlan(t, e, first)
+	case *ledger.SnapshotHeld, *ledger.SnapshotApproved, *ledger.PlanLapsed:
+		return foldSnapshot(t, e)
+	case *ledger.PersonMatched:
+		return unstand(t, ev.Authority, ev.Item, ev.Of)
 	case *ledger.Accessed:
 		if err := foldAccess(t, e, ev, first); err != nil {
 			return err
@@ -55,7 +59,8 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 			return err
 		}
 		return foldTrail(t, e, first)
-	case *ledger.AccessDenied, *ledger.Reopened, *ledger.TrailRead, *ledger.AckRead, *ledger.AppointmentMissed:
+	case *ledger.AccessDenied, *ledger.Reopened, *ledger.TrailRead, *ledger.AckRead, *ledger.AppointmentMissed,
+		*ledger.HoldingsRead:
 		return foldTrail(t, e, first)
 	}
 	return nil

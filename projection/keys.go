@@ -26,6 +26,10 @@ const (
 	viewUploadAt     = 'U' // authority, sequence -> upload id
 	viewLastUpload   = 'l' // authority -> ledger.LastUpload
 	viewUploadSpan   = 'q' // upload id, chunk -> ledger.Span
+	viewHolder       = 'f' // authority, person -> nothing; from rules version 2, as are the next
+	viewStanding     = 'W' // authority, item -> ledger.Standing
+	viewStandingAt   = 'V' // authority, sequence number -> person, if there is one
+	viewRejected     = 'j' // upload id, sequence number -> person, if there is one
 	viewEnrolledAt   = 'E' // place, person -> nothing
 	viewAssignment   = 's' // place -> []ledger.Assignment
 	viewLastCaseload = 'L' // actor, place -> time
@@ -69,6 +73,14 @@ func personKey(p ledger.PersonRef, part byte, rest ...byte) []byte {
 
 func plansKey(p ledger.PersonRef) []byte { return personKey(p, partPlans) }
 
+// plansOf reads whose plans a row of viewPerson holds; ok is false for the other parts.
+func plansOf(key []byte) (p ledger.PersonRef, ok bool) {
+	if len(key) != 2+len(p)+1 || key[2+len(p)] != partPlans {
+		return p, false
+	}
+	return ledger.PersonRef(key[2 : 2+len(p)]), true
+}
+
 func personSeqKey(p ledger.PersonRef, part byte, n ledger.Seq) []byte {
 	b := store.AppendViewKey(make([]byte, 0, 11+len(p)), viewPerson)
 	return binary.BigEndian.AppendUint64(append(append(b, p[:]...), part), uint64(n))
@@ -100,6 +112,22 @@ func uploadAtKey(authority string, sequence int64) []byte {
 
 func uploadSpanKey(id ledger.ID, no int) []byte {
 	return store.ViewKey(viewUploadSpan, id[:], u64(uint64(no)))
+}
+
+func holderKey(authority string, p ledger.PersonRef) []byte {
+	return store.ViewKey(viewHolder, named(authority), p[:])
+}
+
+func standingKey(authority string, at ledger.Item) []byte {
+	return store.ViewKey(viewStanding, named(authority), at[:])
+}
+
+func standingAtKey(authority string, n ledger.Seq) []byte {
+	return store.ViewKey(viewStandingAt, named(authority), u64(uint64(n)))
+}
+
+func rejectedKey(upload ledger.ID, n ledger.Seq) []byte {
+	return store.ViewKey(viewRejected, upload[:], u64(uint64(n)))
 }
 
 func enrolmentKey(p ledger.PersonRef, place ledger.Place) []byte {

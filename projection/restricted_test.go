@@ -29,6 +29,23 @@ func TestRestrictedHidesWhereabouts(t *testing.T) {
 	require.Empty(t, n.Profiles)
 }
 
+// One authority's file came before the person was restricted, the other's after:
+// what the second hides, the first's answers hide too.
+func TestRestrictedByOneAuthorityHidesForAll(t *testing.T) {
+	w := newWorld(t)
+	w.plan("LA1", 1, w.row(1, nhsChild, ledger.ChildProtection, "2026-01-10", ""))
+	doctor := w.actor("doctor", ledger.RoleClinician, "RXX01")
+	_, _, before := w.lookup(doctor, nhsChild, nil)
+	require.NotEmpty(t, before.Visits)
+	row := w.row(1, nhsChild, ledger.LookedAfter, "2026-01-10", "2026-02-01")
+	row.Restricted = true
+	w.plan("LA2", 1, row)
+	_, _, a := w.lookup(doctor, nhsChild, nil)
+	require.Empty(t, a.Visits)
+	_, n := w.do(w.actor("worker", ledger.RoleSocialWorker, "LA1"), &ledger.OpenNotification{Notification: before.Told[0].Notification})
+	require.Empty(t, n.Visit.Organisation)
+}
+
 // TestDeletionNamesThePlanByItsStart: one that merely overlaps stays.
 func TestDeletionNamesThePlanByItsStart(t *testing.T) {
 	w := newWorld(t)

@@ -125,8 +125,11 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 	case *ledger.CaseloadAccessed:
 		row.Profile, row.Place = ev.Profile, ev.Place
 	case *ledger.SubjectAccessed:
-		if q, ok := first.Request.(*ledger.ReadCaseload); ok {
+		switch q := first.Request.(type) {
+		case *ledger.ReadCaseload:
 			row.Place = q.Place
+		case *ledger.ReadHoldings:
+			row.Authority = first.Actor.Organisation
 		}
 		row.Profile, _, err = v.Profile(first.Actor.ID(), first.Actor.Profile)
 	case *ledger.TrailRead:
@@ -136,6 +139,14 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 	case *ledger.PlanUnchanged:
 		row.Authority, row.Of = ev.Authority, ev.Of
 	case *ledger.PlanDeleted:
+		row.Authority, row.Of = ev.Authority, ev.Of
+	case *ledger.HoldingsRead:
+		row.Profile, row.Authority = ev.Profile, ev.Authority
+	case *ledger.PlanUnmatched:
+		row.Authority, row.Of, row.Code = ev.Authority, ev.Of, ev.Row.Reason
+	case *ledger.PersonMatched:
+		row.Authority, row.Of = ev.Authority, ev.Of
+	case *ledger.PlanLapsed:
 		row.Authority, row.Of = ev.Authority, ev.Of
 	case *ledger.PlanRejected:
 		row.Authority, row.Code = ev.Authority, ev.Code

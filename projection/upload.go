@@ -27,6 +27,29 @@ func (v View) LastUpload(authority string) (ledger.LastUpload, error) {
 	return l, err
 }
 
+// Uploads lists an authority's uploads, the highest number first, at most limit.
+func (v View) Uploads(authority string, limit int) ([]ledger.Upload, error) {
+	var ids []ledger.ID
+	for row, err := range v.R.Scan(store.ViewKey(viewUploadAt, named(authority))) {
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, ledger.ID(row.Value))
+	}
+	var out []ledger.Upload
+	for i := len(ids) - 1; i >= 0 && len(out) < limit; i-- {
+		u, ok, err := v.Upload(ids[i])
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fmt.Errorf("an upload is indexed and missing")
+		}
+		out = append(out, u)
+	}
+	return out, nil
+}
+
 // LastUploads lists the newest upload of every authority that ever sent one.
 func (v View) LastUploads() (map[string]ledger.LastUpload, error) {
 	out := make(map[string]ledger.LastUpload)
@@ -61,7 +84,7 @@ func (v View) UploadSpans(id ledger.ID) ([]ledger.Span, error) {
 
 func foldUpload(t *store.Txn, e, first *ledger.Entry) error {
 	v := View{t}
-	switch e.Event.(type) {
+	switch ev := e.Event.(type) {
 	case *ledger.UploadOpened:
 		q, ok := first.Request.(*ledger.OpenUpload)
 		if !ok {
@@ -69,6 +92,10 @@ func foldUpload(t *store.Txn, e, first *ledger.Entry) error {
 		}
 		authority := first.Actor.Organisation
 		u := ledger.Upload{ID: q.Upload, Authority: authority, Sequence: q.Sequence, Content: q.Content, Opened: e.Seq, At: e.Time}
+		if e.Rules >= 2 {
+			u.Gap, u.Snapshot = ev.Gap, q.Snapshot
+		}
+		touch(&u, first)
 		if err := set(t, uploadKey(q.Upload), u); err != nil {
 			return err
 		}
@@ -86,6 +113,7 @@ func foldUpload(t *store.Txn, e, first *ledger.Entry) error {
 			return err
 		}
 		u.Chunks++
+		touch(&u, first)
 		if err := set(t, uploadKey(q.Upload), u); err != nil {
 			return err
 		}
@@ -100,25 +128,62 @@ func foldUpload(t *store.Txn, e, first *ledger.Entry) error {
 			return err
 		}
 		u.Closed = e.Seq
+		if u.Snapshot {
+			u.Ended = ev.Ended
+		}
+		touch(&u, first)
 		return set(t, uploadKey(q.Upload), u)
 	}
 	return nil
 }
 
-// countRow counts one row of the chunk that first heads.
-func countRow(t *store.Txn, first *ledger.Entry, accepted bool) error {
+func countMatch(u *ledger.Upload, m ledger.Match) {
+	switch m {
+	case ledger.Matched:
+		u.Matched++
+	case ledger.Unmatched:
+		u.Unmatched++
+	}
+}
+
+// touch notes who had a hand in a snapshot.
+func touch(u *ledger.Upload, first *ledger.Entry) {
+	if u.Snapshot {
+		u.Touch(first.Actor.ID())
+	}
+}
+
+// uploadOf returns the upload of the chunk that first heads.
+func (v View) uploadOf(first *ledger.Entry) (ledger.Upload, error) {
 	q, ok := first.Request.(*ledger.UploadChunk)
 	if !ok {
-		return fmt.Errorf("entry %d: a row outside a chunk", first.Seq)
+		return ledger.Upload{}, fmt.Errorf("entry %d: a row outside a chunk", first.Seq)
 	}
-	u, _, err := (View{t}).Upload(q.Upload)
+	u, _, err := v.Upload(q.Upload)
+	return u, err
+}
+
+// countRow counts one row of the chunk that first heads.
+func countRow(t *store.Txn, e, first *ledger.Entry, accepted bool) error {
+	u, err := (View{t}).uploadOf(first)
 	if err != nil {
 		return err
 	}
 	if accepted {
 		u.Accepted++
+		switch ev := e.Event.(type) {
+		case *ledger.PlanRecorded:
+			countMatch(&u, ev.Row.Match)
+		case *ledger.PlanUnchanged:
+			countMatch(&u, ev.Row.Match)
+		case *ledger.PlanUnmatched:
+			countMatch(&u, ledger.Unmatched)
+		}
 	} else {
 		u.Rejected++
+		if u.Snapshot && e.Person == nil {
+			u.Nameless++
+		}
 	}
-	return set(t, uploadKey(q.Upload), u)
+	return set(t, uploadKey(u.ID), u)
 }

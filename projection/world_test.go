@@ -31,6 +31,12 @@ var logID = ledger.DeriveID("test log")
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return worldUnder(t, ledger.CurrentRules)
+}
+
+// worldUnder is a world whose log opens under a rules version.
+func worldUnder(t *testing.T, rules int) *world {
+	t.Helper()
 	o := store.Options{FS: vfs.NewMem()}
 	require.NoError(t, store.Init("ledger", o))
 	db, err := store.Open("ledger", o)
@@ -42,7 +48,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, db: db, keys: keys, now: time.Date(2026, 3, 3, 14, 0, 0, 0, time.UTC), asm: NewAssembler(),
 		held: map[string]ledger.DataKey{}}
 	t.Cleanup(func() { w.check(); w.refold(); require.NoError(t, db.Close()) })
-	w.must(ledger.SystemActor("n1"), &ledger.OpenLog{ID: logID, Origin: "custos.test/log", Verifier: "v", Synthetic: true})
+	w.must(ledger.SystemActor("n1"), &ledger.OpenLog{ID: logID, Origin: "custos.test/log", Verifier: "v", Synthetic: true, Rules: rules})
 	for _, o := range []ledger.Organisation{
 		{Code: "LA1", Name: "First Authority", Sort: ledger.SortAuthority, Directory: ledger.Directory{OfficeHours: "01", EmergencyDuty: "02"}},
 		{Code: "LA2", Name: "Second Authority", Sort: ledger.SortAuthority},
@@ -211,9 +217,18 @@ const (
 // plan loads one plan by an upload of its own.
 func (w *world) plan(authority string, sequence int64, rows ...ledger.Row) Answer {
 	w.t.Helper()
+	chunk, _ := w.file(authority, &ledger.OpenUpload{Sequence: sequence}, rows...)
+	return chunk
+}
+
+// file loads rows by an upload of its own, opened as asked, and returns the
+// answers to its chunk and to its close.
+func (w *world) file(authority string, open *ledger.OpenUpload, rows ...ledger.Row) (chunk, closed Answer) {
+	w.t.Helper()
 	up := w.actor("uploader-"+authority, ledger.RoleUploader, authority)
 	upload := w.id()
-	_, a := w.do(up, &ledger.OpenUpload{Upload: upload, Sequence: sequence, Content: ledger.Tag(upload), Format: 1})
+	open.Upload, open.Content, open.Format = upload, ledger.Tag(upload), 1
+	_, a := w.do(up, open)
 	require.Nil(w.t, a.Refusal)
 	c := w.command(up, &ledger.UploadChunk{Upload: upload, No: 0, Rows: rows})
 	for i := range rows {
@@ -224,7 +239,7 @@ func (w *world) plan(authority string, sequence int64, rows ...ledger.Row) Answe
 	require.Nil(w.t, r.Refusal)
 	_, a = w.do(up, &ledger.CloseUpload{Upload: upload, Rows: len(rows), Chunks: 1})
 	require.Nil(w.t, a.Refusal)
-	return chunk
+	return chunk, a
 }
 
 func (w *world) row(n int, nhs string, t ledger.PlanType, start, end string) ledger.Row {

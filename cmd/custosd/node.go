@@ -103,7 +103,8 @@ func (n *node) openLog(ctx context.Context) {
 	if err != nil {
 		return // startNode has read it already
 	}
-	q := &ledger.OpenLog{ID: id.Log, Origin: n.cfg.Origin, Verifier: n.cfg.Verifier, Synthetic: n.cfg.Synthetic, DemoClock: n.cfg.Demo != ""}
+	q := &ledger.OpenLog{ID: id.Log, Origin: n.cfg.Origin, Verifier: n.cfg.Verifier, Synthetic: n.cfg.Synthetic,
+		DemoClock: n.cfg.Demo != "", Rules: ledger.CurrentRules}
 	for n.cluster.View().R.Head().Size == 0 {
 		if n.cluster.Ready() {
 			try, cancel := context.WithTimeout(ctx, 5*time.Second)
