@@ -6,11 +6,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -118,7 +120,7 @@ func failed(parent context.Context, p *patience, step string, err error) *Error 
 		cert    *tls.CertificateVerificationError
 		unknown x509.UnknownAuthorityError
 		record  tls.RecordHeaderError
-		alert   tls.AlertError
+		remote  *net.OpError
 	)
 	switch {
 	case errors.As(err, &ours): // the client certificate, read at this connection
@@ -127,16 +129,17 @@ func failed(parent context.Context, p *patience, step string, err error) *Error 
 		return &Error{Code: Untrusted, Step: step, detail: "the server's certificate is not accepted"}
 	case errors.As(err, &record):
 		return &Error{Code: Untrusted, Step: step, detail: "the server does not speak TLS"}
-	case errors.As(err, &alert) && aboutCertificates(alert):
+	case errors.As(err, &remote) && remote.Op == "remote error" && aboutCertificates(remote.Err):
 		return &Error{Code: Untrusted, Step: step, detail: "the server does not accept our certificate"}
 	}
 	return &Error{Code: Cut, Step: step}
 }
 
-// aboutCertificates reports whether a TLS alert is a refusal of the certificate
-// that was shown, or not shown: RFC 8446 section 6.2.
-func aboutCertificates(a tls.AlertError) bool {
-	return a >= 40 && a <= 49 || a == 116
+// aboutCertificates reports whether a TLS alert from the other side is about the
+// certificate that was shown, or not shown. With TLS 1.3 it comes after the
+// request was sent. Package crypto/tls does not export the alerts, only their text.
+func aboutCertificates(alert error) bool {
+	return strings.Contains(alert.Error(), "certificate") || strings.Contains(alert.Error(), "handshake failure") || strings.Contains(alert.Error(), "access denied")
 }
 
 // refused says in our words what an answer that is no success means. Of its body

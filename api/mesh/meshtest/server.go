@@ -34,6 +34,8 @@ type Server struct {
 	addr string
 	done chan struct{} // closed by Close, for what hangs
 
+	close sync.Once
+
 	mu       sync.Mutex
 	boxes    map[string]string // mailbox -> password
 	messages []*Message        // in the order they came
@@ -83,7 +85,7 @@ func (s *Server) URL() string {
 
 // Close ends all connections.
 func (s *Server) Close() error {
-	close(s.done)
+	s.close.Do(func() { close(s.done) })
 	return s.http.Close()
 }
 
