@@ -62,7 +62,7 @@ func (c *Client) attempt(parent context.Context, k *call) (*answer, *Error) {
 
 	u := c.base.JoinPath(append([]string{"messageexchange", c.c.Mailbox}, k.path...)...)
 	u.RawQuery = k.query.Encode()
-	r, err := http.NewRequestWithContext(ctx, k.method, u.String(), nil)
+	r, err := http.NewRequestWithContext(ctx, k.method, u.String(), nil) //nolint:gosec // the operator names MESH
 	if err != nil {
 		cancel(nil)
 		return nil, &Error{Code: Misconfigured, Step: k.step, detail: "the request cannot be made"}
@@ -81,7 +81,7 @@ func (c *Client) attempt(parent context.Context, k *call) (*answer, *Error) {
 	}
 
 	p.wait()
-	resp, err := c.http.Do(r)
+	resp, err := c.http.Do(r) //nolint:gosec // as above
 	p.rest()
 	if err != nil {
 		e := failed(parent, p, k.step, err)
@@ -186,7 +186,8 @@ type answer struct {
 	patience *patience // with the body
 }
 
-func (a *answer) close() error { return a.body.Close() }
+// close ends the request. What an answer was worth was known before.
+func (a *answer) close() { _ = a.body.Close() }
 
 // answerLimit is more than any document of MESH's: 5,000 message ids are 200 KB.
 const answerLimit = 1 << 20
@@ -207,28 +208,28 @@ func (a *answer) read() ([]byte, error) {
 }
 
 // document makes a request and reads its whole answer, again where the answer was cut.
-func (c *Client) document(ctx context.Context, k *call) (*answer, []byte, error) {
+func (c *Client) document(ctx context.Context, k *call) ([]byte, error) {
 	for n := 1; ; n++ {
 		a, err := c.do(ctx, k)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		b, err := a.read()
-		_ = a.close() // it was read, or it failed
+		a.close()
 		switch {
 		case err == nil:
-			return a, b, nil
+			return b, nil
 		case ctx.Err() != nil:
 			err = stopped(k.step, ctx)
 		}
 		if k.once {
-			return nil, nil, &Error{Code: Unknown, Step: k.step, Status: a.status, detail: "the answer could not be read"}
+			return nil, &Error{Code: Unknown, Step: k.step, Status: a.status, detail: "the answer could not be read"}
 		}
 		if ctx.Err() != nil || n == c.c.Attempts || errors.Is(err, BadAnswer) {
-			return nil, nil, err
+			return nil, err
 		}
 		if c.sleep(ctx, backoff(n, 0)) != nil {
-			return nil, nil, stopped(k.step, ctx)
+			return nil, stopped(k.step, ctx)
 		}
 	}
 }

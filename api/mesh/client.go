@@ -70,5 +70,6 @@ func (c *Client) Handshake(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.close()
+	a.close()
+	return nil
 }

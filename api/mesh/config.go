@@ -69,8 +69,6 @@ const (
 	biggestChunk = 99_000_000
 	// soonest is how often MESH wants to be polled at most.
 	soonest = 5 * time.Minute
-	// mostResults is the page of the inbox that MESH gives unasked.
-	mostResults = 500
 )
 
 var (

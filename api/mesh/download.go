@@ -29,7 +29,7 @@ func (c *Client) Open(ctx context.Context, id string) (*Message, error) {
 		err = d.begin(a)
 	}
 	if err != nil {
-		_ = a.close() // nothing of it was wanted
+		a.close()
 		return nil, err
 	}
 	d.chunks = m.Chunks
@@ -38,7 +38,7 @@ func (c *Client) Open(ctx context.Context, id string) (*Message, error) {
 }
 
 // Close ends the download.
-func (m *Message) Close() error { return m.download.close() }
+func (m *Message) Close() { m.download.close() }
 
 // Download writes a message's content to w as it comes, and returns what the
 // headers said. Where it fails, w has had the beginning.
@@ -99,13 +99,13 @@ func (d *download) Read(b []byte) (int, error) {
 			return n, nil
 		}
 	}
-	_ = d.close() // whatever it ended with is said by err
+	d.close()
 	return 0, d.err
 }
 
 // next goes on to the next chunk.
 func (d *download) next() error {
-	_ = d.close() // it was read to its end
+	d.close()
 	if d.chunk == d.chunks {
 		return io.EOF
 	}
@@ -116,7 +116,7 @@ func (d *download) next() error {
 // again prepares to fetch the current chunk once more, or gives up.
 func (d *download) again(err error) error {
 	e := d.cause(err)
-	_ = d.close() // it failed
+	d.close()
 	if d.tries++; d.tries >= d.c.c.Attempts || !e.again() {
 		return e
 	}
@@ -157,7 +157,7 @@ func (d *download) resume() error {
 		err = d.begin(a)
 	}
 	if err != nil {
-		_ = a.close() // nothing of it was wanted
+		a.close()
 		return err
 	}
 	if passed == 0 {
@@ -166,8 +166,8 @@ func (d *download) resume() error {
 	_, err = io.CopyN(d.hash, d.plain, passed)
 	d.passed = passed
 	switch {
-	case err == io.EOF, err == nil && !bytes.Equal(before.Sum(nil), d.hash.Sum(nil)):
-		_ = d.close() // it is not what it was
+	case errors.Is(err, io.EOF), err == nil && !bytes.Equal(before.Sum(nil), d.hash.Sum(nil)):
+		d.close()
 		return &Error{Code: Changed, Step: "download", MessageID: d.id}
 	case err != nil:
 		d.hash = before
@@ -203,13 +203,11 @@ func (d *download) begin(a *answer) error {
 	return nil
 }
 
-func (d *download) close() error {
-	if d.answer == nil {
-		return nil
+func (d *download) close() {
+	if d.answer != nil {
+		d.answer.close()
+		d.answer, d.plain = nil, nil
 	}
-	a := d.answer
-	d.answer, d.plain = nil, nil
-	return a.close()
 }
 
 // inflater reads gzip decompressed. Nothing at all is taken for an empty chunk.

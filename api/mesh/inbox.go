@@ -30,7 +30,7 @@ func (c *Client) Inbox(ctx context.Context, ask Ask) (Page, error) {
 	if ask.Workflow != "" {
 		q.Set("workflow_filter", ask.Workflow)
 	}
-	_, b, err := c.document(ctx, &call{step: "inbox", method: http.MethodGet, path: []string{"inbox"}, query: q})
+	b, err := c.document(ctx, &call{step: "inbox", method: http.MethodGet, path: []string{"inbox"}, query: q})
 	if err != nil {
 		return Page{}, err
 	}
@@ -50,13 +50,14 @@ func (c *Client) Acknowledge(ctx context.Context, id string) error {
 	if err != nil {
 		return of(err, id)
 	}
-	return a.close()
+	a.close()
+	return nil
 }
 
 // Count returns how many messages wait in the inbox. MESH keeps this call for
 // old clients; [Page] has an estimate too.
 func (c *Client) Count(ctx context.Context) (int, error) {
-	_, b, err := c.document(ctx, &call{step: "count", method: http.MethodGet, path: []string{"count"}})
+	b, err := c.document(ctx, &call{step: "count", method: http.MethodGet, path: []string{"count"}})
 	if err != nil {
 		return 0, err
 	}

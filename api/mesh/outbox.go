@@ -107,7 +107,7 @@ func (c *Client) Send(ctx context.Context, o Outgoing) (Sent, error) {
 		}
 	}
 	if s.MessageID == "" {
-		_, b, err := c.document(ctx, c.chunk(&o, "", 1, s.Chunks))
+		b, err := c.document(ctx, c.chunk(&o, "", 1, s.Chunks))
 		if err != nil {
 			return Sent{}, err
 		}
@@ -128,7 +128,8 @@ func (c *Client) Send(ctx context.Context, o Outgoing) (Sent, error) {
 func (c *Client) sendChunk(ctx context.Context, o *Outgoing, s Sent, i int) error {
 	a, err := c.do(ctx, c.chunk(o, s.MessageID, i, s.Chunks))
 	if err == nil {
-		return a.close()
+		a.close()
+		return nil
 	}
 	var e *Error
 	if !errors.As(err, &e) {

@@ -34,7 +34,7 @@ func (c *Client) Track(ctx context.Context, id string) (Tracking, error) {
 	if !messageID.MatchString(id) {
 		return Tracking{}, &Error{Code: NotFound, Step: "track", detail: "that is no message id"}
 	}
-	_, b, err := c.document(ctx, &call{step: "track", method: http.MethodGet, path: []string{"outbox", "tracking"}, query: url.Values{"messageID": {id}}})
+	b, err := c.document(ctx, &call{step: "track", method: http.MethodGet, path: []string{"outbox", "tracking"}, query: url.Values{"messageID": {id}}})
 	if err != nil {
 		return Tracking{}, of(err, id)
 	}
@@ -55,7 +55,7 @@ func (c *Client) Find(ctx context.Context, local string) (Tracking, error) {
 	if !localID(local) {
 		return Tracking{}, notSendable("the local id is not 1 to 100 letters, digits, hyphens, underscores and dots")
 	}
-	_, b, err := c.document(ctx, &call{step: "find", method: http.MethodGet, path: []string{"outbox", "tracking", local}})
+	b, err := c.document(ctx, &call{step: "find", method: http.MethodGet, path: []string{"outbox", "tracking", local}})
 	if e := (*Error)(nil); errors.As(err, &e) && e.Status == http.StatusMultipleChoices {
 		return Tracking{}, &Error{Code: SentTwice, Step: "find", Status: e.Status}
 	}

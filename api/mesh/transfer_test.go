@@ -290,7 +290,7 @@ func TestAnAnswerWithoutALength(t *testing.T) {
 		require.NoError(t, err)
 		defer c.Close()
 		rw.WriteString("HTTP/1.1 200 OK\r\nMex-From: " + authority + "\r\nConnection: close\r\n\r\nhalf of it")
-		rw.Flush()
+		require.NoError(t, rw.Flush())
 	})
 	_, err := s.Download(context.Background(), "20200529155357895317_3573F8", io.Discard)
 	require.Equal(t, BadAnswer, code(err))
