@@ -56,7 +56,7 @@ func (c *Client) do(ctx context.Context, k *call) (*answer, error) {
 // attempt makes a request once.
 func (c *Client) attempt(parent context.Context, k *call) (*answer, *Error) {
 	ctx, cancel := context.WithCancelCause(parent)
-	p := &patience{silence: time.Duration(c.c.Silence), left: time.Duration(c.c.Limit), ctx: ctx, cancel: cancel}
+	p := &patience{silence: time.Duration(c.c.Silence), left: time.Duration(c.c.Limit), ctx: ctx, cancel: cancel, after: c.after}
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 
@@ -82,7 +82,7 @@ func (c *Client) attempt(parent context.Context, k *call) (*answer, *Error) {
 
 	p.wait()
 	resp, err := c.http.Do(r) //nolint:gosec // as above
-	p.rest()
+	p.answer()
 	if err != nil {
 		e := failed(parent, p, k.step, err)
 		e.sent = connected.Load() && e.Code != Untrusted

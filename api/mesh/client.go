@@ -18,6 +18,7 @@ type Client struct {
 
 	now   func() time.Time
 	sleep func(context.Context, time.Duration) error
+	after func(time.Duration, func()) *time.Timer
 
 	mu   sync.Mutex
 	left map[string]time.Time // messages that were left for good, and when: see Poll
@@ -41,7 +42,7 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl := &Client{c: c, base: base, now: time.Now, sleep: sleep, left: map[string]time.Time{}}
+	cl := &Client{c: c, base: base, now: time.Now, sleep: sleep, after: time.AfterFunc, left: map[string]time.Time{}}
 	cl.signer = newSigner(c.Mailbox, password, key, func() time.Time { return cl.now() })
 	cl.http = &http.Client{
 		Transport: &http.Transport{

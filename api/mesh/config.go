@@ -72,7 +72,7 @@ const (
 )
 
 var (
-	mailboxForm = regexp.MustCompile(`^[A-Z0-9]{1,100}$`)
+	mailboxForm = regexp.MustCompile(`^[A-Z0-9][A-Z0-9_-]{0,99}$`)
 	// MESH has no rule for workflow ids but their length; what is known of them has this form.
 	workflowForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
 )
@@ -94,7 +94,7 @@ func (c Config) withDefaults() (Config, *url.URL, error) {
 	case u.Scheme != "https" && (u.Scheme != "http" || !local):
 		return c, nil, misconfigured("url is not https, and http is for this machine alone")
 	case !mailboxForm.MatchString(c.Mailbox):
-		return c, nil, misconfigured("mailbox is not upper-case letters and digits")
+		return c, nil, misconfigured("mailbox is not upper-case letters, digits, hyphens and underscores")
 	case (c.CertificateFile == "") != (c.KeyFile == ""):
 		return c, nil, misconfigured("certificateFile and keyFile go together")
 	case c.CertificateFile == "" && !local:

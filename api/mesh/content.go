@@ -39,8 +39,8 @@ type sent struct {
 }
 
 func (s *sent) Read(b []byte) (int, error) {
-	s.p.rest()
-	defer s.p.wait()
+	s.p.sent(false)
+	defer s.p.sent(true)
 	return s.from.Read(b)
 }
 

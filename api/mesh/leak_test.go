@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -46,12 +47,11 @@ func TestNoErrorRepeatsAnything(t *testing.T) {
 			w.mesh.AddMailbox(service, canary+" password")
 			us := w.client(service, func(c *Config) {
 				rewrite(t, c.PasswordFile, canary+" password")
-				c.Silence = Duration(10 * time.Millisecond)
 				c.Attempts = 2
 			})
 			id := w.mesh.Put(meshtest.Message{From: authority, To: service, Workflow: "A WORKFLOW OF " + canary, LocalID: canary, Subject: canary, FileName: canary + ".xml",
 				ContentType: canary, Checksum: canary, Chunks: []meshtest.Chunk{meshtest.Bytes(content)}})
-			f.Step = step
+			f.Step, f.Hung = step, impatient(us)
 			w.mesh.Break(f)
 			ctx := context.Background()
 			note := func(_ any, err error) { seen = append(seen, err) }
@@ -185,5 +185,18 @@ func TestBackoff(t *testing.T) {
 		}
 		require.LessOrEqual(t, most, min(longestWait, firstWait<<min(n-1, 10)))
 		require.Greater(t, most, min(longestWait, firstWait<<min(n-1, 10))/2, "it is spread over the whole limit")
+	}
+}
+
+// Every code is in docs/MESH.md.
+func TestEveryCodeIsDocumented(t *testing.T) {
+	source, err := os.ReadFile("errors.go")
+	require.NoError(t, err)
+	docs, err := os.ReadFile("../../docs/MESH.md")
+	require.NoError(t, err)
+	codes := regexp.MustCompile(`Code = "(mesh-[a-z-]+)"`).FindAllSubmatch(source, -1)
+	require.Greater(t, len(codes), 20)
+	for _, c := range codes {
+		require.Contains(t, string(docs), "`"+string(c[1])+"`")
 	}
 }

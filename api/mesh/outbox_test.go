@@ -34,7 +34,7 @@ func TestAnUnknownOutcome(t *testing.T) {
 		for _, size := range []int{1000, piece + 10} {
 			t.Run(name, func(t *testing.T) {
 				w := start(t, meshtest.Options{})
-				w.la = w.client(authority, func(c *Config) { c.Silence = Duration(100 * time.Millisecond) })
+				f.fault.Hung = impatient(w.la)
 				want, ctx := bytesOf(size), context.Background()
 				f.fault.Step = "send"
 				w.mesh.Break(f.fault)
@@ -44,6 +44,7 @@ func TestAnUnknownOutcome(t *testing.T) {
 				require.Zero(t, sent)
 				require.Len(t, w.mesh.Requests(), 1)
 
+				w.la = w.client(authority, nil)
 				track, err := w.la.Find(ctx, o.LocalID)
 				switch {
 				case !f.there:
@@ -240,7 +241,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 func TestDeflater(t *testing.T) {
 	for _, size := range []int{1, 100, 100_000} {
 		want := bytes.Repeat([]byte("abc"), size)
-		s := (&content{source: bytes.NewReader(want), size: int64(len(want)), compress: true}).open(&patience{silence: time.Hour, left: time.Hour, cancel: func(error) {}})
+		s := (&content{source: bytes.NewReader(want), size: int64(len(want)), compress: true}).open(&patience{silence: time.Hour, left: time.Hour, cancel: func(error) {}, after: time.AfterFunc})
 		var got bytes.Buffer
 		_, err := got.ReadFrom(&inflater{from: s})
 		require.NoError(t, err)

@@ -12,7 +12,7 @@ import (
 )
 
 // NHS England publishes a MESH of its own for developers, mesh-sandbox. Where one
-// runs, with AUTH_MODE=full, STORE_MODE=memory and SHARED_KEY=TestKey, this test
+// runs, with AUTH_MODE=full, STORE_MODE=memory and SHARED_KEY=Banana, this test
 // holds the client against it: docs/MESH.md says how.
 func TestAgainstNHSEnglandsSandbox(t *testing.T) {
 	url := os.Getenv("CUSTOS_MESH_SANDBOX")
@@ -22,7 +22,7 @@ func TestAgainstNHSEnglandsSandbox(t *testing.T) {
 	client := func(mailbox string) *Client {
 		c := config(t, url, mailbox)
 		rewrite(t, c.PasswordFile, "password")
-		rewrite(t, c.SharedKeyFile, "TestKey")
+		rewrite(t, c.SharedKeyFile, "Banana")
 		cl, err := New(c)
 		require.NoError(t, err)
 		cl.sleep = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }

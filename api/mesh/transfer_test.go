@@ -200,22 +200,29 @@ func TestCutForEver(t *testing.T) {
 	want := bytesOf(3 * piece)
 	for kind, code := range map[meshtest.Action]Code{meshtest.CutAnswer: Cut, meshtest.HangAnswer: Timeout} {
 		w := start(t, meshtest.Options{})
-		us := w.client(service, func(c *Config) { c.Silence = Duration(30 * time.Millisecond) })
-		w.mesh.Break(meshtest.Fault{Step: "download", Chunk: 2, Do: kind, N: piece / 2, Times: -1})
+		us := w.client(service, nil)
+		w.mesh.Break(meshtest.Fault{Step: "download", Chunk: 2, Do: kind, N: piece / 2, Times: -1, Hung: impatient(us)})
 		var got bytes.Buffer
 		_, err := us.Download(context.Background(), w.put(want), &got)
 		require.ErrorIs(t, err, code)
-		require.True(t, bytes.Equal(want[:piece+piece/2], got.Bytes()))
-		require.Len(t, w.mesh.Requests(), 1+us.c.Attempts)
+		require.True(t, bytes.HasPrefix(want, got.Bytes()))
+		require.GreaterOrEqual(t, got.Len(), piece)
+		asked := len(w.mesh.Requests())
+		require.GreaterOrEqual(t, asked, 1+us.c.Attempts)
+		if code == Cut { // silence may fall before or after what was sent last
+			require.Equal(t, piece+piece/2, got.Len())
+			require.Equal(t, 1+us.c.Attempts, asked)
+		}
 	}
 }
 
 func TestAHangIsTakenUpAgain(t *testing.T) {
 	want := bytesOf(2 * piece)
 	w := start(t, meshtest.Options{})
-	us := w.client(service, func(c *Config) { c.Silence = Duration(100 * time.Millisecond) })
-	w.mesh.Break(meshtest.Fault{Step: "download", Chunk: 2, Do: meshtest.HangAnswer, N: piece / 2})
-	w.mesh.Break(meshtest.Fault{Step: "download", Chunk: 2, Do: meshtest.Hang})
+	us := w.client(service, nil)
+	expire := impatient(us)
+	w.mesh.Break(meshtest.Fault{Step: "download", Chunk: 2, Do: meshtest.HangAnswer, N: piece / 2, Hung: expire})
+	w.mesh.Break(meshtest.Fault{Step: "download", Chunk: 2, Do: meshtest.Hang, Hung: expire})
 	var got bytes.Buffer
 	_, err := us.Download(context.Background(), w.put(want), &got)
 	require.NoError(t, err)

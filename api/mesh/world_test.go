@@ -90,6 +90,27 @@ func sleeps(c *Client) func() []time.Duration {
 	}
 }
 
+// impatient makes a client whose patience ends when the returned function is
+// called, and not before.
+func impatient(c *Client) (expire func()) {
+	var (
+		mu  sync.Mutex
+		now func()
+	)
+	c.after = func(_ time.Duration, f func()) *time.Timer {
+		mu.Lock()
+		defer mu.Unlock()
+		now = f
+		return time.NewTimer(time.Hour)
+	}
+	return func() {
+		mu.Lock()
+		f := now
+		mu.Unlock()
+		f()
+	}
+}
+
 // bytesOf are n bytes that no two places of share, and that do not compress.
 func bytesOf(n int) []byte {
 	b := make([]byte, n)

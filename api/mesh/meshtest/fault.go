@@ -29,7 +29,8 @@ type Fault struct {
 	Times int    // how many to break; 0: one; -1: all
 	Do    Action
 	N     int64
-	After int // Status: seconds of Retry-After; 0: none
+	After int    // Status: seconds of Retry-After; 0: none
+	Hung  func() // Hang, HangAnswer: called when nothing more will come; or nil
 }
 
 // Break adds a fault. Of several that fit, the first added acts.
@@ -105,6 +106,9 @@ func (s *Server) serve(w http.ResponseWriter, a *asked, f *Fault, handle func(ht
 
 // hang says nothing until the client or the server is gone.
 func (s *Server) hang(a *asked) {
+	if a.fault.Hung != nil {
+		a.fault.Hung()
+	}
 	select {
 	case <-a.Context().Done():
 	case <-s.done:
