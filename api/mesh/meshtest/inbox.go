@@ -99,9 +99,10 @@ func (s *Server) download(w http.ResponseWriter, a *asked) {
 		return
 	}
 	s.mu.Lock()
-	state := m.State
+	now := *m // as it is at this moment: another poller may acknowledge it meanwhile
 	s.mu.Unlock()
-	if state != "accepted" {
+	m = &now
+	if m.State != "accepted" {
 		refuse(w, http.StatusGone, "", "Message already accepted")
 		return
 	}
