@@ -53,7 +53,7 @@ var people = []string{
 }
 
 func TestTheEmbeddedRegistersAnswers(t *testing.T) {
-	e, _, _ := open(t, people...)
+	e, _, _ := open(t, append(people, "9990000077,,,,,,,"+number6+",")...)
 	ada := Person{NHSNumber: number1, Family: "Otterwick", Given: []string{"Ada", "Hope"}, Birth: born}
 	for _, c := range []struct {
 		about string
@@ -68,6 +68,8 @@ func TestTheEmbeddedRegistersAnswers(t *testing.T) {
 			SupersededBy: number1, Twin: true}},
 		{"superseded, and somebody else's details", Query{number3, "Larkby", "Eve", 19900506}, Result{Outcome: NotMatched, Reason: ReasonSeveralDiffer,
 			Person: ada, SupersededBy: number1, Twin: true, Suggestion: Suggestion{number6, SuggestSameDetails}}},
+		{"superseded, by a former name: nobody is told the number in force", Query{"9990000077", "Puddleby", "Eve", 19900506}, Result{Outcome: NotMatched,
+			Reason: ReasonOtherName, Person: Person{NHSNumber: number6, Family: "Larkby", Given: []string{"Eve"}, Birth: 19900506}, SupersededBy: number6}},
 		{"invalidated, and nobody suggested", Query{number4, "Otterwick", "Ada Hope", born}, Result{Outcome: Invalidated, Reason: ReasonNumberInvalidated}},
 		{"restricted", Query{number5, "Fernhollow", "Dot", 20121110}, Result{Outcome: Matched, Check: 1,
 			Person: Person{NHSNumber: number5, Family: "Fernhollow", Given: []string{"Dot"}, Birth: 20121110, Restricted: true}}},
@@ -84,13 +86,22 @@ func TestTheEmbeddedRegistersAnswers(t *testing.T) {
 			Suggestion: Suggestion{number6, SuggestDaySwapped}}},
 		{"no number", Query{"", "Larkby", "Eve", 19900506}, Result{Outcome: NotMatched, Reason: ReasonNumberAbsent, Suggestion: Suggestion{number6, SuggestSameDetails}}},
 		{"a number that is none", Query{"999 000 001", "Larkby", "Eve", 19900506}, Result{Outcome: NotMatched, Reason: ReasonNumberInvalid, Suggestion: Suggestion{number6, SuggestSameDetails}}},
-		{"a number that nobody has", Query{"9990000077", "Larkby", "Eve", 19900506}, Result{Outcome: NotMatched, Reason: ReasonNumberUnknown, Suggestion: Suggestion{number6, SuggestSameDetails}}},
+		{"a number that nobody has", Query{"9990000085", "Larkby", "Eve", 19900506}, Result{Outcome: NotMatched, Reason: ReasonNumberUnknown, Suggestion: Suggestion{number6, SuggestSameDetails}}},
 		{"nothing but a number", Query{NHSNumber: number6}, Result{Outcome: NotMatched, Reason: ReasonDetailsAbsent,
 			Person: Person{NHSNumber: number6, Family: "Larkby", Given: []string{"Eve"}, Birth: 19900506}}},
 		{"nothing", Query{}, Result{Outcome: NotMatched, Reason: ReasonNumberAbsent}},
 	} {
 		t.Run(c.about, func(t *testing.T) { require.Equal(t, c.want, one(t, e, c.q)) })
 	}
+}
+
+// Of a twin it is the surname in use that counts.
+func TestWhoIsAPossibleTwin(t *testing.T) {
+	e, _, _ := open(t, number1+",Otterwick,Ada,2015-03-04,,,,,", number2+",Fern,Bea,2015-03-04,,Otterwick/Bea,,,",
+		number3+",OTTER-WICK,Cleo,2015-03-05,,,,,", number4+",Otterwick,Dot,2015-03-04,,,,,yes", number5+",,,,,,,"+number1+",")
+	require.False(t, one(t, e, Query{number1, "Otterwick", "Ada", born}).Twin)
+	e, _, _ = open(t, number1+",Otterwick,Ada,2015-03-04,,,,,", number2+",OTTER-WICK,Bea,2015-03-04,,,,,")
+	require.True(t, one(t, e, Query{number1, "Otterwick", "Ada", born}).Twin)
 }
 
 func TestTheEmbeddedRegisterTracesOneOrNobody(t *testing.T) {

@@ -62,7 +62,7 @@ func isName(folded, held string) bool {
 // holds: "Anne Marie Joan" with "Anne-Marie".
 func isCompound(list []string, held string) bool {
 	want := fold(held)
-	for n := 2; n <= len(list); n++ {
+	for n := 2; n <= min(len(list), 8); n++ {
 		if strings.Join(list[:n], "") == want {
 			return true
 		}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -48,6 +49,8 @@ type PDS struct {
 	jitter func(time.Duration) time.Duration // something from 0 to below its argument
 }
 
+var organisation = regexp.MustCompile(`^[A-Z0-9]{3,10}$`)
+
 // NewPDS checks the configuration and reads the key. It asks nothing of the service yet.
 func NewPDS(cfg PDSConfig) (*PDS, error) {
 	cfg.Base = strings.TrimSuffix(cfg.Base, "/")
@@ -58,6 +61,9 @@ func NewPDS(cfg PDSConfig) (*PDS, error) {
 	}
 	if cfg.APIKey == "" || cfg.KeyID == "" {
 		return nil, errors.New("demographics: API key and key id must be given")
+	}
+	if cfg.Organisation != "" && !organisation.MatchString(cfg.Organisation) {
+		return nil, errors.New("demographics: the organisation is not an ODS code")
 	}
 	cfg.Rate, cfg.InFlight, cfg.Attempts = cmp.Or(cfg.Rate, 5), cmp.Or(cfg.InFlight, 4), cmp.Or(cfg.Attempts, 5)
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)

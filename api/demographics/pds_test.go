@@ -88,6 +88,7 @@ func TestPDSAnswers(t *testing.T) {
 		ids[r.Header.Get("X-Request-ID")] = true
 		require.Equal(t, "application/fhir+json", r.Header.Get("Accept"))
 		require.Equal(t, "D9X1A", r.Header.Get("NHSD-End-User-Organisation-ODS"))
+		require.True(t, r.Close, "of bytes on an idle connection net/http would write some to the log")
 		for h := range r.Header {
 			require.True(t, !strings.HasPrefix(h, "Nhsd-") || h == "Nhsd-End-User-Organisation-Ods", "%s is not documented for an application", h)
 		}
@@ -142,8 +143,9 @@ func TestPDSTraces(t *testing.T) {
 		"redacted":                    {TraceQuery{"Fernhollow", "Dot", 20121110, ""}, 200, bundle(redacted.document())},
 		"the service minds the names": {of, 400, outcome("value", "INVALID_SEARCH_DATA")},
 	} {
-		found, _, _ := trace(c.q, c.status, c.body)
+		found, _, n := trace(c.q, c.status, c.body)
 		require.Empty(t, found, about)
+		require.Equal(t, map[bool]int{true: 2, false: 1}[about == "somebody of another surname"], n, about)
 	}
 	found, _, _ = trace(TraceQuery{"Fernhollow", "Dot", 20121110, ""}, 200, bundle(dot.document()))
 	require.Equal(t, number5, found)
@@ -285,6 +287,7 @@ func TestPDSIsDown(t *testing.T) {
 		{"no number", body(200, fhir, `{"resourceType":"Patient","id":"NUMBER0"}`), CauseAnswer, 200, 1},
 		{"a wrong type inside", body(200, fhir, `{"resourceType":"Patient","id":"NUMBER","name":"NUMBER"}`), CauseAnswer, 200, 1},
 		{"an endless answer", body(200, fhir, `{"resourceType":"Patient","id":"NUMBER","x":"`+strings.Repeat("x", 2<<20)+`"}`), CauseAnswer, 200, 1},
+		{"an endless answer that begins well", body(200, fhir, adaHeld.document()+strings.Repeat(" ", 2<<20)), CauseAnswer, 200, 1},
 		{"a 404 of somebody else", body(404, "text/html", "no such page"), CauseAnswer, 404, 1},
 		{"a 404 without a code", body(404, fhir, `{"resourceType":"OperationOutcome","issue":[]}`), CauseAnswer, 404, 1},
 		{"a 404 with another code", body(404, fhir, outcome("not-found", "NUMBER")), CauseAnswer, 404, 1},
@@ -314,10 +317,14 @@ func TestPDSIsDown(t *testing.T) {
 			require.Equal(t, c.cause, d.Cause, d)
 			require.Equal(t, c.status, d.Status)
 
-			before := len(s.requests())
+			tells(t, err)
+
+			s, p = newService(t) // another one: what was cancelled above may still come in there
+			s.hold(number1, adaHeld)
+			s.before = c.before
 			_, err = p.Match(context.Background(), []Query{adaOf})
-			down(t, err)
-			require.Len(t, s.requests(), before+c.requests)
+			require.ErrorIs(t, err, ErrDown)
+			require.Len(t, s.requests(), c.requests)
 			tells(t, err)
 		})
 	}
@@ -381,8 +388,8 @@ func TestWhoGivesUpOnPDS(t *testing.T) {
 	require.Nil(t, out)
 	tells(t, err)
 
-	late, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
-	defer cancel()
+	late, end := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
+	defer end()
 	_, err = p.Match(late, []Query{adaOf})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, CauseTimeout, down(t, err).Cause)
@@ -404,6 +411,9 @@ func TestPDSIsAskedByAFewAtOnce(t *testing.T) {
 	s.before = func(http.ResponseWriter, *http.Request) bool {
 		s.mu.Lock()
 		enough := s.inFlight == 3
+		if len(p.slots) < s.inFlight {
+			t.Error("a request without a place")
+		}
 		s.mu.Unlock()
 		if enough {
 			select {
@@ -430,6 +440,34 @@ func TestPDSIsAskedByAFewAtOnce(t *testing.T) {
 	require.NoError(t, <-errs)
 	require.NoError(t, <-errs)
 	require.Equal(t, 3, s.most)
+}
+
+// The first failure ends a file: nobody asks on behalf of rows whose answers are not wanted any more.
+func TestAFailureEndsTheFile(t *testing.T) {
+	s, p := newService(t, func(c *PDSConfig) { c.InFlight = 1 })
+	s.before = func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusForbidden); return false }
+	_, err := p.Match(context.Background(), []Query{adaOf, {number2, "Otterwick", "Bea", born}, {"", "Otterwick", "Bea", born}, {number5, "Otterwick", "Bea", born}})
+	require.ErrorIs(t, err, ErrDown)
+	require.Len(t, s.requests(), 1)
+}
+
+// What Retry-After tells one caller holds for all.
+func TestWhenTheServiceWantsToBeLeftAlone(t *testing.T) {
+	s, p := newService(t)
+	s.before = func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Retry-After", "30")
+		w.WriteHeader(http.StatusTooManyRequests)
+		return false
+	}
+	p.wait = func(_ context.Context, d time.Duration) error {
+		if d >= 30*time.Second {
+			return context.Canceled // this caller goes away; the clock stands still
+		}
+		return nil
+	}
+	_, err := p.Match(context.Background(), []Query{adaOf})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 30*time.Second, p.pace.turn(p.now()))
 }
 
 func TestPacer(t *testing.T) {

@@ -141,7 +141,7 @@ func (t *tokens) take(status int, body []byte, now time.Time) error {
 var (
 	tokenText  = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`) // RFC 6750
 	claimNames = regexp.MustCompile(`\b(aud|iss|sub|kid|exp|jti|alg|typ|signature)\b`)
-	oauthCodes = []string{"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope"}
+	oauthCodes = []string{"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope"} //nolint:misspell // RFC 6749 spells so
 )
 
 // tokenHint tells an operator what the endpoint minds, with words of the standards and none of its own.

@@ -159,6 +159,7 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		"another key":     func(c *PDSConfig) { c.KeyFile = write("PRIVATE KEY", wrong) },
 		"a short key":     func(c *PDSConfig) { c.KeyFile = write("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(short)) },
 		"a negative rate": func(c *PDSConfig) { c.Rate = -1 },
+		"no ODS code":     func(c *PDSConfig) { c.Organisation = "D9X1A\r\nX: y" },
 		"too many":        func(c *PDSConfig) { c.InFlight = 1000 },
 	} {
 		c := good
