@@ -67,7 +67,7 @@ type Known struct {
 	None    string // a valid NHS number without a plan
 
 	// In the register alone; see [Synthetic.Register].
-	Restricted  int    // a person of the first authority whom the register restricts
+	Restricted  int    // a child of the first authority with a plan in force, whom the register restricts
 	Superseded  string // a number that that of CPP has superseded
 	Invalidated string // a number that is out of use, with nothing in its place
 }

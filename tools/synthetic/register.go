@@ -17,7 +17,8 @@ func (g *generator) outOfUse() {
 	k := &g.Known
 	k.Restricted = len(g.People) - 1
 	for i := k.Expired + 1; i < len(g.People); i++ {
-		if g.People[i].Authority == 0 {
+		p := &g.People[i]
+		if l := p.Plans[len(p.Plans)-1]; p.Authority == 0 && l.Type != ledger.UnbornChild && l.End == 0 {
 			k.Restricted = i
 			break
 		}
