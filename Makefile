@@ -22,7 +22,7 @@ TEST        := $(GO) test -buildvcs=false
 FOLDERS     := api cmd consensus ledger projection tools
 # Where goroutines share memory; `make test` runs what is about doing things at
 # once, `make test-race` all of it. Not the simulation: its fake clock needs speed.
-RACE        := ./api ./api/mesh/... ./ledger/...
+RACE        := ./api/... ./ledger/...
 AT_ONCE     := AtOnce|While|Gone|TwoKeys|Forgotten|InFlight|TooMany|Dripping|Slow|OneMoment|Cache
 
 define say

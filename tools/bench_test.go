@@ -212,7 +212,7 @@ func TestGenWritesTheSameFilesAgain(t *testing.T) {
 		require.Equal(t, 0, code, errs)
 		require.Contains(t, out, "50 people")
 	}
-	require.Len(t, read(a), 5)
+	require.Len(t, read(a), 6)
 	require.Equal(t, read(a), read(b))
 	code, _, _ := run(t, "gen", "--today", "22/11/2026", "--out", a)
 	require.Equal(t, ExitUsage, code)

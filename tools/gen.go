@@ -18,7 +18,8 @@ func (a *app) genCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "gen", Short: "Make synthetic people, plans and places as files for upload",
 		Long: "Make synthetic people, plans and places as files for upload: for each authority upload-CODE.csv and\n" +
-			"enrolments-CODE.csv, and organisations.json. The same seed and day give the same bytes.",
+			"enrolments-CODE.csv; organisations.json; and register.csv, a register of everybody. The same seed and\n" +
+			"day give the same bytes.",
 		Args: exactly(0, ""),
 		RunE: func(*cobra.Command, []string) error {
 			if err := required(map[string]string{"out": out}); err != nil {
@@ -60,6 +61,10 @@ func (a *app) gen(c synthetic.GenConfig, out string) error {
 	}
 	b, err := s.OrganisationsJSON()
 	if err := write("organisations.json", b, err); err != nil {
+		return err
+	}
+	b, _, err = s.Register()
+	if err := write("register.csv", b, err); err != nil {
 		return err
 	}
 	rows := 0

@@ -65,6 +65,11 @@ type Known struct {
 	Ended   int    // a child protection plan that ended 100 days ago
 	Expired int    // a child protection plan that ended 400 days ago
 	None    string // a valid NHS number without a plan
+
+	// In the register alone; see [Synthetic.Register].
+	Restricted  int    // a child of the first authority with a plan in force, whom the register restricts
+	Superseded  string // a number that that of CPP has superseded
+	Invalidated string // a number that is out of use, with nothing in its place
 }
 
 // Generate makes the data. Its error is ErrConfig.
@@ -88,6 +93,7 @@ func Generate(c GenConfig) (*Synthetic, error) {
 	g.people()
 	g.actors()
 	g.visits()
+	g.outOfUse()
 	return &g.Synthetic, nil
 }
 
