@@ -106,6 +106,10 @@ func (v View) LastShown(p ledger.PersonRef, a ledger.ActorID) (ledger.Time, erro
 // newest 25 shown accesses up to that entry, newest first, and how many there
 // were in all.
 func (v View) History(p ledger.PersonRef, asOf ledger.Seq) ([]Visit, int, error) {
+	p, err := v.Follow(p)
+	if err != nil {
+		return nil, 0, err
+	}
 	h, err := v.history(p)
 	if err != nil {
 		return nil, 0, err
@@ -118,7 +122,7 @@ func (v View) History(p ledger.PersonRef, asOf ledger.Seq) ([]Visit, int, error)
 
 // historyAt reads an earlier history from the person's trail.
 func (v View) historyAt(p ledger.PersonRef, asOf ledger.Seq) ([]Visit, int, error) {
-	seqs, err := v.index(store.ViewKey(viewTrail, p[:]))
+	seqs, err := v.trailOf(p, asOf)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -168,7 +172,10 @@ func foldAccess(t *store.Txn, e *ledger.Entry, ev *ledger.Accessed, first *ledge
 	if !ev.Shown {
 		return nil
 	}
-	p := e.Person.Ref
+	p, err := (View{t}).Follow(e.Person.Ref)
+	if err != nil {
+		return err
+	}
 	h, err := (View{t}).history(p)
 	if err != nil {
 		return err
@@ -180,14 +187,18 @@ func foldAccess(t *store.Txn, e *ledger.Entry, ev *ledger.Accessed, first *ledge
 	if err := t.SetMade(historyKey(p), h.encode(), h); err != nil {
 		return err
 	}
-	return t.Set(lastShownKey(p, first.Actor.ID()), u64(uint64(e.Time)))
+	return t.Set(lastShownKey(e.Person.Ref, first.Actor.ID()), u64(uint64(e.Time)))
 }
 
 func foldCorrection(t *store.Txn, e *ledger.Entry, ev *ledger.AccessCorrected) error {
 	if err := t.Set(correctedKey(ev.Access), u64(uint64(e.Seq))); err != nil {
 		return err
 	}
-	h, err := (View{t}).history(e.Person.Ref)
+	p, err := (View{t}).Follow(e.Person.Ref)
+	if err != nil {
+		return err
+	}
+	h, err := (View{t}).history(p)
 	if err != nil {
 		return err
 	}
@@ -195,7 +206,7 @@ func foldCorrection(t *store.Txn, e *ledger.Entry, ev *ledger.AccessCorrected) e
 	for i := range h.visits {
 		if h.visits[i].Seq == ev.Access {
 			h.visits[i].InError = true
-			return t.SetMade(historyKey(e.Person.Ref), h.encode(), h)
+			return t.SetMade(historyKey(p), h.encode(), h)
 		}
 	}
 	return nil

@@ -34,6 +34,9 @@ const (
 	viewStanding      = 'W' // authority, item -> ledger.Standing
 	viewStandingAt    = 'i' // authority, sequence number -> person, if there is one
 	viewRejected      = 'j' // upload id, sequence number -> person, if there is one
+	viewNumber        = 'z' // person -> ledger.Number
+	viewFollowing     = 'Z' // person, the person of a number that leads to theirs -> nothing
+	viewInactiveTask  = 'I' // authority, sequence number -> person
 	viewEnrolment     = 'e' // person, place -> []ledger.Enrolment
 	viewEnrolledAt    = 'E' // place, person -> nothing
 	viewAssignment    = 's' // place -> []ledger.Assignment
@@ -108,6 +111,16 @@ func standingAtKey(authority string, n ledger.Seq) []byte {
 
 func rejectedKey(upload ledger.ID, n ledger.Seq) []byte {
 	return store.ViewKey(viewRejected, upload[:], u64(uint64(n)))
+}
+
+func numberKey(p ledger.PersonRef) []byte { return store.ViewKey(viewNumber, p[:]) }
+
+func followingKey(to, from ledger.PersonRef) []byte {
+	return store.ViewKey(viewFollowing, to[:], from[:])
+}
+
+func inactiveTaskKey(authority string, n ledger.Seq) []byte {
+	return store.ViewKey(viewInactiveTask, named(authority), u64(uint64(n)))
 }
 
 func enrolmentKey(p ledger.PersonRef, place ledger.Place) []byte {

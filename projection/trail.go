@@ -30,15 +30,19 @@ type TrailRow struct {
 // same person.
 func (a *Assembler) trail(v View, out *Answer, q *ledger.ReadTrail, ev *ledger.TrailRead, asOf ledger.Seq, own string) error {
 	var prefix []byte
+	var seqs []ledger.Seq
+	var err error
 	switch {
 	case !q.Person.IsZero():
-		prefix = store.ViewKey(viewTrail, q.Person[:])
+		seqs, err = v.trailOf(q.Person, asOf)
 	case !q.Actor.IsZero():
 		prefix = store.ViewKey(viewActorTrail, q.Actor[:])
 	default:
 		prefix = store.ViewKey(viewOrgTrail, named(q.Organisation))
 	}
-	seqs, err := v.index(prefix)
+	if prefix != nil {
+		seqs, err = v.index(prefix)
+	}
 	if err != nil {
 		return err
 	}
@@ -114,6 +118,14 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		row.Authority, row.Of, row.Code = ev.Authority, ev.Of, ev.Row.Reason
 	case *ledger.PersonMatched:
 		row.Authority, row.Of = ev.Authority, ev.Of
+	case *ledger.NumberSuperseded:
+		row.Profile = ev.Profile
+	case *ledger.NumbersParted:
+		row.Profile, row.Of = ev.Profile, ev.Of
+	case *ledger.NumberFollowed:
+		row.Of = ev.Of
+	case *ledger.NumberInactivated:
+		row.Profile, row.Told = ev.Profile, ev.Tasks
 	case *ledger.PlanLapsed:
 		row.Authority, row.Of = ev.Authority, ev.Of
 	case *ledger.PlanRejected:
