@@ -37,6 +37,7 @@ var routeTable = []route{
 	{"POST", "/v1/uploads/{id}/approvals", jsonBody, jsonType, false, ledger.ActApproveSnapshot, true, (*Server).postApproval, "let a held snapshot end what it does not name"},
 	{"POST", "/v1/holdings", jsonBody, jsonType, true, ledger.ActReadHoldings, true, (*Server).postHoldings, "what is held for the own authority, as JSON or CSV"},
 	{"GET", "/v1/unmatched", 0, nil, false, ledger.ActListUnmatched, false, (*Server).getUnmatched, "rows that match nobody, by reference"},
+	{"POST", "/v1/numbers", jsonBody, jsonType, false, ledger.ActRecordNumber, true, (*Server).postNumber, "an NHS number was replaced, or is no longer used"},
 	{"POST", "/v1/enrolments", uploadBody, []string{"text/csv", "application/json"}, true, ledger.ActEnrol, true, (*Server).postEnrolments, "enrol people at schools, areas or practices"},
 	{"POST", "/v1/assignments", jsonBody, jsonType, false, ledger.ActAssign, true, (*Server).postAssignment, "make a place somebody's caseload"},
 	{"POST", "/v1/caseloads/lookups", jsonBody, jsonType, false, ledger.ActReadCaseload, true, (*Server).postCaseload, "the people of a school or area"},

@@ -36,6 +36,8 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		body = object{"reason": "checked with the team"}
 	case "/v1/holdings":
 		body = object{}
+	case "/v1/numbers":
+		body = object{"nhsNumber": nhs(1), "reason": "wrong child"}
 	case "/v1/enrolments":
 		body = `[{"nhsNumber":"` + nhs(1) + `","school":"` + school + `","from":"2025-09-01"}]`
 	case "/v1/assignments":

@@ -97,8 +97,14 @@ func (s *simulation) count(u *upload) (*snapshotResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	rows := make(map[ledger.PersonRef][]ledger.Row, len(s.rows))
 	for p := range s.rows {
-		people = append(people, p)
+		end, err := view.Follow(p)
+		if err != nil {
+			return nil, err
+		}
+		rows[end] = append(rows[end], s.rows[p]...)
+		people = append(people, end)
 	}
 	out := &snapshotResult{dryRun: true}
 	seen := make(map[ledger.PersonRef]bool, len(people))
@@ -111,7 +117,7 @@ func (s *simulation) count(u *upload) (*snapshotResult, error) {
 		if err != nil {
 			return nil, err
 		}
-		plans = as.Simulate(plans, s.rows[p])
+		plans = as.Simulate(plans, rows[p])
 		for i := range plans {
 			if plans[i].Authority == as.Authority && plans[i].Active(head.Time.Day()) {
 				out.live++

@@ -26,10 +26,12 @@ type worklist struct {
 	Unmatched int            `json:"unmatched"`
 	Raised    int            `json:"raised"`
 	Rows      []worklistItem `json:"rows,omitempty"`
+	Inactive  []inactiveTask `json:"inactiveNumbers,omitempty"`
 }
 
-// getUnmatched lists the rows that match nobody: an authority its own, the
-// operator how many each has. Nobody can be told from the list; whom the rows
+// getUnmatched lists the rows that match nobody, and the plans in force under
+// numbers that are no longer used: an authority its own, the operator how many
+// each has. Nobody can be told from the list; whom the rows
 // name is in the authority's holdings, whose reading is recorded.
 func (s *Server) getUnmatched(w http.ResponseWriter, r *http.Request, who *Identity) error {
 	if len(r.URL.Query()) != 0 {
@@ -48,6 +50,9 @@ func (s *Server) getUnmatched(w http.ResponseWriter, r *http.Request, who *Ident
 		}
 		one := worklist{Authority: named{all[i].Code, all[i].Name}}
 		if one.Rows, one.Unmatched, one.Raised, err = s.worklistOf(view, all[i].Code); err != nil {
+			return err
+		}
+		if one.Inactive, err = s.inactiveTasks(view, all[i].Code); err != nil {
 			return err
 		}
 		if role == ledger.RoleOperator {

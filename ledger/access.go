@@ -131,6 +131,10 @@ func (q *LookUp) decide(d *decider) error {
 	if err != nil {
 		return err
 	}
+	birth, err := d.birthAsked(q)
+	if err != nil {
+		return err
+	}
 	today := d.today()
 	e := &Accessed{Outcome: OutcomeNotFound, Profile: d.profile}
 	e.Unscheduled, e.Conflict = org.unscheduled(q.Declared)
@@ -142,7 +146,7 @@ func (q *LookUp) decide(d *decider) error {
 			continue
 		}
 		visible = append(visible, p)
-		if !q.Birth.IsZero() && p.Birth != q.Birth {
+		if !birth.IsZero() && p.Birth != birth {
 			if differing == nil {
 				differing = make(map[string]bool)
 			}

@@ -23,6 +23,9 @@ const (
 	RequestCheckRows          RequestKind = 36
 	RequestApproveSnapshot    RequestKind = 37
 	RequestReadHoldings       RequestKind = 38
+	RequestSupersedeNumber    RequestKind = 39
+	RequestPartNumbers        RequestKind = 40
+	RequestInactivateNumber   RequestKind = 41
 	RequestLookUp             RequestKind = 64
 	RequestCorrectAccess      RequestKind = 65
 	RequestDeny               RequestKind = 66
@@ -61,6 +64,9 @@ var requests = map[RequestKind]func() Request{
 	RequestCheckRows:          func() Request { return new(CheckRows) },
 	RequestApproveSnapshot:    func() Request { return new(ApproveSnapshot) },
 	RequestReadHoldings:       func() Request { return new(ReadHoldings) },
+	RequestSupersedeNumber:    func() Request { return new(SupersedeNumber) },
+	RequestPartNumbers:        func() Request { return new(PartNumbers) },
+	RequestInactivateNumber:   func() Request { return new(InactivateNumber) },
 	RequestLookUp:             func() Request { return new(LookUp) },
 	RequestCorrectAccess:      func() Request { return new(CorrectAccess) },
 	RequestDeny:               func() Request { return new(Deny) },

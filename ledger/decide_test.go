@@ -181,7 +181,11 @@ func uploads(w *world, uploader, auditor Actor) {
 	if w.view.log.Rules >= 2 {
 		snapshots(w, uploader, auditor)
 		holdings(w, uploader, auditor)
+		numbers(w, auditor)
 	} else {
+		w.refuse(RefusedRules, w.cmd(system(), &SupersedeNumber{Old: person(1), New: person(2), Birth: tag("b"), Was: tag("old")}))
+		w.refuse(RefusedRules, w.cmd(system(), &PartNumbers{Old: person(1)}))
+		w.refuse(RefusedRules, w.cmd(system(), &InactivateNumber{Person: person(1)}))
 		w.refuse(RefusedRules, w.cmd(uploader, &ReadHoldings{Part: HoldingsPlans}))
 		w.refuse(RefusedRules, w.cmd(uploader, &OpenUpload{Upload: ID{0xa3}, Sequence: 13, Snapshot: true}))
 		w.refuse(RefusedRules, w.cmd(uploader, &ApproveSnapshot{Upload: first}))
@@ -206,6 +210,25 @@ func holdings(w *world, uploader, auditor Actor) {
 	w.refuse(RefusedState, w.cmd(uploader, &ReadHoldings{Part: 9}))
 	found := Row{N: 1, Person: person(60), Type: LookedAfter, Start: w.now.Day() - 9, Local: tag("l60"), Match: Matched}
 	require.Len(t, only[*PersonMatched](w.load(authorityA, 16, found)), 1)
+}
+
+func numbers(w *world, auditor Actor) {
+	officer := named(as(RoleIGOfficer, "X26", "numbers"))
+	link := &SupersedeNumber{Old: person(60), New: person(62), Birth: tag("b62"), Was: tag("old")}
+	w.deny(RefusedRole, w.cmd(auditor, link, PayloadReason))
+	w.deny(RefusedRole, w.cmd(auditor, &PartNumbers{Old: person(60)}))
+	w.deny(RefusedRole, w.cmd(auditor, &InactivateNumber{Person: person(60)}))
+	w.refuse(RefusedState, w.cmd(system(), &SupersedeNumber{Old: person(60), New: person(62)})) // no birth date
+	w.refuse(RefusedState, w.cmd(system(), &SupersedeNumber{Old: person(60), New: person(60), Birth: tag("b"), Was: tag("old")}))
+	w.refuse(RefusedState, w.cmd(officer, &PartNumbers{Old: person(60)}, PayloadReason))
+	w.grant(w.cmd(officer, link, PayloadReason))
+	w.refuse(RefusedState, w.cmd(system(), link))
+	w.refuse(RefusedState, w.cmd(system(), &SupersedeNumber{Old: person(62), New: person(60), Birth: tag("b"), Was: tag("old")})) // a circle
+	w.grant(w.cmd(officer, &PartNumbers{Old: person(60)}, PayloadReason))
+	group := w.grant(w.cmd(system(), &InactivateNumber{Person: person(60)}))
+	require.Equal(w.t, []string{authorityA}, only[*NumberInactivated](group)[0].Tasks)
+	w.refuse(RefusedState, w.cmd(system(), &InactivateNumber{Person: person(60)}))
+	w.refuse(RefusedState, w.cmd(system(), link)) // what is inactive is never linked
 }
 
 func snapshots(w *world, uploader, auditor Actor) {

@@ -21,6 +21,7 @@ type fakeView struct {
 	caseloads     map[string]Time
 	standings     map[string]map[Item]Standing
 	rejected      map[ID][]HeldRow
+	numbers       map[PersonRef]Number
 	err           error // if set, every read fails with it
 }
 
@@ -32,6 +33,7 @@ func newFakeView() *fakeView {
 		uploadAt: map[string]map[int64]ID{}, enrolments: map[Place]map[PersonRef][]Enrolment{},
 		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{},
 		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
+		numbers: map[PersonRef]Number{},
 	}
 }
 
@@ -48,7 +50,19 @@ func (v *fakeView) Organisation(code string) (Organisation, bool, error) {
 	o, ok := v.organisations[code]
 	return o, ok, v.err
 }
-func (v *fakeView) Plans(p PersonRef) ([]Plan, error) { return v.plans[p], v.err }
+func (v *fakeView) Plans(p PersonRef) ([]Plan, error) {
+	if len(v.plans[p]) > 0 {
+		return v.plans[p], v.err
+	}
+	return v.plans[v.follow(p)], v.err
+}
+func (v *fakeView) NumberOf(p PersonRef) (Number, error) { return v.numbers[p], v.err }
+func (v *fakeView) follow(p PersonRef) PersonRef {
+	for !v.numbers[p].New.IsZero() {
+		p = v.numbers[p].New
+	}
+	return p
+}
 func (v *fakeView) LastShown(p PersonRef, a ActorID) (Time, error) {
 	return v.shown[string(p[:])+string(a[:])], v.err
 }
@@ -159,6 +173,16 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 	case *PlanUnmatched:
 		v.unmatched(e, x, v.uploads[q.(*UploadChunk).Upload])
 		v.row(q, true)
+	case *NumberSuperseded:
+		end := v.follow(x.New)
+		v.plans[end], v.numbers[ref] = FollowPlans(v.plans[ref], v.plans[end], ref, x, e.Seq)
+		v.plans[ref] = nil
+	case *NumbersParted:
+		n := v.numbers[ref]
+		v.plans[ref], v.plans[x.New] = PartPlans(v.plans[x.New], ref, &n)
+		delete(v.numbers, ref)
+	case *NumberInactivated:
+		v.numbers[ref] = Number{Seq: e.Seq, Inactive: true}
 	case *PersonMatched:
 		delete(v.standings[x.Authority], x.Item)
 	case *PlanRejected:
@@ -170,8 +194,8 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		if u := v.uploads[q.(*UploadChunk).Upload]; u.Snapshot && e.Person == nil {
 			u.Nameless++
 			v.uploads[u.ID] = u
-		} else if u.Snapshot && v.plans[ref] != nil {
-			v.plans[ref] = SparePlans(v.plans[ref], u.Authority, u.Opened)
+		} else if to := v.follow(ref); u.Snapshot && v.plans[to] != nil {
+			v.plans[to] = SparePlans(v.plans[to], u.Authority, u.Opened)
 		}
 	case *UploadClosed:
 		u := v.uploads[q.(*CloseUpload).Upload]
@@ -220,8 +244,10 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 func (v *fakeView) unmatched(e *Entry, x *PlanUnmatched, u Upload) {
 	u.Unmatched++
 	v.uploads[u.ID] = u
-	if e.Person != nil && u.Snapshot && v.plans[e.Person.Ref] != nil {
-		v.plans[e.Person.Ref] = SparePlans(v.plans[e.Person.Ref], u.Authority, u.Opened)
+	if e.Person != nil && u.Snapshot {
+		if to := v.follow(e.Person.Ref); v.plans[to] != nil {
+			v.plans[to] = SparePlans(v.plans[to], u.Authority, u.Opened)
+		}
 	}
 	list := v.standings[x.Authority]
 	if list == nil {

@@ -38,11 +38,13 @@ const (
 	KindHoldingsRead      Kind = 43
 	KindSnapshotHeld      Kind = 44
 	KindPersonMatched     Kind = 45
-	KindNumberSuperseded  Kind = 46 // reserved
-	KindNumberInactivated Kind = 47 // reserved
+	KindNumberSuperseded  Kind = 46
+	KindNumberInactivated Kind = 47
 	KindSnapshotApproved  Kind = 48
 	KindPlanLapsed        Kind = 49
 	KindPlanUnmatched     Kind = 50
+	KindNumbersParted     Kind = 51
+	KindNumberFollowed    Kind = 52
 
 	KindAccessed        Kind = 64
 	KindAccessDenied    Kind = 65
@@ -112,6 +114,10 @@ var events = map[Kind]func() Event{
 	KindSnapshotApproved:         func() Event { return new(SnapshotApproved) },
 	KindPlanLapsed:               func() Event { return new(PlanLapsed) },
 	KindHoldingsRead:             func() Event { return new(HoldingsRead) },
+	KindNumberSuperseded:         func() Event { return new(NumberSuperseded) },
+	KindNumberInactivated:        func() Event { return new(NumberInactivated) },
+	KindNumbersParted:            func() Event { return new(NumbersParted) },
+	KindNumberFollowed:           func() Event { return new(NumberFollowed) },
 	KindPlanUnmatched:            func() Event { return new(PlanUnmatched) },
 	KindPersonMatched:            func() Event { return new(PersonMatched) },
 	KindAccessed:                 func() Event { return new(Accessed) },
@@ -148,6 +154,8 @@ var kindNames = map[Kind]string{
 	KindSubjectAccessed: "subject-accessed", KindTrailRead: "trail-read",
 	KindSnapshotHeld: "snapshot-held", KindSnapshotApproved: "snapshot-approved", KindPlanLapsed: "plan-lapsed",
 	KindHoldingsRead: "holdings-read", KindPlanUnmatched: "plan-unmatched", KindPersonMatched: "person-matched",
+	KindNumberSuperseded: "number-superseded", KindNumberInactivated: "number-inactivated", KindNumbersParted: "numbers-parted",
+	KindNumberFollowed: "number-followed",
 }
 
 // String returns the kind's name as listings and exports spell it.

@@ -108,6 +108,11 @@ func (d *decider) loadRow(r *Row, u *Upload) (Event, error) {
 	if r.Person.IsZero() {
 		return reject(RowPersonRequired)
 	}
+	if code, err := d.changed(r); err != nil {
+		return nil, err
+	} else if code != "" {
+		return reject(code)
+	}
 	plans, err := d.plansNow(r.Person)
 	if err != nil {
 		return nil, err

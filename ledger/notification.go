@@ -9,6 +9,7 @@ const (
 	NotifyCorrection                              // that lookup was of the wrong person
 	NotifyDataQuality                             // the birth date held differs from the one confirmed in care
 	NotifyMissed                                  // a person with a plan missed an appointment
+	NotifyInactive                                // the number of a person with a plan is no longer used, with no replacement
 )
 
 // String returns the type as lists spell it.
@@ -22,6 +23,8 @@ func (t NotificationType) String() string {
 		return "data-quality"
 	case NotifyMissed:
 		return "missed-appointment"
+	case NotifyInactive:
+		return "number-inactive"
 	}
 	return "unknown"
 }

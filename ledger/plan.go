@@ -71,6 +71,8 @@ type Plan struct {
 	Spared Seq `cbor:"19,keyasint,omitempty"`
 	// Sealed is the entry beside which its sealed details are, if that is not Seq.
 	Sealed Seq `cbor:"20,keyasint,omitempty"`
+	// Holder is whose key seals them, if the plan followed from a number that was superseded.
+	Holder PersonRef `cbor:"21,keyasint,omitzero"`
 }
 
 // Details returns the entry beside which the plan's sealed details are.

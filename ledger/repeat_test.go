@@ -216,7 +216,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 		}
 		return out
 	}
-	switch rapid.IntRange(0, 19).Draw(t, "request") {
+	switch rapid.IntRange(0, 20).Draw(t, "request") {
 	case 0, 1, 2:
 		able(RoleClinician, emergency, "555001")
 		q := &LookUp{Person: ref, Declared: Declared(rapid.IntRange(0, 2).Draw(t, "declared")), Confirmed: maybe("confirmed"), Reasoned: maybe("reasoned")}
@@ -272,6 +272,16 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 			q.Cover, q.To = true, day("to")
 		}
 		return w.cmd(actor, q, PayloadReason)
+	case 19:
+		actor = system()
+		other := person(rapid.ByteRange(0, 4).Draw(t, "other"))
+		switch rapid.IntRange(0, 3).Draw(t, "number") {
+		case 0:
+			return w.cmd(actor, &InactivateNumber{Person: ref})
+		case 1:
+			return w.cmd(actor, &PartNumbers{Old: ref})
+		}
+		return w.cmd(actor, &SupersedeNumber{Old: ref, New: other, Birth: tag("b"), Was: tag("old")})
 	case 18:
 		able(RoleUploader, authorityA, "ua")
 		return w.cmd(actor, &ReadHoldings{Part: HoldingsPart(rapid.IntRange(0, 3).Draw(t, "part")), Upload: upload, From: seq})

@@ -97,6 +97,7 @@ const (
 	ActApproveSnapshot
 	ActReadHoldings
 	ActListUnmatched
+	ActRecordNumber
 
 	actionEnd // no action: one past the last
 )
@@ -125,6 +126,7 @@ var actionNames = map[Action]string{
 	ActApproveSnapshot:    "approve what a snapshot would end",
 	ActReadHoldings:       "read what is held for the own authority",
 	ActListUnmatched:      "list unmatched rows, without what is in them",
+	ActRecordNumber:       "record that an NHS number was replaced or is no longer used",
 }
 
 // String returns the action in words.
@@ -169,6 +171,7 @@ var matrix = map[Action][]Role{
 	ActApproveSnapshot:    {RoleUploader, RoleSocialWorkManager},
 	ActReadHoldings:       {RoleUploader, RoleSocialWorkManager},
 	ActListUnmatched:      {RoleUploader, RoleSocialWorkManager, RoleOperator},
+	ActRecordNumber:       {RoleIGOfficer, RoleSystem},
 }
 
 // May reports whether a role may ask for an action at all.

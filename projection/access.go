@@ -96,6 +96,10 @@ func (v View) visits(p ledger.PersonRef) (*person, error) {
 
 // LastShown implements [ledger.View].
 func (v View) LastShown(p ledger.PersonRef, a ledger.ActorID) (ledger.Time, error) {
+	p, err := v.Follow(p)
+	if err != nil {
+		return 0, err
+	}
 	have, err := v.visits(p)
 	if err != nil {
 		return 0, err
@@ -112,6 +116,10 @@ func (v View) LastShown(p ledger.PersonRef, a ledger.ActorID) (ledger.Time, erro
 // newest 25 shown accesses up to that entry, newest first, and how many there
 // were in all.
 func (v View) History(p ledger.PersonRef, asOf ledger.Seq) ([]Visit, int, error) {
+	p, err := v.followAt(p, asOf)
+	if err != nil {
+		return nil, 0, err
+	}
 	have, err := v.visits(p)
 	if err != nil {
 		return nil, 0, err
@@ -124,6 +132,15 @@ func (v View) History(p ledger.PersonRef, asOf ledger.Seq) ([]Visit, int, error)
 
 // historyAt reads an earlier history. What was marked as in error later was not then.
 func (v View) historyAt(p ledger.PersonRef, asOf ledger.Seq) ([]Visit, int, error) {
+	olds, err := v.leading(p, endless)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(olds) > 0 { // its rows hold what came with them, perhaps later than that
+		visits, _, err := v.shownIn(p, asOf)
+		slices.Reverse(visits)
+		return visits[:min(len(visits), HistoryLength)], len(visits), err
+	}
 	var out []Visit
 	count := 0
 	for row, err := range v.R.Back(personKey(p, partVisit), personSeqKey(p, partVisit, asOf+1)) {
@@ -168,7 +185,11 @@ func foldAccess(t *store.Txn, e *ledger.Entry, ev *ledger.Accessed, first *ledge
 	if !ev.Shown {
 		return nil
 	}
-	have, err := (View{t}).visits(e.Person.Ref)
+	p, err := (View{t}).Follow(e.Person.Ref)
+	if err != nil {
+		return err
+	}
+	have, err := (View{t}).visits(p)
 	if err != nil {
 		return err
 	}
@@ -182,17 +203,21 @@ func foldAccess(t *store.Txn, e *ledger.Entry, ev *ledger.Accessed, first *ledge
 	for next.authors[0].at < e.Time-ledger.HistoryWindow {
 		next.authors = next.authors[1:]
 	}
-	if err := next.set(t, e.Person.Ref); err != nil {
+	if err := next.set(t, p); err != nil {
 		return err
 	}
-	return t.SetCold(personSeqKey(e.Person.Ref, partVisit, e.Seq), visit.encode(by))
+	return t.SetCold(personSeqKey(p, partVisit, e.Seq), visit.encode(by))
 }
 
 func foldCorrection(t *store.Txn, e *ledger.Entry, ev *ledger.AccessCorrected) error {
 	if err := t.Set(correctedKey(ev.Access), u64(uint64(e.Seq))); err != nil {
 		return err
 	}
-	key := personSeqKey(e.Person.Ref, partVisit, ev.Access)
+	p, err := (View{t}).Follow(e.Person.Ref)
+	if err != nil {
+		return err
+	}
+	key := personSeqKey(p, partVisit, ev.Access)
 	b, err := t.GetOnce(key)
 	if err != nil || b == nil {
 		return err // it was never in the history
@@ -205,7 +230,7 @@ func foldCorrection(t *store.Txn, e *ledger.Entry, ev *ledger.AccessCorrected) e
 	if err := t.SetCold(key, visit.encode(by)); err != nil {
 		return err
 	}
-	have, err := (View{t}).person(e.Person.Ref)
+	have, err := (View{t}).person(p)
 	if err != nil {
 		return err
 	}
@@ -216,7 +241,7 @@ func foldCorrection(t *store.Txn, e *ledger.Entry, ev *ledger.AccessCorrected) e
 			next.recent[i] = visit
 		}
 	}
-	t.SetMemo(personKey(e.Person.Ref, partHead), &next)
+	t.SetMemo(personKey(p, partHead), &next)
 	return nil
 }
 

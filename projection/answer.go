@@ -258,6 +258,9 @@ func (a *Assembler) plans(v View, p ledger.PersonRef, disclosed []ledger.Seq) ([
 	if err != nil {
 		return nil, err
 	}
+	if p, err = v.Follow(p); err != nil {
+		return nil, err
+	}
 	out := make([]PlanShown, 0, len(disclosed))
 	for _, seq := range disclosed {
 		plan, ok := find(have, seq)
@@ -269,7 +272,11 @@ func (a *Assembler) plans(v View, p ledger.PersonRef, disclosed []ledger.Seq) ([
 				continue // the access itself, in a notification's list
 			}
 		}
-		s, err := a.shown(v.R, plan.Details(), 0, ledger.PayloadPlan, ledger.HolderPerson, p[:], plan.Command, plan.Key)
+		holder := p
+		if !plan.Holder.IsZero() {
+			holder = plan.Holder
+		}
+		s, err := a.shown(v.R, plan.Details(), 0, ledger.PayloadPlan, ledger.HolderPerson, holder[:], plan.Command, plan.Key)
 		if err != nil {
 			return nil, err
 		}
@@ -303,7 +310,7 @@ func planOf(r store.Reader, seq ledger.Seq) (ledger.Plan, bool, error) {
 		return ledger.Plan{}, false, nil
 	}
 	p := ledger.RecordPlan(nil, ev, ev.Authority, seq, e.Time)[0]
-	p.Command, p.Row = e.Command, ev.Row.N
+	p.Command, p.Row, p.Holder = e.Command, ev.Row.N, ev.Row.Person
 	if len(e.Commitments) > 0 {
 		p.Key = e.Commitments[0].Key
 	}

@@ -29,6 +29,11 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		return foldPlan(t, e, first)
 	case *ledger.SnapshotHeld, *ledger.SnapshotApproved, *ledger.PlanLapsed:
 		return foldSnapshot(t, e)
+	case *ledger.NumberSuperseded, *ledger.NumbersParted, *ledger.NumberInactivated:
+		if err := foldNumber(t, e); err != nil {
+			return err
+		}
+		return foldTrail(t, e, first)
 	case *ledger.PersonMatched:
 		return unstand(t, ev.Authority, ev.Item, ev.Of)
 	case *ledger.Accessed:

@@ -30,6 +30,7 @@ const (
 	viewStanding     = 'W' // authority, item -> ledger.Standing
 	viewStandingAt   = 'V' // authority, sequence number -> person, if there is one
 	viewRejected     = 'j' // upload id, sequence number -> person, if there is one
+	viewInactiveTask = 'I' // authority, sequence number -> person
 	viewEnrolledAt   = 'E' // place, person -> nothing
 	viewAssignment   = 's' // place -> []ledger.Assignment
 	viewLastCaseload = 'L' // actor, place -> time
@@ -40,6 +41,8 @@ const (
 const (
 	partHead      = 'c' // -> the end of the person's own chain, how many accesses its history has had
 	partEnrolment = 'e' // place -> []ledger.Enrolment
+	partFollowing = 'f' // the person of a number that leads to this one -> nothing; from rules version 2, as is the next
+	partNumber    = 'n' // -> ledger.Number
 	partVisit     = 'h' // sequence number -> one shown access
 	partPlans     = 'p' // -> []ledger.Plan
 	partTrail     = 't' // sequence number -> how many entries of one command stand there in a row
@@ -128,6 +131,16 @@ func standingAtKey(authority string, n ledger.Seq) []byte {
 
 func rejectedKey(upload ledger.ID, n ledger.Seq) []byte {
 	return store.ViewKey(viewRejected, upload[:], u64(uint64(n)))
+}
+
+func numberKey(p ledger.PersonRef) []byte { return personKey(p, partNumber) }
+
+func followingKey(to, from ledger.PersonRef) []byte {
+	return personKey(to, partFollowing, from[:]...)
+}
+
+func inactiveTaskKey(authority string, n ledger.Seq) []byte {
+	return store.ViewKey(viewInactiveTask, named(authority), u64(uint64(n)))
 }
 
 func enrolmentKey(p ledger.PersonRef, place ledger.Place) []byte {

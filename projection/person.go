@@ -105,8 +105,8 @@ func foldPerson(t *store.Txn, e *ledger.Entry) error {
 	return t.SetCold(personSeqKey(e.Person.Ref, partTrail, next.trail), binary.AppendUvarint(nil, run))
 }
 
-// trailOf lists every entry about a person, in order.
-func (v View) trailOf(p ledger.PersonRef) ([]ledger.Seq, error) {
+// ownTrail lists every entry about a person under this very number, in order.
+func (v View) ownTrail(p ledger.PersonRef) ([]ledger.Seq, error) {
 	var out []ledger.Seq
 	for row, err := range v.R.Scan(personKey(p, partTrail)) {
 		if err != nil {

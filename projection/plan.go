@@ -6,8 +6,22 @@ import (
 )
 
 // Plans implements [ledger.View]: every plan ever recorded of a person and not
-// deleted, whether it is shown any more or not.
+// deleted, whether it is shown any more or not. A number that was superseded has
+// none left, and leads to the one that replaced it.
 func (v View) Plans(p ledger.PersonRef) ([]ledger.Plan, error) {
+	out, err := v.planRow(p)
+	if err != nil || len(out) > 0 {
+		return out, err
+	}
+	end, err := v.Follow(p)
+	if err != nil || end == p {
+		return out, err
+	}
+	return v.planRow(end)
+}
+
+// planRow reads the plans that stand under this very number: what folds change.
+func (v View) planRow(p ledger.PersonRef) ([]ledger.Plan, error) {
 	out, _, err := read[[]ledger.Plan](v.R, plansKey(p))
 	return out, err
 }
@@ -24,7 +38,7 @@ func foldPlan(t *store.Txn, e, first *ledger.Entry) error {
 	var named ledger.Seq // the plan's entry, if its authority's file named it
 	switch ev := e.Event.(type) {
 	case *ledger.PlanRecorded:
-		plans, err := (View{t}).Plans(e.Person.Ref)
+		plans, err := (View{t}).planRow(e.Person.Ref)
 		if err != nil {
 			return err
 		}
@@ -47,7 +61,7 @@ func foldPlan(t *store.Txn, e, first *ledger.Entry) error {
 		if e.Person == nil {
 			break // a row of the worklist that named nobody
 		}
-		plans, err := (View{t}).Plans(e.Person.Ref)
+		plans, err := (View{t}).planRow(e.Person.Ref)
 		if err != nil {
 			return err
 		}
@@ -87,7 +101,7 @@ func foldNamed(t *store.Txn, e, first *ledger.Entry, plan ledger.Seq) error {
 	if err != nil {
 		return err
 	}
-	plans, err := v.Plans(e.Person.Ref)
+	plans, err := v.planRow(e.Person.Ref)
 	if err != nil {
 		return err
 	}
@@ -120,9 +134,13 @@ func foldSpared(t *store.Txn, e, first *ledger.Entry) error {
 	if err != nil || !u.Snapshot {
 		return err
 	}
-	plans, err := v.Plans(e.Person.Ref)
+	p, err := v.Follow(e.Person.Ref) // a row with the old number spares what followed to the new one
+	if err != nil {
+		return err
+	}
+	plans, err := v.planRow(p)
 	if err != nil || len(plans) == 0 {
 		return err
 	}
-	return set(t, plansKey(e.Person.Ref), ledger.SparePlans(plans, u.Authority, u.Opened))
+	return set(t, plansKey(p), ledger.SparePlans(plans, u.Authority, u.Opened))
 }

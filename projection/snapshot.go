@@ -76,7 +76,7 @@ func foldSnapshot(t *store.Txn, e *ledger.Entry) error {
 		if e.Person == nil {
 			return fmt.Errorf("entry %d: a plan of nobody", e.Seq)
 		}
-		plans, err := v.Plans(e.Person.Ref)
+		plans, err := v.planRow(e.Person.Ref)
 		if err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ type TrailRow struct {
 // query names up to the entry itself, which is included where it is about the
 // same person.
 func (a *Assembler) trail(v View, out *Answer, q *ledger.ReadTrail, ev *ledger.TrailRead, asOf ledger.Seq, own string) error {
-	seqs, err := v.named(q)
+	seqs, err := v.named(q, asOf)
 	if err != nil {
 		return err
 	}
@@ -58,10 +58,10 @@ func (a *Assembler) trail(v View, out *Answer, q *ledger.ReadTrail, ev *ledger.T
 }
 
 // named lists the entries that a trail's query names, in order.
-func (v View) named(q *ledger.ReadTrail) ([]ledger.Seq, error) {
+func (v View) named(q *ledger.ReadTrail, asOf ledger.Seq) ([]ledger.Seq, error) {
 	switch {
 	case !q.Person.IsZero():
-		return v.trailOf(q.Person)
+		return v.trailOf(q.Person, asOf)
 	case !q.Actor.IsZero():
 		return v.accessesBy(q.Actor)
 	}
@@ -146,6 +146,14 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		row.Authority, row.Of, row.Code = ev.Authority, ev.Of, ev.Row.Reason
 	case *ledger.PersonMatched:
 		row.Authority, row.Of = ev.Authority, ev.Of
+	case *ledger.NumberSuperseded:
+		row.Profile = ev.Profile
+	case *ledger.NumbersParted:
+		row.Profile, row.Of = ev.Profile, ev.Of
+	case *ledger.NumberFollowed:
+		row.Of = ev.Of
+	case *ledger.NumberInactivated:
+		row.Profile, row.Told = ev.Profile, ev.Tasks
 	case *ledger.PlanLapsed:
 		row.Authority, row.Of = ev.Authority, ev.Of
 	case *ledger.PlanRejected:

@@ -232,6 +232,13 @@ func (t *Txn) Delete(key []byte) error {
 	return nil
 }
 
+// DeleteCold removes a row that [Txn.SetCold] wrote.
+func (t *Txn) DeleteCold(key []byte) error {
+	t.rows[string(key)] = write{cold: true}
+	t.bytes += len(key) + 16
+	return nil
+}
+
 // Append adds the next entry with the ciphertexts its commitments name, in
 // their order; nil where there is none.
 func (t *Txn) Append(e *ledger.Entry, after ledger.Head, sealed [][]byte) error {
