@@ -85,10 +85,10 @@ func (c *cursor) author() (a Author) {
 		switch c.contentID() {
 		case staffContent:
 			a.Staff = &Staff{}
-			c.within(staffElement, func() { c.staff(a.Staff) })
+			c.chosen(staffElement, func() { c.staff(a.Staff) })
 		case systemContent:
 			a.System = &System{}
-			c.within(systemElement, func() { c.system(a.System) })
+			c.chosen(systemElement, func() { c.system(a.System) })
 		default:
 			c.fail(ContentID, "npfitlc:contentId/@extension")
 		}

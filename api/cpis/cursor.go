@@ -133,12 +133,23 @@ func (c *cursor) begin(name string) bool { return c.beginIn(spaceHL7, name) }
 
 func (c *cursor) beginIn(in space, name string) bool {
 	if !c.atIn(in, name) {
+		if c.fault == nil && c.s.kind == kindStart && c.s.space == spaceHL7 {
+			for _, p := range prohibited {
+				if string(c.s.name) == p {
+					c.fail(ElementUnexpected, p)
+				}
+			}
+		}
 		c.fail(ElementMissing, name)
 		return false
 	}
 	c.down(name)
 	return true
 }
+
+// prohibited are elements that HL7 has nearly everywhere, and whose content these
+// schemas fix: they may not be on the wire.
+var prohibited = []string{"code", "templateId", "typeId", "realmCode"}
 
 // down goes into the element that comes next, whatever it is called.
 func (c *cursor) down(name string) {
@@ -174,6 +185,14 @@ func (c *cursor) within(name string, read func()) {
 		read()
 		c.end()
 	}
+}
+
+// chosen reads the element that a contentId has announced.
+func (c *cursor) chosen(name string, read func()) {
+	if c.ahead() && !c.at(name) {
+		c.fail(ContentID, name)
+	}
+	c.within(name, read)
 }
 
 // attr gives an attribute of the element just begun, good until the next tag.

@@ -97,7 +97,7 @@ func (c *cursor) recipient() (p Party) {
 		if c.contentID() != recipientContent {
 			c.fail(ContentID, "npfitlc:contentId/@extension")
 		}
-		c.within(recipientElement, func() {
+		c.chosen(recipientElement, func() {
 			c.within("representedSourceOrganization", func() { p = c.party() })
 		})
 	})

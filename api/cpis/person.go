@@ -95,13 +95,13 @@ func (c *cursor) subject() (s Subject) {
 	c.within("subject", func() {
 		switch c.contentID() {
 		case childContent:
-			c.within(childElement, func() {
+			c.chosen(childElement, func() {
 				c.identity("id", &s.Identity)
 				c.within("childPerson", func() { c.born(&s.Person) })
 			})
 		case unbornContent:
 			s.Unborn = true
-			c.within(unbornElement, func() {
+			c.chosen(unbornElement, func() {
 				c.within("parentMotherPerson", func() {
 					c.born(&s.Person)
 					c.within("playedMother", func() { c.identity("id", &s.Identity) })

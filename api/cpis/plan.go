@@ -79,7 +79,7 @@ func (c *cursor) plan(around string, from []template) (p Plan) {
 		id := c.contentID()
 		for i := range from {
 			if t := &from[i]; t.content == id {
-				c.within(t.element, func() { c.planDates(t, &p) })
+				c.chosen(t.element, func() { c.planDates(t, &p) })
 				return
 			}
 		}

@@ -112,9 +112,7 @@ func (u *Reader) Next(r *Record) error {
 		return u.rejected()
 	}
 	raw := c.s.kept()
-	if len(raw) > u.item {
-		c.fail(TooLarge)
-		u.done = c.err()
+	if u.tooLarge(raw) {
 		return u.done
 	}
 	detail, place := r.wrong(u.today)
@@ -133,13 +131,21 @@ func (u *Reader) rejected() error {
 	noted := *u.c.fault
 	u.c.pass(2)
 	raw := u.c.s.kept()
-	if u.c.fault == nil && len(raw) > u.item {
-		u.c.fail(TooLarge)
-	}
-	if u.done = u.c.err(); u.done != nil {
+	if u.done = u.c.err(); u.done != nil || u.tooLarge(raw) {
 		return u.done
 	}
 	return &RecordError{N: u.n, Code: noted.detail.recordCode(), Detail: noted.detail, Place: noted.place, Raw: raw}
+}
+
+// tooLarge ends the reading at a record that is larger than may be. It was read,
+// since the room for it is twice the limit; without one it would depend on where
+// the record lies in that room.
+func (u *Reader) tooLarge(raw []byte) bool {
+	if len(raw) > u.item {
+		u.c.fault = &fault{detail: TooLarge, place: "/File/record[" + strconv.Itoa(u.n) + "]"}
+		u.done = u.c.err()
+	}
+	return u.done != nil
 }
 
 func (u *Reader) finish() error {
