@@ -25,7 +25,7 @@ func DecodeAnswer(r io.Reader, l Limits) (*Answer, error) {
 		c.answer(a)
 		c.finish()
 	}
-	if err := c.err(); err != nil {
+	if err := c.whole(a.check); err != nil {
 		return nil, err
 	}
 	return a, nil

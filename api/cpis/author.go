@@ -54,11 +54,20 @@ type Name struct {
 	Suffix string
 }
 
+const authorWithheld = "author withheld"
+
 // Format withholds the name from every verb of fmt.
-func (Name) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("name withheld")) }
+func (Name) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(authorWithheld)) }
 
 // LogValue withholds the name from slog.
-func (Name) LogValue() slog.Value { return slog.StringValue("name withheld") }
+func (Name) LogValue() slog.Value { return slog.StringValue(authorWithheld) }
+
+// Format withholds the author from every verb of fmt, one of which would show
+// what stands behind its pointers.
+func (Author) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(authorWithheld)) }
+
+// LogValue withholds the author from slog.
+func (Author) LogValue() slog.Value { return slog.StringValue(authorWithheld) }
 
 // Full is the name as one text.
 func (n Name) Full() string {
@@ -232,7 +241,7 @@ func (a *Author) check(place string) *ValueError {
 }
 
 func (r JobRole) check(place string) *ValueError {
-	if r.Code == "" || len(r.Code) > 32 || !sound(r.Code) || strings.Contains(r.Code, " ") || len(r.System) > 64 || strings.Trim(r.System, "0123456789.") != "" ||
+	if r.Code == "" || len(r.Code) > 32 || !sound(r.Code) || strings.ContainsAny(r.Code, " \t\n\r") || len(r.System) > 64 || strings.Trim(r.System, "0123456789.") != "" ||
 		r.Words == "" || len(r.Words) > maxOrganisation || !sound(r.Words) {
 		return &ValueError{AttributeMissing, place + "/code"}
 	}
@@ -242,7 +251,7 @@ func (r JobRole) check(place string) *ValueError {
 func (n *Name) check(place string) *ValueError {
 	parts := append([]string{n.Text, n.Prefix, n.Family, n.Suffix}, n.Given...)
 	for i, p := range parts {
-		if len(p) > maxName || !sound(p) || strings.TrimSpace(p) != p || i > 3 && p == "" {
+		if len(p) > maxName || !plain(p) || i > 3 && p == "" {
 			return &ValueError{TextEncoding, place + "/name"}
 		}
 	}

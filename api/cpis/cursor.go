@@ -1,7 +1,6 @@
 package cpis
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"slices"
@@ -246,7 +245,8 @@ func (c *cursor) absent() bool {
 	return true
 }
 
-// text reads an element's text, spaces around it left out, up to its end.
+// text reads an element's text, in which every run of spaces is one and none is
+// at the ends, up to the next tag.
 func (c *cursor) text(most int) string {
 	c.settle()
 	var all []byte
@@ -262,14 +262,17 @@ func (c *cursor) text(most int) string {
 			c.have = true
 		}
 	}
-	all = bytes.TrimSpace(all)
-	if len(all) > most {
+	text := string(all)
+	if !plain(text) {
+		text = collapse(text)
+	}
+	if len(text) > most {
 		c.fail(FieldTooLong)
 	}
 	if c.fault != nil {
 		return ""
 	}
-	return string(all)
+	return text
 }
 
 // pass goes to the end of the element that is so many elements deep, whatever
@@ -321,4 +324,15 @@ func (c *cursor) err() error {
 		return c.fault.err
 	}
 	return &FileError{Code: FileBroken, Detail: c.fault.detail, Place: c.fault.place, Offset: c.s.offset()}
+}
+
+// whole is the fault of a message that was read to its end, as a file's. What
+// could not be written again was not read either.
+func (c *cursor) whole(check func() *ValueError) error {
+	if c.fault == nil {
+		if err := check(); err != nil {
+			c.fault = &fault{detail: err.Detail, place: err.Place}
+		}
+	}
+	return c.err()
 }

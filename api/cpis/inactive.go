@@ -38,7 +38,7 @@ func DecodeInactive(r io.Reader, l Limits) (*Inactive, error) {
 		}
 		c.finish()
 	}
-	if err := c.err(); err != nil {
+	if err := c.whole(n.check); err != nil {
 		return nil, err
 	}
 	return n, nil

@@ -38,7 +38,7 @@ func DecodeNotification(r io.Reader, l Limits) (*Notification, error) {
 		c.notification(n)
 		c.finish()
 	}
-	if err := c.err(); err != nil {
+	if err := c.whole(n.check); err != nil {
 		return nil, err
 	}
 	return n, nil

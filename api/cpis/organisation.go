@@ -131,7 +131,7 @@ func (p Party) check(place string) *ValueError {
 	switch {
 	case !validCode(p.Code):
 		return &ValueError{OrganisationCode, place + "/id/@extension"}
-	case p.Name == "" || len(p.Name) > maxOrganisation || !sound(p.Name) || strings.TrimSpace(p.Name) != p.Name:
+	case p.Name == "" || len(p.Name) > maxOrganisation || !plain(p.Name):
 		return &ValueError{OrganisationName, place + "/name"}
 	}
 	return nil

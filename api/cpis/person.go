@@ -3,7 +3,6 @@ package cpis
 import (
 	"fmt"
 	"log/slog"
-	"strings"
 )
 
 // Identity is how a person is known to the register and to an authority. One of
@@ -190,7 +189,7 @@ func (s *Subject) check(place string) *ValueError {
 			return &ValueError{NameMissing, place + "/" + name}
 		case len(n) > maxName:
 			return &ValueError{FieldTooLong, place + "/" + name}
-		case !sound(n) || strings.TrimSpace(n) != n:
+		case !plain(n):
 			return &ValueError{TextEncoding, place + "/" + name}
 		}
 	}

@@ -1,6 +1,10 @@
 package cpis
 
-import "io"
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
 
 // Query is message 03: one question for one person.
 type Query struct {
@@ -9,6 +13,14 @@ type Query struct {
 	Author    Author
 	NHSNumber string
 }
+
+// Format withholds the person from every verb of fmt.
+func (Query) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(withheld)) }
+
+// LogValue withholds the person from slog.
+func (Query) LogValue() slog.Value { return slog.StringValue(withheld) }
+
+const queryPlace = "/CP-ISQueryStub/cP-ISNHSQuery"
 
 // DecodeQuery reads message 03. Its error is a *FileError, or what the source said.
 func DecodeQuery(r io.Reader, l Limits) (*Query, error) {
@@ -21,7 +33,7 @@ func DecodeQuery(r io.Reader, l Limits) (*Query, error) {
 		})
 		c.finish()
 	}
-	if err := c.err(); err != nil {
+	if err := c.whole(func() *ValueError { return q.check(queryPlace) }); err != nil {
 		return nil, err
 	}
 	return q, nil
@@ -100,7 +112,7 @@ func (q *Query) check(place string) *ValueError {
 
 // Append writes message 03 behind dst. Its error is a *ValueError.
 func (q *Query) Append(dst []byte) ([]byte, error) {
-	if err := q.check("/CP-ISQueryStub/cP-ISNHSQuery"); err != nil {
+	if err := q.check(queryPlace); err != nil {
 		return dst, err
 	}
 	o := &out{dst}

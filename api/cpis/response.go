@@ -131,7 +131,9 @@ func (c *cursor) outcome() (o Outcome) {
 		c.end()
 	}
 	if c.begin("location") {
-		o.Place = c.text(maxPlace)
+		if o.Place = c.text(maxPlace); o.Place == "" {
+			c.fail(ElementMissing)
+		}
 		c.end()
 	}
 	return o
@@ -225,7 +227,7 @@ func (r *ResponseWriter) Outcome(of Outcome) error {
 		return ErrOrder
 	case of.Code.Name() == "" || of.Detail != "" && of.Detail.Meaning() == "":
 		return &ValueError{AcknowledgementCode, "/FileResponse/acknowledgementRecord"}
-	case of.Place == "" || len(of.Place) > maxPlace || !sound(of.Place):
+	case of.Place == "" || len(of.Place) > maxPlace || !plain(of.Place):
 		return &ValueError{ElementMissing, "/FileResponse/acknowledgementRecord/acknowledgementRecordDetail/location"}
 	}
 	if r.state == 0 {

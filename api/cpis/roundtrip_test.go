@@ -3,7 +3,6 @@ package cpis
 import (
 	"bytes"
 	"io"
-	"strings"
 	"testing"
 	"testing/iotest"
 
@@ -15,7 +14,7 @@ import (
 func text(most int) *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		s := rapid.StringOfN(rapid.RuneFrom([]rune(`abc&<>"']]>éĆ雪 -_#;`+"\u00a0\u2028😀")), 1, most/4, most).Draw(t, "text")
-		if s = strings.TrimSpace(s); s == "" {
+		if s = collapse(s); s == "" {
 			return "x"
 		}
 		return s

@@ -193,6 +193,7 @@ func TestRules(t *testing.T) {
 				require.Equal(t, slices.ContainsFunc(ruleRules, func(x rule) bool { return x.name == r.name }), bad.Echo)
 				require.True(t, bytes.HasPrefix(bad.Raw, []byte("<record>")) && bytes.HasSuffix(bad.Raw, []byte("</record>")))
 				require.Contains(t, string(file), string(bad.Raw))
+				acknowledge(t, got)
 				want := slices.Delete(usualRecords(), r.n-1, r.n)
 				require.Equal(t, want, got.records, "the records that are sound")
 			}

@@ -3,6 +3,7 @@ package cpis
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -120,18 +121,27 @@ func xmlChar(r rune) bool {
 	return r >= 0xe000 && r != 0xfffe && r != 0xffff && r <= utf8.MaxRune
 }
 
-// sound tells whether text may be written: UTF-8, of characters that XML has,
-// and without those that would not come back as they were.
+// sound tells whether text may be written at all: UTF-8, of characters that XML has.
 func sound(s string) bool {
 	if !utf8.ValidString(s) {
 		return false
 	}
 	for _, r := range s {
-		if !xmlChar(r) || r == '\r' || r == '\n' || r == '\t' {
+		if !xmlChar(r) {
 			return false
 		}
 	}
 	return true
+}
+
+// plain tells whether an element's text comes back as it was: spaces around it
+// are left out in reading, and those within are one.
+func plain(s string) bool { return sound(s) && collapse(s) == s }
+
+// collapse makes one space of every run of XML's spaces, and none at the ends.
+func collapse(s string) string {
+	words := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\n' || r == '\t' || r == '\r' })
+	return strings.TrimSpace(strings.Join(words, " "))
 }
 
 func blank(b []byte) bool {
@@ -155,6 +165,10 @@ func escape(dst []byte, s string) []byte {
 			dst = append(dst, "&gt;"...)
 		case '"':
 			dst = append(dst, "&quot;"...)
+		case '\t', '\n', '\r':
+			dst = append(dst, "&#"...)
+			dst = strconv.AppendInt(dst, int64(c), 10)
+			dst = append(dst, ';')
 		default:
 			dst = append(dst, c)
 		}

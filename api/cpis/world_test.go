@@ -93,7 +93,8 @@ type reading struct {
 	header   Header
 	records  []Record
 	rejected []*RecordError
-	err      error // io.EOF where the file is whole
+	echoes   []Record // what of the rejected can be returned
+	err      error    // io.EOF where the file is whole
 }
 
 func readAll(file io.Reader, o Options) (out reading) {
@@ -106,6 +107,9 @@ func readAll(file io.Reader, o Options) (out reading) {
 		if errors.As(err, &bad) {
 			bad.Raw = bytes.Clone(bad.Raw)
 			out.rejected = append(out.rejected, bad)
+			if bad.Echo {
+				out.echoes = append(out.echoes, rec)
+			}
 			err = nil
 		} else if err == nil {
 			out.records = append(out.records, rec)
