@@ -39,11 +39,14 @@ func (k Kind) String() string {
 // Root is the name of the message's outermost element.
 func (k Kind) Root() string { return kinds[k].root }
 
+// maxProlog bounds what may stand before the outermost element: it is kept.
+const maxProlog = 1 << 20
+
 // Identify tells which message begins, and gives a reader that begins anew. Its
 // error is a *FileError, or what the source said.
 func Identify(r io.Reader) (Kind, io.Reader, error) {
 	var seen bytes.Buffer
-	c := newCursor(io.TeeReader(r, &seen), Limits{}.or(defaultTotal, defaultElements))
+	c := newCursor(io.TeeReader(r, &seen), Limits{Total: maxProlog}.or(defaultTotal, defaultElements))
 	again := func() io.Reader { return io.MultiReader(&seen, r) }
 	if c.ahead() && c.s.kind == kindStart && c.s.space == spaceHL7 {
 		for k := Upload; k <= InactiveMessage; k++ {
