@@ -235,7 +235,7 @@ func (u *upload) write(to io.Writer, family string) error {
 		}
 		var bad *cpis.ValueError
 		if errors.As(err, &bad) {
-			return fmt.Errorf("no message can be made: %s at %s: %s", bad.Detail, bad.Place, bad.Detail.Meaning())
+			return fmt.Errorf("no message can be made: %w: %s", bad, bad.Detail.Meaning())
 		}
 		return err
 	}

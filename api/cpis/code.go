@@ -75,7 +75,7 @@ var recordNames = map[RecordCode]string{
 	RecordFormat:     "PDS Error - NHS Number Format Incorrect",
 	RecordSuperseded: "PDS Error - NHS Number Verified, but Superseded",
 	RecordLoaded:     "Successful Record Upload",
-	RecordRejected:   "Unsucessful Record Upload",
+	RecordRejected:   "Unsucessful Record Upload", //nolint:misspell // the vocabulary spells it so
 }
 
 // Name is the code's display name; empty if there is no such code.
