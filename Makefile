@@ -65,6 +65,7 @@ test: ## vet, gofmt and every test, in under five minutes on two cores
 	@$(TEST) ./...
 	$(call say,go test -race $(RACE): what happens at once)
 	@CGO_ENABLED=1 $(TEST) -race -short -run '$(AT_ONCE)' $(RACE)
+	@[ -d "$${CUSTOS_CPIS_SCHEMAS:-../shared/cpis-schemas}" ] && command -v xmllint >/dev/null || printf '\nSKIPPED: no CP-IS message was validated against the published schemas: they, or xmllint, are not there (docs/CPIS.md)\n'
 	@printf '\nAll passed: gofmt, vet, every package, and the race detector on what happens at once.\n'
 
 .PHONY: test-race

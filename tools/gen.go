@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,11 +16,12 @@ import (
 func (a *app) genCommand() *cobra.Command {
 	var c synthetic.GenConfig
 	var out, today string
+	var xml bool
 	cmd := &cobra.Command{
 		Use: "gen", Short: "Make synthetic people, plans and places as files for upload",
 		Long: "Make synthetic people, plans and places as files for upload: for each authority upload-CODE.csv and\n" +
-			"enrolments-CODE.csv; organisations.json; and register.csv, a register of everybody. The same seed and\n" +
-			"day give the same bytes.",
+			"enrolments-CODE.csv; organisations.json; and register.csv, a register of everybody; with --xml also\n" +
+			"upload-CODE.xml, the same plans as CP-IS message 01. The same seed and day give the same bytes.",
 		Args: exactly(0, ""),
 		RunE: func(*cobra.Command, []string) error {
 			if err := required(map[string]string{"out": out}); err != nil {
@@ -32,7 +34,7 @@ func (a *app) genCommand() *cobra.Command {
 					return failf(ExitUsage, "--today: %w", err)
 				}
 			}
-			return a.gen(c, out)
+			return a.gen(c, out, xml)
 		},
 	}
 	f := cmd.Flags()
@@ -41,11 +43,12 @@ func (a *app) genCommand() *cobra.Command {
 	f.IntVar(&c.Authorities, "authorities", 3, "local authorities")
 	f.IntVar(&c.Schools, "schools", 0, "schools of all authorities (12, or one each)")
 	f.StringVar(&today, "today", "", "the day on which everything is true, YYYY-MM-DD (today)")
+	f.BoolVar(&xml, "xml", false, "write uploads as CP-IS message 01 as well")
 	f.StringVar(&out, "out", "", "folder to write to; made if need be")
 	return cmd
 }
 
-func (a *app) gen(c synthetic.GenConfig, out string) error {
+func (a *app) gen(c synthetic.GenConfig, out string, xml bool) error {
 	s, err := synthetic.Generate(c)
 	if err != nil {
 		return failing(ExitUsage, err)
@@ -74,6 +77,16 @@ func (a *app) gen(c synthetic.GenConfig, out string) error {
 			return err
 		}
 		rows += n
+		if xml {
+			var b bytes.Buffer
+			u, err := syntheticUpload(s, i)
+			if err == nil {
+				err = u.write(&b, "xml")
+			}
+			if err := write("upload-"+la.Code+".xml", b.Bytes(), err); err != nil {
+				return err
+			}
+		}
 		b, _, err = s.Enrolments(i, s.Config.Today)
 		if err := write("enrolments-"+la.Code+".csv", b, err); err != nil {
 			return err

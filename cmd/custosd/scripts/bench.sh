@@ -19,6 +19,9 @@ lookups() {
 
 echo "$(nproc) cores, $(go version | cut -d' ' -f3), $(uname -sr), $time a run"
 
+say "CP-IS message 01 of 225,000 records, read"
+bin/custos-tools bench cpis --records 225000 -o json
+
 say "one node"
 start "$dir"
 echo "$(size) entries"; resident
