@@ -200,6 +200,7 @@ func newWorld(t testing.TB) *world {
 	require.NoError(t, err)
 	w.http = httptest.NewUnstartedServer(nil)
 	w.http.Config = w.server.PublicServer("")
+	w.http.Listener = Listener(w.http.Listener)
 	w.http.Start()
 	w.client = w.http.Client()
 	w.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
