@@ -34,7 +34,7 @@ const (
 	viewStanding      = 'W' // authority, item -> ledger.Standing
 	viewStandingAt    = 'i' // authority, sequence number -> person, if there is one
 	viewRejected      = 'j' // upload id, sequence number -> person, if there is one
-	viewNumber        = 'z' // person -> ledger.Number
+	viewNumber        = 'z' // person -> ledger.Number; without one: whether any number ever changed
 	viewFollowing     = 'Z' // person, the person of a number that leads to theirs -> nothing
 	viewInactiveTask  = 'I' // authority, sequence number -> person
 	viewEnrolment     = 'e' // person, place -> []ledger.Enrolment
@@ -113,6 +113,7 @@ func rejectedKey(upload ledger.ID, n ledger.Seq) []byte {
 	return store.ViewKey(viewRejected, upload[:], u64(uint64(n)))
 }
 
+func anyNumberKey() []byte                { return store.ViewKey(viewNumber) }
 func numberKey(p ledger.PersonRef) []byte { return store.ViewKey(viewNumber, p[:]) }
 
 func followingKey(to, from ledger.PersonRef) []byte {
