@@ -34,6 +34,7 @@ const (
 	viewStanding      = 'W' // authority, item -> ledger.Standing
 	viewStandingAt    = 'i' // authority, sequence number -> person, if there is one
 	viewRejected      = 'j' // upload id, sequence number -> person, if there is one
+	viewProvisional   = 'y' // trace, authority, item -> nothing: rows without an NHS number
 	viewNumber        = 'z' // person -> ledger.Number; without one: whether any number ever changed
 	viewFollowing     = 'Z' // person, the person of a number that leads to theirs -> nothing
 	viewInactiveTask  = 'I' // authority, sequence number -> person
@@ -111,6 +112,10 @@ func standingAtKey(authority string, n ledger.Seq) []byte {
 
 func rejectedKey(upload ledger.ID, n ledger.Seq) []byte {
 	return store.ViewKey(viewRejected, upload[:], u64(uint64(n)))
+}
+
+func provisionalKey(trace ledger.Tag, authority string, at ledger.Item) []byte {
+	return store.ViewKey(viewProvisional, trace[:], named(authority), at[:])
 }
 
 func anyNumberKey() []byte                { return store.ViewKey(viewNumber) }
