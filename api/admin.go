@@ -351,6 +351,7 @@ func (s *Server) Admin() http.Handler {
 			writeProblem(w, r, err)
 		}
 	})
+	m.HandleFunc("POST /rules", s.raiseRules)
 	m.HandleFunc("GET /livez", s.livez)
 	m.HandleFunc("GET /readyz", s.readyz)
 	m.HandleFunc("GET /debug/pprof/", pprof.Index)

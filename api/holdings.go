@@ -52,7 +52,7 @@ func (s *Server) postHoldings(w http.ResponseWriter, r *http.Request, who *Ident
 	if err != nil {
 		return err
 	}
-	if err := s.needs(2); err != nil {
+	if err := s.needsTwo(); err != nil {
 		return err
 	}
 	key, p := idempotencyKey(w, r, ledger.Of(s.cfg.Now()))

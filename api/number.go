@@ -33,7 +33,7 @@ func (s *Server) postNumber(w http.ResponseWriter, r *http.Request, who *Identit
 	if err != nil {
 		return err
 	}
-	if err := s.needs(2); err != nil {
+	if err := s.needsTwo(); err != nil {
 		return err
 	}
 	d, err := s.draft(w, r, who, content)

@@ -177,7 +177,7 @@ func (s *Server) postApproval(w http.ResponseWriter, r *http.Request, who *Ident
 	if err != nil {
 		return err
 	}
-	if err := s.needs(2); err != nil {
+	if err := s.needsTwo(); err != nil {
 		return err
 	}
 	d, err := s.draft(w, r, who, content)

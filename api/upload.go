@@ -30,7 +30,7 @@ func (s *Server) postUpload(w http.ResponseWriter, r *http.Request, who *Identit
 		return err
 	}
 	if ask.snapshot {
-		if err := s.needs(2); err != nil {
+		if err := s.needsTwo(); err != nil {
 			return err
 		}
 	}
@@ -65,11 +65,11 @@ func (s *Server) postUpload(w http.ResponseWriter, r *http.Request, who *Identit
 	return u.load(w)
 }
 
-// needs refuses what the rules in force do not decide, here: a request that an
-// older program cannot read must not reach it.
-func (s *Server) needs(version int) error {
+// needsTwo refuses what came with rules version 2 while it is not in force, here:
+// a request that an older program cannot read must not reach it.
+func (s *Server) needsTwo() error {
 	l, err := s.node.View().Log()
-	if err == nil && l.Rules < version {
+	if err == nil && l.Rules < 2 {
 		err = problem("rules-not-raised")
 	}
 	return err

@@ -165,6 +165,12 @@ var everybody = []caller{doctor, planner, uploader, socialWorker, manager, nurse
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return worldUnder(t, ledger.CurrentRules)
+}
+
+// worldUnder is a world whose log opens under a rules version.
+func worldUnder(t testing.TB, rules int) *world {
+	t.Helper()
 	k := worldKeys()
 	w := &world{t: t, dir: filepath.Join(t.TempDir(), "n1"), began: time.Now(), tokens: map[caller]string{}, secrets: map[string]bool{}}
 	logger := slog.New(slog.NewJSONHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -206,13 +212,13 @@ func newWorld(t testing.TB) *world {
 	w.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t.Cleanup(w.close)
 	require.Eventually(t, w.node.Ready, 20*time.Second, time.Millisecond)
-	w.genesis()
+	w.genesis(rules)
 	return w
 }
 
-func (w *world) genesis() {
+func (w *world) genesis(rules int) {
 	w.t.Helper()
-	w.command(ledger.SystemActor("n1"), &ledger.OpenLog{ID: worldLog, Origin: worldOrigin, Verifier: worldKeys().vkey, Synthetic: true, Rules: ledger.CurrentRules})
+	w.command(ledger.SystemActor("n1"), &ledger.OpenLog{ID: worldLog, Origin: worldOrigin, Verifier: worldKeys().vkey, Synthetic: true, Rules: rules})
 	var all sync.WaitGroup
 	for _, o := range []ledger.Organisation{
 		{Code: authority1, Name: "Northbank Council", Sort: ledger.SortAuthority, Directory: ledger.Directory{OfficeHours: "020 7946 0001", EmergencyDuty: "020 7946 0002"}},

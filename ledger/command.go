@@ -30,6 +30,7 @@ const (
 	RequestCorrectAccess      RequestKind = 65
 	RequestDeny               RequestKind = 66
 	RequestReopen             RequestKind = 67
+	RequestTrace              RequestKind = 68
 	RequestOpenNotification   RequestKind = 80
 	RequestAcknowledge        RequestKind = 81
 	RequestMissAppointment    RequestKind = 82
@@ -71,6 +72,7 @@ var requests = map[RequestKind]func() Request{
 	RequestCorrectAccess:      func() Request { return new(CorrectAccess) },
 	RequestDeny:               func() Request { return new(Deny) },
 	RequestReopen:             func() Request { return new(Reopen) },
+	RequestTrace:              func() Request { return new(Trace) },
 	RequestOpenNotification:   func() Request { return new(OpenNotification) },
 	RequestAcknowledge:        func() Request { return new(Acknowledge) },
 	RequestMissAppointment:    func() Request { return new(MissAppointment) },

@@ -72,7 +72,7 @@ func TestACommandOfAnotherEncodingIsRefused(t *testing.T) {
 	}
 	_, err = ParseCommand(wire(2, actor, request, RequestLookUp))
 	require.ErrorIs(t, err, ErrUnknownKind)
-	_, err = ParseCommand(wire(1, actor, request, 68))
+	_, err = ParseCommand(wire(1, actor, request, 999))
 	require.ErrorIs(t, err, ErrUnknownKind)
 }
 

@@ -153,17 +153,17 @@ func decideV1(d *decider) error {
 const roomForRest = 4 << 10
 
 // decideV2 takes the steps of version 1. What differs are the requests around
-// uploads, which ask [decider.since]: a file that was overtaken, rows, matching,
+// uploads, which ask [decider.two]: a file that was overtaken, rows, matching,
 // snapshots, holdings and numbers that change.
 func decideV2(d *decider) error { return decideV1(d) }
 
-// since reports whether the command is decided under a rules version or a later one.
-func (d *decider) since(version int) bool { return d.out.Rules >= version }
+// two reports whether the command is decided under version 2 or a later one.
+func (d *decider) two() bool { return d.out.Rules >= 2 }
 
-// sinceOr is [decider.since] for a request that came with that version: before
-// it is raised, it is refused and leaves no trace.
-func (d *decider) sinceOr(version int) bool {
-	if d.since(version) {
+// underTwo is for a request that came with version 2: before that is in force,
+// it is refused and leaves no trace.
+func (d *decider) underTwo() bool {
+	if d.two() {
 		return true
 	}
 	d.refuse(RefusedRules)

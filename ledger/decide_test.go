@@ -182,7 +182,9 @@ func uploads(w *world, uploader, auditor Actor) {
 		snapshots(w, uploader, auditor)
 		holdings(w, uploader, auditor)
 		numbers(w, auditor)
+		traces(w, auditor)
 	} else {
+		w.refuse(RefusedRules, w.cmd(clinician(), &Trace{Trace: tag("t")}, PayloadReason))
 		w.refuse(RefusedRules, w.cmd(system(), &SupersedeNumber{Old: person(1), New: person(2), Birth: tag("b"), Was: tag("old")}))
 		w.refuse(RefusedRules, w.cmd(system(), &PartNumbers{Old: person(1)}))
 		w.refuse(RefusedRules, w.cmd(system(), &InactivateNumber{Person: person(1)}))
@@ -229,6 +231,17 @@ func numbers(w *world, auditor Actor) {
 	require.Equal(w.t, []string{authorityA}, only[*NumberInactivated](group)[0].Tasks)
 	w.refuse(RefusedState, w.cmd(system(), &InactivateNumber{Person: person(60)}))
 	w.refuse(RefusedState, w.cmd(system(), link)) // what is inactive is never linked
+}
+
+func traces(w *world, auditor Actor) {
+	w.load(authorityA, 17, Row{N: 1, Type: LookedAfter, Start: w.now.Day() - 9, Trace: tag("names"), Match: Unmatched, Reason: RowNumberMissing})
+	q := &Trace{Trace: tag("names")}
+	require.Equal(w.t, []string{authorityA}, last[*Traced](w.t, w.grant(w.cmd(named(as(RoleClinician, emergency, "555009")), q, PayloadReason))).Authorities)
+	last[*NotTraced](w.t, w.grant(w.cmd(clinician(), &Trace{Trace: tag("others")}, PayloadReason)))
+	w.deny(RefusedRole, w.cmd(auditor, q, PayloadReason))
+	w.deny(RefusedNotLive, w.cmd(as(RoleClinician, notLive, "x"), q, PayloadReason))
+	w.refuse(RefusedState, w.cmd(clinician(), &Trace{}, PayloadReason))
+	w.refuse(RefusedReasonMissing, w.cmd(clinician(), q))
 }
 
 func snapshots(w *world, uploader, auditor Actor) {

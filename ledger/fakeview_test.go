@@ -271,6 +271,18 @@ func (v *fakeView) Standing(authority string, at Item) (Standing, bool, error) {
 	return s, ok, v.err
 }
 
+func (v *fakeView) Provisionals(trace Tag) ([]Provisional, error) {
+	var out []Provisional
+	for _, authority := range []string{authorityA, authorityB} {
+		_ = v.EachStanding(authority, func(_ Item, s Standing) {
+			if s.IsProvisional() && s.Trace == trace {
+				out = append(out, Provisional{authority, s})
+			}
+		})
+	}
+	return out, v.err
+}
+
 func (v *fakeView) EachStanding(authority string, each func(Item, Standing)) error {
 	var items []Item
 	for at := range v.standings[authority] {

@@ -5,7 +5,8 @@ import "testing"
 // sinceRules2 are the kinds that came with rules version 2.
 var sinceRules2 = map[Kind]bool{KindSnapshotHeld: true, KindSnapshotApproved: true, KindPlanLapsed: true,
 	KindHoldingsRead: true, KindPlanUnmatched: true, KindPersonMatched: true,
-	KindNumberSuperseded: true, KindNumberInactivated: true, KindNumbersParted: true, KindNumberFollowed: true}
+	KindNumberSuperseded: true, KindNumberInactivated: true, KindNumbersParted: true, KindNumberFollowed: true,
+	KindTraced: true, KindNotTraced: true}
 
 // goldenStory2 is the fixed input of the golden files of rules version 2: what
 // it decides otherwise, and every kind that came with it. Commands are added at
@@ -53,10 +54,14 @@ func goldenStory2(t testing.TB) *world {
 	for part := HoldingsPlans; part <= HoldingsUnmatched; part++ {
 		w.grant(w.cmd(uploader, &ReadHoldings{Part: part, Upload: snapshotID(authorityA, 8)}))
 	}
+	doctor := as(RoleClinician, emergency, "555001")
+	w.load(authorityA, 20, nameless)
+	w.grant(w.cmd(doctor, &Trace{Trace: tag("t")}, PayloadReason))
+	w.grant(w.cmd(doctor, &Trace{Trace: tag("other")}, PayloadReason))
 	// Numbers that change.
 	officer := as(RoleIGOfficer, "X26", "ig")
 	w.grant(w.cmd(system(), &SupersedeNumber{Old: person(21), New: person(22), Birth: tag("b22"), Was: tag("old")}))
-	w.load(authorityA, 10, Row{N: 1, Person: person(21), Type: LookedAfter, Start: today - 9, Content: tag("c")})
+	w.load(authorityA, 21, Row{N: 1, Person: person(21), Type: LookedAfter, Start: today - 9, Content: tag("c")})
 	w.grant(w.cmd(officer, &PartNumbers{Old: person(21)}, PayloadReason))
 	w.grant(w.cmd(officer, &InactivateNumber{Person: person(21)}, PayloadReason))
 	return w

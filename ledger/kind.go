@@ -50,9 +50,10 @@ const (
 	KindAccessDenied    Kind = 65
 	KindReopened        Kind = 66
 	KindAccessCorrected Kind = 67
-	KindNotTraced       Kind = 68 // reserved
+	KindNotTraced       Kind = 68
 	KindBreakGlass      Kind = 69 // reserved
 	KindReviewed        Kind = 70 // reserved
+	KindTraced          Kind = 71
 
 	KindNotificationQueued       Kind = 80
 	KindNotificationAttempted    Kind = 81 // reserved
@@ -117,6 +118,8 @@ var events = map[Kind]func() Event{
 	KindNumberSuperseded:         func() Event { return new(NumberSuperseded) },
 	KindNumberInactivated:        func() Event { return new(NumberInactivated) },
 	KindNumbersParted:            func() Event { return new(NumbersParted) },
+	KindTraced:                   func() Event { return new(Traced) },
+	KindNotTraced:                func() Event { return new(NotTraced) },
 	KindNumberFollowed:           func() Event { return new(NumberFollowed) },
 	KindPlanUnmatched:            func() Event { return new(PlanUnmatched) },
 	KindPersonMatched:            func() Event { return new(PersonMatched) },
@@ -155,7 +158,7 @@ var kindNames = map[Kind]string{
 	KindSnapshotHeld: "snapshot-held", KindSnapshotApproved: "snapshot-approved", KindPlanLapsed: "plan-lapsed",
 	KindHoldingsRead: "holdings-read", KindPlanUnmatched: "plan-unmatched", KindPersonMatched: "person-matched",
 	KindNumberSuperseded: "number-superseded", KindNumberInactivated: "number-inactivated", KindNumbersParted: "numbers-parted",
-	KindNumberFollowed: "number-followed",
+	KindNumberFollowed: "number-followed", KindTraced: "traced", KindNotTraced: "not-traced",
 }
 
 // String returns the kind's name as listings and exports spell it.

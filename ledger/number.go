@@ -96,7 +96,7 @@ func (q *PartNumbers) about() PersonRef      { return q.Old }
 func (q *InactivateNumber) about() PersonRef { return q.Person }
 
 func (q *SupersedeNumber) decide(d *decider) error {
-	if !d.sinceOr(2) {
+	if !d.underTwo() {
 		return nil
 	}
 	was, err := d.NumberOf(q.Old)
@@ -140,7 +140,7 @@ func (d *decider) follow(p PersonRef) (PersonRef, error) {
 // has it to which the one asked for leads: a tag is of its number.
 func (d *decider) birthAsked(q *LookUp) (Tag, error) {
 	birth := q.Birth
-	for p := q.Person; d.since(2) && !birth.IsZero(); {
+	for p := q.Person; d.two() && !birth.IsZero(); {
 		n, err := d.NumberOf(p)
 		if err != nil || n.New.IsZero() {
 			return birth, err
@@ -154,7 +154,7 @@ func (d *decider) birthAsked(q *LookUp) (Tag, error) {
 }
 
 func (q *PartNumbers) decide(d *decider) error {
-	if !d.sinceOr(2) {
+	if !d.underTwo() {
 		return nil
 	}
 	was, err := d.NumberOf(q.Old)
@@ -178,7 +178,7 @@ func (q *PartNumbers) decide(d *decider) error {
 }
 
 func (q *InactivateNumber) decide(d *decider) error {
-	if !d.sinceOr(2) {
+	if !d.underTwo() {
 		return nil
 	}
 	was, err := d.NumberOf(q.Person)

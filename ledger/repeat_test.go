@@ -200,7 +200,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 			if maybe("asked of a register") {
 				r.Match = Matched
 				if maybe("lost") {
-					r.Match, r.Reason = Unmatched, "no-match"
+					r.Match, r.Reason = Unmatched, rapid.SampledFrom([]string{"no-match", RowNumberMissing}).Draw(t, "why")
 				}
 				if maybe("local") {
 					r.Local = tag(rapid.SampledFrom([]string{"l1", "l2"}).Draw(t, "local id"))
@@ -216,7 +216,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 		}
 		return out
 	}
-	switch rapid.IntRange(0, 20).Draw(t, "request") {
+	switch rapid.IntRange(0, 21).Draw(t, "request") {
 	case 0, 1, 2:
 		able(RoleClinician, emergency, "555001")
 		q := &LookUp{Person: ref, Declared: Declared(rapid.IntRange(0, 2).Draw(t, "declared")), Confirmed: maybe("confirmed"), Reasoned: maybe("reasoned")}
@@ -272,6 +272,9 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 			q.Cover, q.To = true, day("to")
 		}
 		return w.cmd(actor, q, PayloadReason)
+	case 20:
+		able(RoleClinician, emergency, "555001")
+		return w.cmd(actor, &Trace{Trace: tag("trace")}, PayloadReason)
 	case 19:
 		actor = system()
 		other := person(rapid.ByteRange(0, 4).Draw(t, "other"))

@@ -98,6 +98,7 @@ const (
 	ActReadHoldings
 	ActListUnmatched
 	ActRecordNumber
+	ActTrace
 
 	actionEnd // no action: one past the last
 )
@@ -127,6 +128,7 @@ var actionNames = map[Action]string{
 	ActReadHoldings:       "read what is held for the own authority",
 	ActListUnmatched:      "list unmatched rows, without what is in them",
 	ActRecordNumber:       "record that an NHS number was replaced or is no longer used",
+	ActTrace:              "ask by exact names and birth date",
 }
 
 // String returns the action in words.
@@ -172,6 +174,7 @@ var matrix = map[Action][]Role{
 	ActReadHoldings:       {RoleUploader, RoleSocialWorkManager},
 	ActListUnmatched:      {RoleUploader, RoleSocialWorkManager, RoleOperator},
 	ActRecordNumber:       {RoleIGOfficer, RoleSystem},
+	ActTrace:              {RoleClinician, RoleScheduledClinician},
 }
 
 // May reports whether a role may ask for an action at all.

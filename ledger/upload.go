@@ -236,7 +236,7 @@ func (*CloseUpload) action() Action { return ActUpload }
 func (*ReadAck) action() Action { return ActReadUpload }
 
 func (q *OpenUpload) decide(d *decider) error {
-	if q.Snapshot && !d.sinceOr(2) {
+	if q.Snapshot && !d.underTwo() {
 		return nil
 	}
 	own := d.c.Actor.Organisation
@@ -286,7 +286,7 @@ func (q *OpenUpload) decide(d *decider) error {
 // same authority has begun: what is left of the older file must not undo the
 // newer one. Version 1 let it.
 func (d *decider) overtaken(u *Upload) (bool, error) {
-	if !d.since(2) || u.Closed != 0 {
+	if !d.two() || u.Closed != 0 {
 		return false, nil
 	}
 	last, err := d.LastUpload(u.Authority)
@@ -315,7 +315,7 @@ func (q *UploadChunk) decide(d *decider) error {
 	}
 	d.record(&ChunkRecorded{Rows: len(q.Rows), Profile: d.profile}, PersonRef{})
 	d.plans = make(map[PersonRef][]Plan)
-	if d.since(2) {
+	if d.two() {
 		return d.loadRows(q.Rows, &u)
 	}
 	for i := range q.Rows {
@@ -353,7 +353,7 @@ func (q *CheckRows) decide(d *decider) error {
 		return nil
 	}
 	d.plans = make(map[PersonRef][]Plan)
-	if d.since(2) {
+	if d.two() {
 		return d.checkRows(q.Rows)
 	}
 	codes := make([]string, len(q.Rows))

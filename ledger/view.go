@@ -24,6 +24,7 @@ type View interface {
 	UnmatchedRows(authority string, after Seq, limit int) ([]HeldRow, error) // in order of their newest entries
 	Standing(authority string, at Item) (Standing, bool, error)
 	NumberOf(PersonRef) (Number, error)                             // zero if nothing became of it
+	Provisionals(trace Tag) ([]Provisional, error)                  // in order of authority
 	EachStanding(authority string, each func(Item, Standing)) error // in order of items
 
 	Enrolments(PersonRef, Place) ([]Enrolment, error)

@@ -39,6 +39,7 @@ type Answer struct {
 	Rows   []RowShown     `cbor:"20,keyasint,omitempty"`
 
 	Holdings *ledger.HoldingsRead `cbor:"21,keyasint,omitempty"`
+	Traced   *ledger.Traced       `cbor:"22,keyasint,omitempty"`
 }
 
 // PlanShown is one plan of an answer.
@@ -132,6 +133,8 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 	case *ledger.CaseloadAccessed:
 		out.Place, out.Since = ev.Place, ev.Since
 		return a.caseload(v, out, entries)
+	case *ledger.Traced:
+		out.Traced = ev
 	case *ledger.HoldingsRead:
 		return a.holdings(v, out, ev, entries)
 	case *ledger.NotificationOpened:

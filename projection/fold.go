@@ -65,7 +65,7 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		}
 		return foldTrail(t, e, first)
 	case *ledger.AccessDenied, *ledger.Reopened, *ledger.TrailRead, *ledger.AckRead, *ledger.AppointmentMissed,
-		*ledger.HoldingsRead:
+		*ledger.HoldingsRead, *ledger.Traced, *ledger.NotTraced:
 		return foldTrail(t, e, first)
 	}
 	return nil

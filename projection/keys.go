@@ -30,6 +30,8 @@ const (
 	viewStanding     = 'W' // authority, item -> ledger.Standing
 	viewStandingAt   = 'V' // authority, sequence number -> person, if there is one
 	viewRejected     = 'j' // upload id, sequence number -> person, if there is one
+	viewProvisional  = 'Y' // trace, authority, item -> nothing: rows without an NHS number
+	viewAnyNumber    = 'z' // -> whether any number ever changed
 	viewInactiveTask = 'I' // authority, sequence number -> person
 	viewEnrolledAt   = 'E' // place, person -> nothing
 	viewAssignment   = 's' // place -> []ledger.Assignment
@@ -133,6 +135,11 @@ func rejectedKey(upload ledger.ID, n ledger.Seq) []byte {
 	return store.ViewKey(viewRejected, upload[:], u64(uint64(n)))
 }
 
+func provisionalKey(trace ledger.Tag, authority string, at ledger.Item) []byte {
+	return store.ViewKey(viewProvisional, trace[:], named(authority), at[:])
+}
+
+func anyNumberKey() []byte                { return store.ViewKey(viewAnyNumber) }
 func numberKey(p ledger.PersonRef) []byte { return personKey(p, partNumber) }
 
 func followingKey(to, from ledger.PersonRef) []byte {

@@ -116,10 +116,48 @@ func foldUnmatched(t *store.Txn, e, first *ledger.Entry, ev *ledger.PlanUnmatche
 	if err := t.Set(standingAtKey(ev.Authority, e.Seq), personOf(e)); err != nil {
 		return err
 	}
-	return set(t, standingKey(ev.Authority, at), ev.Stand(was, e.Seq, u.Opened, e.Time))
+	s := ev.Stand(was, e.Seq, u.Opened, e.Time)
+	if s.IsProvisional() {
+		if err := t.Set(provisionalKey(s.Trace, ev.Authority, at), nil); err != nil {
+			return err
+		}
+	}
+	return set(t, standingKey(ev.Authority, at), s)
+}
+
+// Provisionals implements [ledger.View].
+func (v View) Provisionals(trace ledger.Tag) ([]ledger.Provisional, error) {
+	var out []ledger.Provisional
+	prefix := store.ViewKey(viewProvisional, trace[:])
+	for row, err := range v.R.Scan(prefix) {
+		if err != nil {
+			return nil, err
+		}
+		rest := row.Key[len(prefix):]
+		p := ledger.Provisional{Authority: string(rest[1 : 1+rest[0]])}
+		s, ok, err := v.Standing(p.Authority, ledger.Item(rest[1+rest[0]:]))
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fmt.Errorf("a provisional row is indexed and missing")
+		}
+		p.Standing = s
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 func unstand(t *store.Txn, authority string, at ledger.Item, seq ledger.Seq) error {
+	s, ok, err := (View{t}).Standing(authority, at)
+	if err != nil {
+		return err
+	}
+	if ok && s.IsProvisional() {
+		if err := t.Delete(provisionalKey(s.Trace, authority, at)); err != nil {
+			return err
+		}
+	}
 	if err := t.Delete(standingAtKey(authority, seq)); err != nil {
 		return err
 	}

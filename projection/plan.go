@@ -35,63 +35,58 @@ func (v View) Restricted(p ledger.PersonRef) (bool, error) {
 
 func foldPlan(t *store.Txn, e, first *ledger.Entry) error {
 	accepted := true
-	var named ledger.Seq // the plan's entry, if its authority's file named it
+	var err error
 	switch ev := e.Event.(type) {
 	case *ledger.PlanRecorded:
-		plans, err := (View{t}).planRow(e.Person.Ref)
-		if err != nil {
-			return err
-		}
-		plans = ledger.RecordPlan(plans, ev, ev.Authority, e.Seq, e.Time)
-		for i := range plans {
-			if plans[i].Seq == e.Seq {
-				plans[i].Command, plans[i].Row = e.Command, ev.Row.N
-				if len(e.Commitments) > 0 {
-					plans[i].Key = e.Commitments[0].Key
-				}
-			}
-		}
-		if err := set(t, plansKey(e.Person.Ref), plans); err != nil {
-			return err
-		}
-		named = e.Seq
+		err = foldRecorded(t, e, first, ev)
 	case *ledger.PlanUnchanged:
-		named = ev.Of
-	case *ledger.PlanDeleted:
-		if e.Person == nil {
-			break // a row of the worklist that named nobody
-		}
-		plans, err := (View{t}).planRow(e.Person.Ref)
-		if err != nil {
-			return err
-		}
-		plans = ledger.DeletePlan(plans, ev.Of)
-		if err := set(t, plansKey(e.Person.Ref), plans); err != nil {
-			return err
-		}
 		if e.Rules >= 2 {
-			if err := foldHolder(t, ev.Authority, e.Person.Ref, plans); err != nil {
-				return err
-			}
+			err = foldNamed(t, e, first, ev.Of)
 		}
+	case *ledger.PlanDeleted:
+		err = foldDeleted(t, e, ev)
 	case *ledger.PlanUnmatched:
-		if err := foldUnmatched(t, e, first, ev); err != nil {
-			return err
-		}
+		err = foldUnmatched(t, e, first, ev)
 	case *ledger.PlanRejected:
 		accepted = false
 		if e.Rules >= 2 {
-			if err := foldRejected(t, e, first); err != nil {
+			err = foldRejected(t, e, first)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return countRow(t, e, first, accepted)
+}
+
+func foldRecorded(t *store.Txn, e, first *ledger.Entry, ev *ledger.PlanRecorded) error {
+	v, p := View{t}, e.Person.Ref
+	plans, err := v.planRow(p)
+	if err != nil {
+		return err
+	}
+	plans = ledger.RecordPlan(plans, ev, ev.Authority, e.Seq, e.Time)
+	for i := range plans {
+		if plans[i].Seq == e.Seq {
+			plans[i].Command, plans[i].Row = e.Command, ev.Row.N
+			if len(e.Commitments) > 0 {
+				plans[i].Key = e.Commitments[0].Key
+			}
+		}
+	}
+	if e.Rules >= 2 {
+		u, err := v.uploadOf(first)
+		if err != nil {
+			return err
+		}
+		plans = ledger.NamePlan(plans, e.Seq, u.Opened)
+		if ev.Change == ledger.PlanNew { // a correction's person is in the index
+			if err := foldHolder(t, ev.Authority, p, plans); err != nil {
 				return err
 			}
 		}
 	}
-	if e.Rules >= 2 && named != 0 {
-		if err := foldNamed(t, e, first, named); err != nil {
-			return err
-		}
-	}
-	return countRow(t, e, first, accepted)
+	return set(t, plansKey(p), plans)
 }
 
 // foldNamed notes which upload's file last named a plan.
@@ -105,10 +100,22 @@ func foldNamed(t *store.Txn, e, first *ledger.Entry, plan ledger.Seq) error {
 	if err != nil {
 		return err
 	}
-	if err := foldHolder(t, u.Authority, e.Person.Ref, plans); err != nil {
+	return set(t, plansKey(e.Person.Ref), ledger.NamePlan(plans, plan, u.Opened))
+}
+
+func foldDeleted(t *store.Txn, e *ledger.Entry, ev *ledger.PlanDeleted) error {
+	if e.Person == nil {
+		return nil // a row of the worklist that named nobody
+	}
+	plans, err := (View{t}).planRow(e.Person.Ref)
+	if err != nil {
 		return err
 	}
-	return set(t, plansKey(e.Person.Ref), ledger.NamePlan(plans, plan, u.Opened))
+	plans = ledger.DeletePlan(plans, ev.Of)
+	if err := set(t, plansKey(e.Person.Ref), plans); err != nil || e.Rules < 2 {
+		return err
+	}
+	return foldHolder(t, ev.Authority, e.Person.Ref, plans)
 }
 
 // foldRejected keeps a row that was not loaded, for its authority to read.

@@ -146,6 +146,10 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		row.Authority, row.Of, row.Code = ev.Authority, ev.Of, ev.Row.Reason
 	case *ledger.PersonMatched:
 		row.Authority, row.Of = ev.Authority, ev.Of
+	case *ledger.Traced:
+		row.Profile, row.Told = ev.Profile, ev.Authorities
+	case *ledger.NotTraced:
+		row.Profile = ev.Profile
 	case *ledger.NumberSuperseded:
 		row.Profile = ev.Profile
 	case *ledger.NumbersParted:
