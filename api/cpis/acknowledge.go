@@ -65,7 +65,7 @@ func everyRecord(open func() (*Reader, error), verdict func(int, *Record) Outcom
 		var bad *RecordError
 		switch err = in.Next(&rec); {
 		case errors.As(err, &bad):
-			o, err = Outcome{bad.Code, bad.Detail, bad.Place}, nil
+			o = Outcome{bad.Code, bad.Detail, bad.Place}
 			if !bad.Echo {
 				of = nil
 			}
