@@ -80,7 +80,7 @@ test-faults: ## long fault runs: SIM_HOURS=2 hours of simulated crashes and part
 fuzz: ## fuzz every decoder and verifier for FUZZTIME=20s each
 	@for pkg in $$($(GO) list ./...); do \
 	  for f in $$($(TEST) -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-	    echo "== $$pkg $$f"; $(TEST) -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	    echo "== $$pkg $$f"; $(TEST) -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg; \
 	  done; \
 	done
 

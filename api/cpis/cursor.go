@@ -3,9 +3,7 @@ package cpis
 import (
 	"errors"
 	"io"
-	"slices"
 	"strconv"
-	"strings"
 )
 
 // step is one open element on the way to the current place.
@@ -40,36 +38,6 @@ type cursor struct {
 
 func newCursor(r io.Reader, l Limits) *cursor {
 	return &cursor{s: newScanner(r, l), path: make([]step, 1, l.Depth+1)}
-}
-
-// repeated are the elements that may stand more than once beside each other:
-// only they are counted in a place.
-var repeated = []string{
-	"record", "pertinentInformation", "subject", "id", "telecom", "message", "acknowledgementRecordDetail", "acknowledgementFileDetail",
-	"pertinentInformation1", "pertinentInformation2", "pertinentInformation13", "pertinentInformation14", "pertinentInformation15",
-	"indirectAuthority", "value", "given", "prefix", "*",
-}
-
-// place is where the cursor stands, with more steps if there are.
-func (c *cursor) place(more ...string) string {
-	var b strings.Builder
-	for _, s := range c.path[1:] {
-		b.WriteByte('/')
-		b.WriteString(s.name)
-		if slices.Contains(repeated, s.name) {
-			b.WriteByte('[')
-			b.WriteString(strconv.Itoa(s.n))
-			b.WriteByte(']')
-		}
-	}
-	for _, m := range more {
-		b.WriteByte('/')
-		b.WriteString(m)
-	}
-	if b.Len() == 0 {
-		return "/"
-	}
-	return b.String()
 }
 
 // fail notes the first fault, at a step below the current place if one is given.

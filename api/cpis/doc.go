@@ -2,7 +2,7 @@
 // Protection – Information Sharing service, which are HL7 version 3 in XML:
 //
 //	01 upload                 File                               [Reader], [Writer]
-//	02 acknowledgement        FileResponse                       [DecodeResponse], [ResponseWriter]
+//	02 acknowledgement        FileResponse                       [DecodeResponse], [ResponseWriter], [Acknowledge]
 //	03 query                  CP-ISQueryStub                     [DecodeQuery], [Query.Append]
 //	04 query response         CP-ISNHSQueryResponse              [DecodeAnswer], [Answer.Append]
 //	05 access notification    CP-ISAccessToServiceNotification   [DecodeNotification], [Notification.Append]
