@@ -77,7 +77,7 @@ func newEdge(logger *slog.Logger) *edge {
 
 // handle registers one method of one flat route. Routes that were registered first are tried first.
 func (e *edge) handle(method, template string, p routePolicy, h http.HandlerFunc) {
-	e.router.HandleFunc(template, func(w http.ResponseWriter, r *http.Request) {
+	e.router.HandleFunc(spellings.Replace(template), func(w http.ResponseWriter, r *http.Request) {
 		i := requestInfoOf(r)
 		i.route = template
 		if p.slots != nil {

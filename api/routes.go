@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"custos/ledger"
 )
@@ -52,6 +53,7 @@ var routeTable = []route{
 	{"PUT", "/v1/organisations/{ods}", jsonBody, jsonType, false, ledger.ActRecordOrganisation, true, (*Server).putOrganisation, "record an organisation and its care-setting policy"},
 	{"GET", "/v1/receipts/{seq}", 0, nil, false, ledger.ActReadReceipt, false, (*Server).getReceipt, "an entry's receipt, as a C2SP tlog-proof"},
 	{"GET", "/v1/entries/{seq}", 0, nil, false, ledger.ActReadEntry, false, (*Server).getEntry, "an entry's exact bytes"},
+	{"GET", "/tile/entries/{bundle}", 0, nil, false, ledger.ActReadEntry, false, (*Server).getEntryTile, "up to 256 entries, as C2SP tlog-tiles"},
 }
 
 // openRoute is a route that asks for no token. It has no child data.
@@ -68,12 +70,16 @@ func openRoutes() []openRoute {
 		{"GET", "/livez", (*Server).livez, "the process runs"},
 		{"GET", "/readyz", (*Server).readyz, "a record can be committed now"},
 		{"GET", "/checkpoint", (*Server).checkpoint, "the newest signed checkpoint"},
+		{"GET", "/tile/{tile}", (*Server).tile, "up to 256 hashes of the tree, as C2SP tlog-tiles"},
 		{"GET", "/openapi.json", (*Server).openAPI, "this interface, described"},
 		{"GET", "/docs", (*Server).docs, "this interface, for reading"},
 		{"GET", "/docs/problems", (*Server).docsProblems, "what each error code means"},
 		{"GET", "/docs/downtime", (*Server).docsDowntime, "what to do while no record can be made"},
 	}
 }
+
+// spellings are the variables of paths that hold more than one segment.
+var spellings = strings.NewReplacer("{bundle}", "{bundle:.+}", "{tile}", "{tile:[0-9]+/.+}")
 
 func (s *Server) routes() {
 	for _, t := range routeTable {

@@ -18,7 +18,7 @@ import (
 
 // sample is a request that its route's handler accepts, whoever sends it.
 func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) {
-	path = strings.NewReplacer("{seq}", strconv.FormatUint(uint64(n), 10), "{ods}", "301").Replace(t.path)
+	path = strings.NewReplacer("{seq}", strconv.FormatUint(uint64(n), 10), "{ods}", "301", "{bundle}", "000.p/3").Replace(t.path)
 	if strings.Contains(path, "/uploads/") {
 		path = strings.ReplaceAll(path, "{id}", strings.Repeat("0", 32))
 	}
@@ -167,7 +167,7 @@ func TestOtherMethodsAndPaths(t *testing.T) {
 	}
 	for _, o := range openRoutes() {
 		allowed[o.path] += o.method + " HEAD "
-		paths[o.path] = o.path
+		paths[o.path] = openSample(o.path)
 	}
 	for template, methods := range allowed {
 		for _, m := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "CONNECT"} {
@@ -186,7 +186,7 @@ func TestOtherMethodsAndPaths(t *testing.T) {
 		}
 	}
 	for _, p := range []string{"/v1", "/v1/", "/v1/lookups/", "//v1/lookups", "/v1//lookups", "/v1/./lookups", "/v1/x/../lookups", "/v1/lookups;a=1", "/V1/lookups", "/v1/lookup",
-		"/v1/%6cookups", "/v1/entries/3/", "/v1/uploads/%2e%2e/lookups", "/admin", "/metrics", "/favicon.ico", "/", "/tile/0/000"} {
+		"/v1/%6cookups", "/v1/entries/3/", "/v1/uploads/%2e%2e/lookups", "/admin", "/metrics", "/favicon.ico", "/", "/tile/0", "/tile/entries"} {
 		for _, m := range []string{"GET", "POST"} {
 			res, body := w.raw(t, m, p)
 			require.Equal(t, 404, res.StatusCode, "%s %s", m, p)
@@ -216,13 +216,16 @@ func (w *world) raw(t *testing.T, method, path string) (*http.Response, string) 
 	return res, string(text)
 }
 
+// openSample is a path of an open route that has something.
+func openSample(path string) string { return strings.ReplaceAll(path, "{tile}", "0/000.p/1") }
+
 func TestOpenRoutes(t *testing.T) {
 	w := newWorld(t)
 	for _, o := range openRoutes() {
-		r := w.call(nobody, "GET", o.path, nil)
+		r := w.call(nobody, "GET", openSample(o.path), nil)
 		require.Equal(t, 200, r.status, o.path)
 		require.NotEmpty(t, r.body)
-		res, body := w.raw(t, "HEAD", o.path)
+		res, body := w.raw(t, "HEAD", openSample(o.path))
 		require.Equal(t, 200, res.StatusCode)
 		require.Empty(t, body)
 	}

@@ -24,6 +24,8 @@ type Node interface {
 	DataKeys(h ledger.Holder, id []byte) ([]ledger.WrappedKey, error)
 	// Record is the exact bytes of an entry.
 	Record(n ledger.Seq) ([]byte, error)
+	// Tile is a tile of the tree: its hashes, 32 bytes each, nil beyond the end.
+	Tile(level int, n int64) ([]byte, error)
 	// Receipt proves an entry with the newest signed checkpoint that covers it.
 	Receipt(n ledger.Seq) (ledger.Receipt, error)
 	// Checkpoint is the newest signed checkpoint, or nil before the first.

@@ -66,6 +66,13 @@ func (n *Node) DataKeys(h ledger.Holder, id []byte) ([]ledger.WrappedKey, error)
 // Record is the exact bytes of an entry.
 func (n *Node) Record(seq ledger.Seq) ([]byte, error) { return store.Record(reader{n}, seq) }
 
+// Tile is a tile of the tree, 32 bytes a hash; shorter than 256 hashes at the right edge, nil beyond it.
+func (n *Node) Tile(level int, number int64) ([]byte, error) {
+	db, release := n.Ledger()
+	defer release()
+	return db.Tile(level, number)
+}
+
 // Receipt proves an entry with the newest signed checkpoint. An entry that it
 // does not cover yet is [ErrNoLeader]: a moment later it is.
 func (n *Node) Receipt(seq ledger.Seq) (ledger.Receipt, error) {
