@@ -21,6 +21,7 @@ type acknowledgement struct {
 	seq      ledger.Seq
 	receipt  ledger.Receipt
 	dryRun   bool
+	gap      bool            // numbers before the file's never came
 	snapshot *snapshotResult // nil: the file was not declared one
 	matched  string          // per cent of the accepted rows that do not stand on the worklist; "": not asked
 }
@@ -58,6 +59,10 @@ func writeAcknowledgement(w http.ResponseWriter, asCSV bool, a *acknowledgement)
 		j.close('}')
 	}
 	j.close(']')
+	if a.gap {
+		j.key("gap")
+		j.boolean(true)
+	}
 	if a.matched != "" {
 		j.key("matchedPercent")
 		j.b = append(j.b, a.matched...)
@@ -106,6 +111,9 @@ func (a *acknowledgement) writeCSV(w http.ResponseWriter) error {
 	if !a.dryRun {
 		w.Header().Set("Custos-Upload", a.id.String())
 	}
+	if a.gap {
+		w.Header().Set("Custos-Upload-Gap", "true")
+	}
 	if a.matched != "" {
 		w.Header().Set("Custos-Matched-Percent", a.matched)
 	}
@@ -142,7 +150,7 @@ func (s *Server) getUpload(w http.ResponseWriter, r *http.Request, who *Identity
 		return err
 	}
 	a := &acknowledgement{id: id, sequence: out.Answer.Upload.Sequence, seq: out.Answer.Upload.Closed,
-		snapshot: snapshotOf(out.Answer.Upload), matched: matchedPercent(out.Answer.Upload)}
+		gap: out.Answer.Upload.Gap, snapshot: snapshotOf(out.Answer.Upload), matched: matchedPercent(out.Answer.Upload)}
 	for i := range out.Answer.Rows {
 		row, err := s.openRow(&out.Answer.Rows[i].Details, out.Answer.Rows[i].Record)
 		if err != nil {

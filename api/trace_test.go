@@ -35,8 +35,18 @@ func TestTraces(t *testing.T) {
 	require.Equal(t, 400, ask(doctor, row.FamilyName, row.GivenNames, "4 May 2015").status)
 	require.Equal(t, 400, ask(doctor, "", row.GivenNames, row.DateOfBirth).status)
 
+	// Deleted, it is found no more; sent again, it is.
+	gone := row
+	gone.Delete = "2026-03-03"
+	require.Equal(t, "deleted", csvLines(t, w.upload(uploader, 2, gone).body)[1][1])
+	out, _ = ask(doctor, row.FamilyName, row.GivenNames, row.DateOfBirth).recorded(200)
+	require.Equal(t, "not-found", out["outcome"])
+	require.Equal(t, "unmatched", csvLines(t, w.upload(uploader, 3, row).body)[1][1])
+	out, _ = ask(doctor, row.FamilyName, row.GivenNames, row.DateOfBirth).recorded(200)
+	require.Equal(t, "possible-match", out["outcome"])
+
 	row.NHSNumber = nhs(70)
-	w.plans(uploader, 2, row)
+	w.plans(uploader, 4, row)
 	out, _ = ask(doctor, row.FamilyName, row.GivenNames, row.DateOfBirth).recorded(200)
 	require.Equal(t, "not-found", out["outcome"])
 	found, _ := w.lookup(doctor, object{"nhsNumber": row.NHSNumber}).recorded(200)

@@ -227,7 +227,7 @@ func (u *upload) load(w http.ResponseWriter) error {
 	}
 	cite(w, closed)
 	return writeAcknowledgement(w, u.csv, &acknowledgement{id: u.id, sequence: u.ask.sequence, results: u.results,
-		seq: closed, receipt: receipt, snapshot: snapshotOf(out.Answer.Upload), matched: matchedPercent(out.Answer.Upload)})
+		seq: closed, receipt: receipt, gap: out.Answer.Upload.Gap, snapshot: snapshotOf(out.Answer.Upload), matched: matchedPercent(out.Answer.Upload)})
 }
 
 // chunks hands the rows of the file on, uploadChunk at a time.

@@ -46,7 +46,10 @@ func TestUploadsAreListedWithTheirAlarms(t *testing.T) {
 
 	r := w.upload(uploader, 7, rows[1])
 	require.Equal(t, 200, r.status)
-	require.Equal(t, 200, w.upload(uploader, 7, rows[1]).status, "the same file again is no second alarm")
+	require.Equal(t, "true", r.header.Get("Custos-Upload-Gap"))
+	require.Equal(t, "true", w.upload(uploader, 7, rows[1]).header.Get("Custos-Upload-Gap"))
+	ack := w.call(uploader, "GET", "/v1/uploads/"+r.header.Get("Custos-Upload"), nil).ok(200)
+	require.Equal(t, true, ack["gap"])
 	require.Contains(t, admin("/metrics"), "custos_upload_gaps_total 1")
 	require.Equal(t, 1, strings.Count(w.log.String(), "an upload came after numbers that never did"))
 	before := w.size()

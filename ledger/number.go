@@ -108,7 +108,11 @@ func (q *SupersedeNumber) decide(d *decider) error {
 	if err != nil {
 		return err
 	}
-	if q.Birth.IsZero() || q.Was.IsZero() || q.New.IsZero() || was.Seq != 0 || end == q.Old {
+	to, err := d.NumberOf(end)
+	if err != nil {
+		return err
+	}
+	if to.Inactive || q.Birth.IsZero() || q.Was.IsZero() || q.New.IsZero() || was.Seq != 0 || end == q.Old {
 		d.refuse(RefusedState)
 		return nil
 	}

@@ -64,6 +64,7 @@ func TestAnInactiveNumber(t *testing.T) {
 	require.Len(t, queued, 1)
 	require.Equal(t, NotifyInactive, queued[0].Type)
 	w.refuse(RefusedState, w.cmd(system(), &SupersedeNumber{Old: person(1), New: person(2), Birth: tag("b"), Was: tag("old")}))
+	w.refuse(RefusedState, w.cmd(system(), &SupersedeNumber{Old: person(2), New: person(1), Birth: tag("b"), Was: tag("w")}))
 	require.Equal(t, OutcomeFound, outcome(w, person(1), Tag{}).Outcome, "until the task is done")
 	require.Equal(t, []string{"rejected" + RowInactive}, statuses(w.load(authorityA, 2, plan)))
 	plan.End = begin.Day()

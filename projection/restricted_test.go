@@ -2,6 +2,7 @@ package projection
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -37,11 +38,13 @@ func TestRestrictedByOneAuthorityHidesForAll(t *testing.T) {
 	doctor := w.actor("doctor", ledger.RoleClinician, "RXX01")
 	_, _, before := w.lookup(doctor, nhsChild, nil)
 	require.NotEmpty(t, before.Visits)
-	row := w.row(1, nhsChild, ledger.LookedAfter, "2026-01-10", "2026-02-01")
+	row := w.row(1, nhsChild, ledger.LookedAfter, "2025-01-10", "2025-03-10")
 	row.Restricted = true
 	w.plan("LA2", 1, row)
+	w.now = w.now.Add(30 * 24 * time.Hour)
 	_, _, a := w.lookup(doctor, nhsChild, nil)
-	require.Empty(t, a.Visits)
+	require.Len(t, a.Plans, 1, "the plan that said so is no longer shown")
+	require.Empty(t, a.Visits, "what it said still holds")
 	_, n := w.do(w.actor("worker", ledger.RoleSocialWorker, "LA1"), &ledger.OpenNotification{Notification: before.Told[0].Notification})
 	require.Empty(t, n.Visit.Organisation)
 }
