@@ -78,7 +78,9 @@ type node struct {
 }
 
 // get reads one resource; its error has the exit code that the answer means.
-func (n *node) get(path string) ([]byte, error) {
+func (n *node) get(path string) ([]byte, error) { return n.getAtMost(path, 1<<20) }
+
+func (n *node) getAtMost(path string, most int64) ([]byte, error) {
 	q, err := http.NewRequest(http.MethodGet, n.url+path, nil)
 	if err != nil {
 		return nil, failing(ExitUsage, errors.New("--url is not a URL"))
@@ -89,7 +91,7 @@ func (n *node) get(path string) ([]byte, error) {
 		return nil, failing(ExitNoServer, fmt.Errorf("%w: %w", errNoServer, err))
 	}
 	defer func() { _ = res.Body.Close() }()
-	b, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	b, err := io.ReadAll(io.LimitReader(res.Body, most))
 	if err != nil {
 		return nil, failing(ExitNoServer, fmt.Errorf("%w: %w", errNoServer, err))
 	}

@@ -17,25 +17,9 @@ func (v *verification) signatures() error {
 		return nil
 	}
 	v.opened = opened
-	own := "your own copy of the key"
-	key := opened.Verifier
-	if v.flags.keys != "" {
-		keys, err := verifierKeys(v.flags.keys)
-		if err != nil {
-			return err
-		}
-		if !contains(keys, key) {
-			v.bad(0, "the log names another verifier key than yours: it is another log, or a forged one")
-			v.level(levelSignatures, false, 0, started, "entry 0 names another verifier key than those of --keys")
-			return nil
-		}
-	} else {
-		own = "the key that entry 0 names; not checked against your own copy of it (--keys)"
-	}
-	verifier, err := note.NewVerifier(key)
-	if err != nil {
-		v.level(levelSignatures, true, 0, started, "not checked: entry 0 names no usable key, and no --keys were given")
-		return nil
+	verifier, own, err := v.verifier(started)
+	if verifier == nil {
+		return err
 	}
 	if v.notes, err = v.f.checkpoints(opened.Origin, verifier, v.flags.pin); err != nil {
 		return v.signatureError(err, started)
@@ -49,6 +33,31 @@ func (v *verification) signatures() error {
 	}
 	v.level(levelSignatures, ok, int64(len(v.notes)), started, detail)
 	return nil
+}
+
+// verifier is the key by which checkpoints are checked, and whose copy it is;
+// nil where there is none, which is reported.
+func (v *verification) verifier(started time.Time) (key note.Verifier, own string, err error) {
+	own = "your own copy of the key"
+	named := v.opened.Verifier
+	if v.flags.keys != "" {
+		keys, err := verifierKeys(v.flags.keys)
+		if err != nil {
+			return nil, "", err
+		}
+		if !contains(keys, named) {
+			v.bad(0, "the log names another verifier key than yours: it is another log, or a forged one")
+			v.level(levelSignatures, false, 0, started, "entry 0 names another verifier key than those of --keys")
+			return nil, "", nil
+		}
+	} else {
+		own = "the key that entry 0 names; not checked against your own copy of it (--keys)"
+	}
+	if key, err = note.NewVerifier(named); err != nil {
+		v.level(levelSignatures, true, 0, started, "not checked: entry 0 names no usable key, and no --keys were given")
+		return nil, "", nil
+	}
+	return key, own, nil
 }
 
 func (v *verification) signatureError(err error, started time.Time) error {

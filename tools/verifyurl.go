@@ -1,0 +1,276 @@
+package tools
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"net/http"
+	"os"
+	"sort"
+	"strings"
+	"time"
+
+	"filippo.io/torchwood"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"custos/ledger"
+)
+
+// A running node is verified from what it serves: its newest signed checkpoint
+// and the records, in tiles. What it does not serve, ciphertexts and views, is
+// said to be unchecked. It is trusted in nothing: it may serve another history
+// to somebody else, which only a checkpoint kept from before (--pin), or another
+// node's, can show.
+
+// maxBundle is more than 256 records and their lengths.
+const maxBundle = 256 * (ledger.MaxRecord + 2)
+
+func (v *verification) runURL() error {
+	if err := required(map[string]string{"token-file": v.flags.token}); err != nil {
+		return err
+	}
+	token, err := os.ReadFile(v.flags.token)
+	if err != nil {
+		return failing(ExitUnreadable, err)
+	}
+	n := &node{url: strings.TrimRight(v.flags.url, "/"), token: string(bytes.TrimSpace(token)), http: &http.Client{Timeout: time.Minute}}
+	signed, err := n.get("/checkpoint")
+	if err != nil {
+		return err
+	}
+	ok, err := v.served(n, signed)
+	if err != nil || !ok {
+		return err
+	}
+	return v.records(n)
+}
+
+// served checks level 0: the checkpoint that the node serves, and the pin.
+func (v *verification) served(n *node, signed []byte) (ok bool, err error) {
+	started := time.Now()
+	first, err := n.get("/v1/entries/0")
+	if err != nil {
+		return false, err
+	}
+	e, err := ledger.ParseEntry(first)
+	opened, is := e.Event.(*ledger.LogOpened)
+	if err != nil || !is {
+		v.bad(0, "it does not open a log")
+		v.level(levelSignatures, false, 0, started, "entry 0 names no log")
+		return false, nil
+	}
+	v.opened = opened
+	verifier, own, err := v.verifier(started)
+	if verifier == nil {
+		if err == nil && !v.broken {
+			v.missing("entry 0 names no usable key: who signs the log cannot be said")
+		}
+		return false, err
+	}
+	add := func(b []byte, where string) error {
+		t, err := ledger.OpenCheckpoint(b, opened.Origin, note.VerifierList(verifier))
+		if err != nil {
+			return v.signatureError(fmt.Errorf("%w: %s: %w", errNote, where, err), started)
+		}
+		v.notes = append(v.notes, signedTree{t, bytes.Clone(b), where})
+		return nil
+	}
+	if err := add(signed, "the node's checkpoint"); err != nil || v.broken {
+		return false, err
+	}
+	v.report.Size = v.notes[0].N
+	if v.flags.pin != "" {
+		pin, err := os.ReadFile(v.flags.pin)
+		if err == nil {
+			err = add(pin, "the pin")
+		}
+		if v.broken || err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, failing(ExitUnreadable, err)
+		}
+	}
+	sort.SliceStable(v.notes, func(i, j int) bool { return v.notes[i].N < v.notes[j].N })
+	ok = v.compareNotes()
+	v.level(levelSignatures, ok, int64(len(v.notes)), started,
+		fmt.Sprintf("%d checkpoints, the newest of %d entries, by %s", len(v.notes), v.notes[len(v.notes)-1].N, own))
+	return ok, nil
+}
+
+// bundles walks the records up to a size.
+func (n *node) bundles(size int64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for at := int64(0); at < size; at += tileWidth {
+			t := tlog.Tile{H: torchwood.TileHeight, L: -1, N: at / tileWidth, W: int(min(tileWidth, size-at))}
+			rest, err := n.getAtMost("/"+torchwood.TilePath(t), maxBundle)
+			for i := 0; i < t.W && err == nil; i++ {
+				var record []byte
+				if record, rest, err = torchwood.ReadTileEntry(rest); err != nil {
+					err = failf(ExitIntegrity, "the node's tile of entries %d to %d ends early", at, at+int64(t.W)-1)
+				} else if !yield(record, nil) {
+					return
+				}
+			}
+			if err == nil && len(rest) > 0 {
+				err = failf(ExitIntegrity, "the node's tile of entries %d to %d is longer than they are", at, at+int64(t.W)-1)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+		}
+	}
+}
+
+// records checks levels 1, 3 and 4 in one pass, without keeping the records.
+func (v *verification) records(n *node) error {
+	started := time.Now()
+	s, err := newScratch(v.flags.scratch)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	bar := v.a.progress(v.report.Size, "entries")
+	defer bar.done()
+	p := remotePass{v: v, n: n, s: s, notes: v.notes}
+	for record, err := range n.bundles(v.report.Size) {
+		if err != nil {
+			return err
+		}
+		if err := p.add(bytes.Clone(record)); err != nil {
+			return err
+		}
+		if v.broken || p.unknown {
+			break
+		}
+		bar.at(int64(p.checker.Head().Size))
+	}
+	p.say(started)
+	return nil
+}
+
+// remotePass is one walk over what a node serves.
+type remotePass struct {
+	v       *verification
+	n       *node
+	s       *scratch
+	checker ledger.Checker
+	notes   []signedTree // not compared yet
+	known   int64
+	group   []ledger.Entry
+	done    int64 // entries decided again
+	hashes  string
+	links   string
+	again   string // what is wrong with a decision
+	unknown bool
+}
+
+func (p *remotePass) add(record []byte) error {
+	e, err := ledger.ParseEntry(record)
+	if err == nil {
+		err = p.checker.AddEntry(&e)
+	} else {
+		err = p.checker.Add(record) // says why, as a fault
+	}
+	var f *ledger.Fault
+	switch {
+	case errors.As(err, &f) && errors.Is(err, ledger.ErrUnknownKind):
+		return p.newer(f.Seq, e.Hash())
+	case errors.As(err, &f):
+		p.links = fmt.Sprintf("%s: %v", f.Level, f.Why)
+		p.v.bad(f.Seq, p.links)
+		return nil
+	case err != nil:
+		return err
+	}
+	for len(p.notes) > 0 && p.notes[0].N <= int64(p.checker.Head().Size) {
+		signed := p.notes[0]
+		p.notes = p.notes[1:]
+		if p.checker.Agree(signed.Tree) != nil {
+			p.hashes = fmt.Sprintf("%s signs another tree of %d entries", signed.where, signed.N)
+			p.v.bad(ledger.Seq(p.known), fmt.Sprintf("%s: entries %d to %d are not all those that were signed", p.hashes, p.known, signed.N-1))
+			return nil
+		}
+		p.known = signed.N
+	}
+	if p.group = append(p.group, e); len(p.group) < e.Of {
+		return nil
+	}
+	return p.decide()
+}
+
+// newer deals with an entry of an unknown kind: a newer program's, if it is the
+// one that was signed.
+func (p *remotePass) newer(seq ledger.Seq, hash ledger.Hash) error {
+	signed := p.v.notes[len(p.v.notes)-1]
+	proved, err := torchwood.TileHashReaderWithContext(context.Background(), signed.Tree, p.n).ReadHashes([]int64{tlog.StoredHashIndex(0, int64(seq))})
+	var end *failure
+	switch {
+	case errors.As(err, &end):
+		return err
+	case err != nil, proved[0] != hash:
+		p.hashes = fmt.Sprintf("entry %d is altered", seq)
+		p.v.bad(seq, "its record is not the one whose hash the signed tree holds")
+		return nil
+	}
+	p.unknown = true
+	p.v.missing(fmt.Sprintf("entry %d is of a kind that a newer program wrote", seq))
+	return nil
+}
+
+// ReadTiles reads tiles of the tree's hashes, for another's reader, which checks
+// them against the signed root.
+func (n *node) ReadTiles(_ context.Context, tiles []tlog.Tile) ([][]byte, error) {
+	out := make([][]byte, len(tiles))
+	for i, t := range tiles {
+		var err error
+		if out[i], err = n.get("/" + torchwood.TilePath(t)); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// ReadEndpoint reads anything else.
+func (n *node) ReadEndpoint(_ context.Context, path string) ([]byte, error) { return n.get("/" + path) }
+
+// SaveTiles keeps nothing.
+func (n *node) SaveTiles([]tlog.Tile, [][]byte) {}
+
+func (p *remotePass) decide() error {
+	wrong, err := p.v.decide(p.s, p.group)
+	if errors.Is(err, ledger.ErrUnknownKind) {
+		return p.newer(p.group[0].Seq, p.group[0].Hash())
+	}
+	if p.again = wrong; wrong == "" && err == nil {
+		err = p.s.replay(p.group)
+		p.done += int64(len(p.group))
+	}
+	p.group = nil
+	return err
+}
+
+// say reports the levels in their order.
+func (p *remotePass) say(started time.Time) {
+	v, head := p.v, p.checker.Head()
+	v.report.Root, v.report.ChainHead = b64(p.checker.Tree().Hash), b64(head.Last)
+	n := int64(head.Size)
+	detail := func(wrong, right string) string {
+		switch {
+		case wrong != "":
+			return wrong
+		case v.broken:
+			return "not checked beyond the entry that failed"
+		}
+		return right
+	}
+	if err := p.checker.End(); err != nil && !v.broken && !p.unknown {
+		v.missing(fmt.Sprintf("the entries end within a command: %v", err))
+	}
+	v.level(levelHashes, p.hashes == "", n, started, detail(p.hashes, fmt.Sprintf("%d entries make the signed tree", n)))
+	v.level(levelSealed, false, 0, started, "not checked: a node serves no ciphertext; verify a copy of its folder (--data)")
+	v.level(levelChain, p.links == "", n, started, detail(p.links, fmt.Sprintf("%d entries of whole commands; the own chains of %d people", n, p.checker.People())))
+	v.level(levelDecisions, p.again == "", p.done, started, detail(p.again, fmt.Sprintf("%d entries decided again give the same bytes; the node's own views are not served", p.done)))
+}
