@@ -71,11 +71,15 @@ func (c *conn) Write(b []byte) (int, error) {
 	return max(0, n-first), err
 }
 
-// Read implements net.Conn. Whoever waits for the other side has said
-// everything: nothing stays behind, whatever net/http did in between.
+// Read implements net.Conn. Whoever waits for the other side's next request has
+// said everything: nothing stays behind, whatever net/http did in between. It
+// reads one byte where it only waits, beside the handler, for the other side to
+// go away; then there is more to come.
 func (c *conn) Read(b []byte) (int, error) {
-	if err := c.flush(); err != nil {
-		return 0, err
+	if len(b) > 1 {
+		if err := c.flush(); err != nil {
+			return 0, err
+		}
 	}
 	return c.Conn.Read(b)
 }
