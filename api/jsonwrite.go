@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"custos/ledger"
@@ -71,8 +73,10 @@ func (j *jsonWriter) boolean(v bool) {
 func (j *jsonWriter) time(t ledger.Time) {
 	j.sep()
 	j.b = append(j.b, '"')
-	j.b = t.Std().AppendFormat(j.b, "2006-01-02T15:04:05.000Z07:00")
-	j.b = append(j.b, '"')
+	std := t.Std() // UTC; this one form is written by the library without reading its layout first
+	j.b = std.AppendFormat(j.b, time.RFC3339)
+	ms := std.Nanosecond() / 1_000_000
+	j.b = append(j.b[:len(j.b)-1], '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), 'Z', '"')
 }
 
 // field and its kin append a key and its value.
@@ -111,23 +115,32 @@ func (j *jsonWriter) receipt(r ledger.Receipt) {
 	j.b = quoted[:len(quoted)-1]
 }
 
-// appendText appends a JSON string.
+// appendText appends a JSON string. Nearly all are plain; a checkpoint has line
+// ends and one dash.
 func appendText(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < 0x20 && c != '\n' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c >= utf8.RuneSelf {
-			return appendSlow(b, s)
-		}
-	}
+	mark, start, wide := len(b), 0, false
 	b = append(b, '"')
-	start := 0
 	for i := range len(s) {
-		if s[i] == '\n' {
+		switch c := s[i]; {
+		case c == '\n':
 			b = append(append(b, s[start:i]...), '\\', 'n')
 			start = i + 1
+		case c < 0x20, c == '"', c == '\\', c == '<', c == '>', c == '&', c == 0xe2 && separator(s[i:]):
+			return appendSlow(b[:mark], s)
+		case c >= utf8.RuneSelf:
+			wide = true
 		}
 	}
-	b = append(b, s[start:]...)
-	return append(b, '"')
+	if wide && !utf8.ValidString(s) {
+		return appendSlow(b[:mark], s)
+	}
+	return append(append(b, s[start:]...), '"')
+}
+
+// separator reports whether s begins with one of the two line separators that
+// are no part of JavaScript's strings.
+func separator(s string) bool {
+	return strings.HasPrefix(s, "\u2028") || strings.HasPrefix(s, "\u2029")
 }
 
 func appendSlow(b []byte, s string) []byte {
