@@ -85,6 +85,14 @@ var testKey = sync.OnceValues(func() ([2]string, error) {
 	return [2]string{skey, vkey}, err
 })
 
+// testStranger is the verifier key of another signer under the log's own name.
+func testStranger(t testing.TB) string {
+	t.Helper()
+	_, vkey, err := note.GenerateKey(rand.Reader, testOrigin)
+	require.NoError(t, err)
+	return vkey
+}
+
 // testSigner is the key of every test's log: two of them are two histories of one log.
 func testSigner(t testing.TB) (note.Signer, string) {
 	t.Helper()
