@@ -85,7 +85,9 @@ func (n *node) getAtMost(path string, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, failing(ExitUsage, errors.New("--url is not a URL"))
 	}
-	q.Header.Set("Authorization", "Bearer "+n.token)
+	if n.token != "" {
+		q.Header.Set("Authorization", "Bearer "+n.token)
+	}
 	res, err := n.http.Do(q)
 	if err != nil {
 		return nil, failing(ExitNoServer, fmt.Errorf("%w: %w", errNoServer, err))

@@ -38,6 +38,14 @@ func (s *serving) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch path := r.URL.Path; {
 	case path == "/checkpoint":
 		_, _ = w.Write(s.checkpoint)
+	case strings.HasPrefix(path, "/tile/") && !strings.HasPrefix(path, "/tile/entries/"):
+		t, err := torchwood.ParseTilePath(path[1:])
+		if err != nil {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		hashes, _ := s.tile(t.L, t.N)
+		_, _ = w.Write(hashes[:t.W*tlog.HashSize])
 	case r.Header.Get("Authorization") != "Bearer secret", s.refuse:
 		w.WriteHeader(http.StatusForbidden)
 		fmt.Fprint(w, `{"code":"role-not-permitted"}`)
@@ -55,13 +63,7 @@ func (s *serving) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		_, _ = w.Write(b[:len(b)-s.cut])
 	default:
-		t, err := torchwood.ParseTilePath(path[1:])
-		if err != nil {
-			w.WriteHeader(http.StatusNotFound)
-			return
-		}
-		hashes, _ := s.tile(t.L, t.N)
-		_, _ = w.Write(hashes[:t.W*tlog.HashSize])
+		w.WriteHeader(http.StatusNotFound)
 	}
 }
 

@@ -1,0 +1,113 @@
+package tools
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/spf13/cobra"
+
+	"custos/ledger"
+)
+
+// diffReport is what diff -o json prints.
+type diffReport struct {
+	Verdict string      `json:"verdict"` // same, continues or differs
+	Common  ledger.Seq  `json:"common"`  // entries that are the same in both
+	SizeA   ledger.Seq  `json:"sizeA"`
+	SizeB   ledger.Seq  `json:"sizeB"`
+	Seq     *ledger.Seq `json:"seq,omitempty"`   // the first that differs
+	KindA   string      `json:"kindA,omitempty"` // and what it is in each
+	KindB   string      `json:"kindB,omitempty"`
+}
+
+func (a *app) diffCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "diff A B", Short: "Name the first entry in which two copies of a ledger differ",
+		Long: "Name the first entry in which two copies of a ledger differ, by the records' own bytes.\n\n" +
+			"A and B are data folders of stopped nodes, or copies. Exit 0: they are the same, or one goes on from\n" +
+			"the other. Exit 1: they are two histories. Whether either of them is intact is for verify to say.",
+		Args: exactly(2, "two data folders"),
+		RunE: func(_ *cobra.Command, args []string) error { return a.diff(args[0], args[1]) },
+	}
+}
+
+func (a *app) diff(dirA, dirB string) error {
+	fa, err := openFolder(dirA)
+	if err != nil {
+		return fmt.Errorf("A: %w", err)
+	}
+	defer func() { _ = fa.close() }()
+	fb, err := openFolder(dirB)
+	if err != nil {
+		return fmt.Errorf("B: %w", err)
+	}
+	defer func() { _ = fb.close() }()
+	r := diffReport{Verdict: "same", SizeA: fa.db.Head().Size, SizeB: fb.db.Head().Size}
+	if err := guard(func() error { return a.compare(fa, fb, &r) }); err != nil {
+		fa.struck, fb.struck = true, true
+		var damaged *damagedError
+		if errors.As(err, &damaged) {
+			return failf(ExitIntegrity, "after %d entries that are the same in both: %w; verify says whose", r.Common, err)
+		}
+		return err
+	}
+	if a.json() {
+		if err := a.printJSON(r); err != nil {
+			return err
+		}
+	} else if _, err := fmt.Fprintln(a.stdout, r.text()); err != nil {
+		return failing(ExitUnreadable, err)
+	}
+	if r.Verdict == "differs" {
+		return failing(ExitIntegrity, errSaid)
+	}
+	return nil
+}
+
+// compare walks both in step.
+func (a *app) compare(fa, fb *folder, r *diffReport) error {
+	size := min(r.SizeA, r.SizeB)
+	bar := a.progress(int64(size), "entries")
+	defer bar.done()
+	next, stop := iter.Pull2(fb.db.Records(0, size))
+	defer stop()
+	for record, err := range fa.db.Records(0, size) {
+		other, errB, ok := next()
+		if err = errors.Join(err, errB); err != nil {
+			return failing(ExitUnreadable, err)
+		}
+		if !ok || !bytes.Equal(record, other) {
+			n := r.Common
+			r.Verdict, r.Seq, r.KindA, r.KindB = "differs", &n, kindOf(record), kindOf(other)
+			return nil
+		}
+		r.Common++
+		bar.at(int64(r.Common))
+	}
+	if r.SizeA != r.SizeB {
+		r.Verdict = "continues"
+	}
+	return nil
+}
+
+func kindOf(record []byte) string {
+	e, err := ledger.ParseHeader(record)
+	if err != nil {
+		return "not an entry"
+	}
+	return e.Kind.String()
+}
+
+func (r *diffReport) text() string {
+	switch {
+	case r.Verdict == "differs":
+		return fmt.Sprintf("DIFFER from entry %d on: A has %s there, B has %s", *r.Seq, r.KindA, r.KindB)
+	case r.SizeA > r.SizeB:
+		return fmt.Sprintf("A goes on from B: %d entries are the same, A has %d more", r.Common, r.SizeA-r.SizeB)
+	case r.SizeA < r.SizeB:
+		return fmt.Sprintf("B goes on from A: %d entries are the same, B has %d more", r.Common, r.SizeB-r.SizeA)
+	}
+	return fmt.Sprintf("the same: %d entries", r.Common)
+}
