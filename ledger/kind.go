@@ -55,12 +55,12 @@ const (
 	KindReviewed        Kind = 70 // reserved
 
 	KindNotificationQueued       Kind = 80
-	KindNotificationAttempted    Kind = 81 // reserved
-	KindNotificationDelivered    Kind = 82 // reserved
+	KindNotificationAttempted    Kind = 81
+	KindNotificationDelivered    Kind = 82
 	KindNotificationOpened       Kind = 83
 	KindNotificationAcknowledged Kind = 84
 	KindNotificationActioned     Kind = 85 // reserved
-	KindNotificationFailed       Kind = 86 // reserved
+	KindNotificationFailed       Kind = 86
 	KindNotificationEscalated    Kind = 87 // reserved
 	KindNotificationWithdrawn    Kind = 88 // reserved
 	KindAppointmentMissed        Kind = 89
@@ -127,6 +127,9 @@ var events = map[Kind]func() Event{
 	KindNotificationQueued:       func() Event { return new(NotificationQueued) },
 	KindNotificationOpened:       func() Event { return new(NotificationOpened) },
 	KindNotificationAcknowledged: func() Event { return new(NotificationAcknowledged) },
+	KindNotificationAttempted:    func() Event { return new(NotificationAttempted) },
+	KindNotificationDelivered:    func() Event { return new(NotificationDelivered) },
+	KindNotificationFailed:       func() Event { return new(NotificationFailed) },
 	KindAppointmentMissed:        func() Event { return new(AppointmentMissed) },
 	KindEnrolmentsRecorded:       func() Event { return new(EnrolmentsRecorded) },
 	KindEnrolled:                 func() Event { return new(Enrolled) },
@@ -155,7 +158,8 @@ var kindNames = map[Kind]string{
 	KindSnapshotHeld: "snapshot-held", KindSnapshotApproved: "snapshot-approved", KindPlanLapsed: "plan-lapsed",
 	KindHoldingsRead: "holdings-read", KindPlanUnmatched: "plan-unmatched", KindPersonMatched: "person-matched",
 	KindNumberSuperseded: "number-superseded", KindNumberInactivated: "number-inactivated", KindNumbersParted: "numbers-parted",
-	KindNumberFollowed: "number-followed",
+	KindNumberFollowed: "number-followed", KindNotificationAttempted: "notification-attempted",
+	KindNotificationDelivered: "notification-delivered", KindNotificationFailed: "notification-failed",
 }
 
 // String returns the kind's name as listings and exports spell it.

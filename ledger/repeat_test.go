@@ -216,7 +216,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 		}
 		return out
 	}
-	switch rapid.IntRange(0, 20).Draw(t, "request") {
+	switch rapid.IntRange(0, 21).Draw(t, "request") {
 	case 0, 1, 2:
 		able(RoleClinician, emergency, "555001")
 		q := &LookUp{Person: ref, Declared: Declared(rapid.IntRange(0, 2).Draw(t, "declared")), Confirmed: maybe("confirmed"), Reasoned: maybe("reasoned")}
@@ -272,6 +272,19 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 			q.Cover, q.To = true, day("to")
 		}
 		return w.cmd(actor, q, PayloadReason)
+	case 20:
+		actor = system()
+		authority := rapid.SampledFrom([]string{authorityA, authorityB}).Draw(t, "authority")
+		box := w.view.outboxes[outboxOf(authority, NotifyAccess)]
+		switch {
+		case box.Open != 0 && maybe("repeat"):
+			return w.cmd(actor, &RepeatDelivery{Attempt: box.Open})
+		case box.Open != 0:
+			return w.cmd(actor, &SettleDelivery{Attempt: box.Open, Code: rapid.SampledFrom([]string{"", "mesh-refused"}).Draw(t, "code")})
+		case len(box.Failed) > 0 && maybe("instead"):
+			return w.cmd(actor, &AttemptDelivery{Authority: authority, Type: NotifyAccess, Way: ByMESH, Instead: box.Failed[0]})
+		}
+		return w.cmd(actor, &AttemptDelivery{Authority: authority, Type: NotifyAccess, Way: ByMESH, Notifications: w.waiting(authority, NotifyAccess)})
 	case 19:
 		actor = system()
 		other := person(rapid.ByteRange(0, 4).Draw(t, "other"))

@@ -39,6 +39,8 @@ type Answer struct {
 	Rows   []RowShown     `cbor:"20,keyasint,omitempty"`
 
 	Holdings *ledger.HoldingsRead `cbor:"21,keyasint,omitempty"`
+
+	Delivery *Delivery `cbor:"22,keyasint,omitempty"`
 }
 
 // PlanShown is one plan of an answer.
@@ -140,6 +142,8 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 		n, _, err := v.Notification(ev.Notification)
 		out.Notification = &n
 		return err
+	case *ledger.NotificationAttempted:
+		return a.delivery(v, out, main.Seq, ev)
 	case *ledger.TrailRead:
 		q, ok := first.Request.(*ledger.ReadTrail)
 		if !ok {
@@ -243,7 +247,7 @@ func (a *Assembler) told(v View, out *Answer, entries []ledger.Entry) error {
 				return err
 			}
 			if ok {
-				t.State, t.At = n.State, max(n.Queued, n.Opened, n.Acknowledged)
+				t.State, t.At = n.State, n.Since()
 			}
 		}
 		out.Told = append(out.Told, t)

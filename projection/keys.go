@@ -31,6 +31,8 @@ const (
 	viewStandingAt   = 'V' // authority, sequence number -> person, if there is one
 	viewRejected     = 'j' // upload id, sequence number -> person, if there is one
 	viewInactiveTask = 'I' // authority, sequence number -> person
+	viewOutbox       = 'z' // authority, type of notification -> ledger.Outbox
+	viewAttempt      = 'Z' // sequence number -> ledger.Attempt
 	viewEnrolledAt   = 'E' // place, person -> nothing
 	viewAssignment   = 's' // place -> []ledger.Assignment
 	viewLastCaseload = 'L' // actor, place -> time
@@ -142,6 +144,12 @@ func followingKey(to, from ledger.PersonRef) []byte {
 func inactiveTaskKey(authority string, n ledger.Seq) []byte {
 	return store.ViewKey(viewInactiveTask, named(authority), u64(uint64(n)))
 }
+
+func outboxKey(authority string, t ledger.NotificationType) []byte {
+	return store.ViewKey(viewOutbox, named(authority), []byte{byte(t)})
+}
+
+func attemptKey(n ledger.Seq) []byte { return store.ViewKey(viewAttempt, u64(uint64(n))) }
 
 func enrolmentKey(p ledger.PersonRef, place ledger.Place) []byte {
 	return personKey(p, partEnrolment, []byte(place)...)
