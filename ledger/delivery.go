@@ -112,6 +112,7 @@ type Outbox struct {
 	Through Seq   `cbor:"1,keyasint,omitempty"` // the newest notification that was ever attempted
 	Open    Seq   `cbor:"2,keyasint,omitempty"` // the attempt of which nobody knows; zero: none
 	Failed  []Seq `cbor:"3,keyasint,omitempty"` // attempts to be tried anew, in the order in which they failed
+	At      Time  `cbor:"4,keyasint,omitempty"` // when notifications were last attempted for the first time
 }
 
 // Kind implements [Event].
@@ -262,6 +263,9 @@ func (b *Outbox) Begin(e *NotificationAttempted, seq Seq, at Time, was Attempt) 
 	b.Open = seq
 	b.Through = max(b.Through, e.Notifications[len(e.Notifications)-1])
 	b.Failed = without(b.Failed, e.Instead)
+	if e.Instead == 0 {
+		b.At = at
+	}
 	return Attempt{ID: seq, Authority: e.Authority, Type: e.Type, Way: e.Way, Notifications: e.Notifications,
 		State: AttemptIsOpen, At: at, Last: at, Failures: was.Failures}
 }

@@ -71,7 +71,7 @@ func TestABatchOpenedAgainIsTheSame(t *testing.T) {
 	require.NotZero(t, n.Delivered)
 	box, err := View{w.db}.Outbox("LA1", ledger.NotifyAccess)
 	require.NoError(t, err)
-	require.Equal(t, ledger.Outbox{Through: n.ID}, box)
+	require.Equal(t, ledger.Outbox{Through: n.ID, At: first.At}, box)
 	w.check()
 	w.refold()
 }
