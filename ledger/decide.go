@@ -162,7 +162,7 @@ func (d *decider) since(version int) bool { return d.out.Rules >= version }
 
 // sinceOr is [decider.since] for a request that came with that version: before
 // it is raised, it is refused and leaves no trace.
-func (d *decider) sinceOr(version int) bool {
+func (d *decider) sinceOr(version int) bool { //nolint:unparam // a later version will ask it too
 	if d.since(version) {
 		return true
 	}
