@@ -41,7 +41,7 @@ var layers = map[string]layer{
 	"tools/synthetic":   {ours: []string{"ledger"}},
 	"cmd/custos-tools":  {ours: []string{"tools"}, doors: []string{"github.com/spf13/cobra"}},
 	"cmd/custosd": {
-		ours:  []string{"ledger", "ledger/store", "projection", "consensus", "api", "tools/synthetic"},
+		ours:  []string{"ledger", "ledger/store", "projection", "consensus", "api", "api/demographics", "tools/synthetic"},
 		doors: []string{"github.com/spf13/cobra"},
 	},
 }
