@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"custos/api/mesh"
 	"custos/ledger"
@@ -39,7 +40,11 @@ func (s *Service) handle(ctx context.Context, m *mesh.Message) error {
 		return err
 	}
 	defer answer.close()
-	if err := s.cfg.Load(ctx, authority, m.From, m.Body, answer); err != nil {
+	body := &body{in: m.Body}
+	if err := s.cfg.Load(ctx, authority, m.From, body, answer); err != nil {
+		if errors.Is(body.err, mesh.TooLarge) {
+			return mesh.Permanent(body.err)
+		}
 		return err
 	}
 	// Dying here, the file is loaded and not answered: it comes again, is known
@@ -54,6 +59,20 @@ func (s *Service) handle(ctx context.Context, m *mesh.Message) error {
 		return nil
 	}
 	return err
+}
+
+// body remembers why a message could not be read, whatever its reader makes of that.
+type body struct {
+	in  io.Reader
+	err error
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.in.Read(p)
+	if err != nil {
+		b.err = err
+	}
+	return n, err
 }
 
 // report takes MESH's word that nobody collected a message of ours, or that it

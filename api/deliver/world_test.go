@@ -138,8 +138,8 @@ func newWorld(t testing.TB, size int) *world {
 	w.startNodes(size)
 	w.must(&ledger.OpenLog{ID: logID, Origin: origin, Verifier: logKey().text, Synthetic: true, Rules: ledger.CurrentRules})
 	for _, o := range []ledger.Organisation{
-		{Code: authority1, Name: "Northbank Council", Sort: ledger.SortAuthority},
-		{Code: authority2, Name: "Southmoor Council", Sort: ledger.SortAuthority},
+		{Code: authority1, Name: "Northbank Council", Sort: ledger.SortAuthority, Directory: ledger.Directory{EmergencyDuty: "020 7946 0002"}},
+		{Code: authority2, Name: "Southmoor Council", Sort: ledger.SortAuthority, Directory: ledger.Directory{EmergencyDuty: "020 7946 0004"}},
 		{Code: emergency, Name: "Emergency Department", Sort: ledger.SortTrust, Setting: ledger.SettingUnscheduled},
 	} {
 		w.must(&ledger.RecordOrganisation{Organisation: o})
