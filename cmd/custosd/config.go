@@ -45,6 +45,7 @@ type Config struct {
 	TLSKey   string `json:"tlsKey,omitempty"`
 
 	Register *Register `json:"register,omitempty"` // whom uploads are compared with; none: nobody is asked
+	MESH     *MESH     `json:"mesh,omitempty"`     // exchange of messages with authorities; none: there is none
 
 	Audience string   `json:"audience"` // the aud of accepted tokens
 	Issuers  []Issuer `json:"issuers"`
@@ -91,7 +92,7 @@ func readConfig(path string) (*Config, error) {
 	}
 	base := filepath.Dir(path)
 	paths := []*string{&c.Data, &c.Secrets, &c.LogKey, &c.PeerCA, &c.PeerCert, &c.PeerKey, &c.TLSCert, &c.TLSKey, &c.Demo}
-	for _, p := range append(paths, c.Register.paths()...) {
+	for _, p := range append(append(paths, c.Register.paths()...), c.MESH.paths()...) {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)
 		}

@@ -42,7 +42,7 @@ var layers = map[string]layer{
 	"tools/synthetic":   {ours: []string{"ledger"}},
 	"cmd/custos-tools":  {ours: []string{"tools"}, doors: []string{"github.com/spf13/cobra"}},
 	"cmd/custosd": {
-		ours:  []string{"ledger", "ledger/store", "projection", "consensus", "api", "api/demographics", "tools/synthetic"},
+		ours:  []string{"ledger", "ledger/store", "projection", "consensus", "api", "api/cpis", "api/deliver", "api/demographics", "api/mesh", "tools/synthetic"},
 		doors: []string{"github.com/spf13/cobra"},
 	},
 }

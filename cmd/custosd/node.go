@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"custos/api"
@@ -30,6 +31,7 @@ type node struct {
 	failed   chan error
 	openStop context.CancelFunc
 	register func() // ends the watch over the register's file
+	running  sync.WaitGroup
 }
 
 // nodeOptions are what the demo sets beside the configuration.
@@ -98,6 +100,11 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n.openStop = cancel
+	if err := n.startMESH(ctx, keys, o.clock, o.log); err != nil {
+		cancel()
+		n.register()
+		return nil, errors.Join(err, n.cluster.Close(), n.tokens.Close())
+	}
 	go n.openLog(ctx)
 	return n, nil
 }
@@ -159,6 +166,7 @@ func (n *node) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	n.openStop()
+	n.running.Wait()
 	var errs []error
 	for _, s := range n.servers {
 		if err := s.Shutdown(ctx); err != nil {
