@@ -222,9 +222,7 @@ func TestAFileThatIsTooLarge(t *testing.T) {
 	w.edge()
 	c := w.client
 	c.MaxSize = 200
-	client, err := mesh.New(c)
-	require.NoError(t, err)
-	w.leader().service.cfg.MESH = client
+	w.leader().service.cfg.MESH = w.meshClient(c)
 	w.put(mailbox1, upload, w.message01(authority1, 1, child))
 	pass := w.drain()
 	require.Len(t, pass.Failures, 1)

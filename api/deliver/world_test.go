@@ -202,10 +202,8 @@ func (w *world) startNodes(size int) {
 // test does not move.
 func (w *world) service(m *member, logger *slog.Logger) *Service {
 	w.t.Helper()
-	client, err := mesh.New(w.client)
-	require.NoError(w.t, err)
 	s, err := New(Config{
-		Node: m, NodeID: m.name, Keyring: w.keys, MESH: client, Mailboxes: map[string]string{authority1: mailbox1, authority2: mailbox2},
+		Node: m, NodeID: m.name, Keyring: w.keys, MESH: w.meshClient(w.client), Mailboxes: map[string]string{authority1: mailbox1, authority2: mailbox2},
 		Service: cpis.Party{Code: "X26", Name: "Custos"}, System: "200000000001", Logger: logger, Now: w.now, Look: 10 * time.Millisecond,
 		Load: func(ctx context.Context, authority, mailbox string, file io.Reader, answer io.Writer) error {
 			return w.loads(ctx, authority, mailbox, file, answer)
@@ -213,6 +211,13 @@ func (w *world) service(m *member, logger *slog.Logger) *Service {
 	})
 	require.NoError(w.t, err)
 	return s
+}
+
+func (w *world) meshClient(c mesh.Config) *mesh.Client {
+	w.t.Helper()
+	client, err := mesh.New(c)
+	require.NoError(w.t, err)
+	return client
 }
 
 func (w *world) now() time.Time {
