@@ -116,12 +116,12 @@ func (s *Server) authenticated(t route) http.HandlerFunc {
 		defer slots.release()
 		may := s.may(who, t.action)
 		if !may && (!t.command || t.long) {
-			writeProblem(w, r, s.deny(r, who, t.action))
+			writeProblem(w, r, s.deny(r.Context(), who, t.action))
 			return
 		}
 		if err := t.handle(s, w, r, who); err != nil {
 			if !may && unrecorded(err) {
-				err = s.deny(r, who, t.action)
+				err = s.deny(r.Context(), who, t.action)
 			}
 			s.unexpected(r, t.path, err)
 			writeProblem(w, r, err)
