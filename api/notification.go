@@ -18,6 +18,8 @@ type notificationItem struct {
 	State          string     `json:"state"`
 	Urgency        string     `json:"urgency"`
 	QueuedAt       string     `json:"queuedAt"`
+	DeliveredAt    string     `json:"deliveredAt,omitempty"` // when it last came into the authority's mailbox
+	FailedAt       string     `json:"failedAt,omitempty"`    // when its delivery last failed; it is tried again
 	OpenedAt       string     `json:"openedAt,omitempty"`
 	AcknowledgedAt string     `json:"acknowledgedAt,omitempty"`
 	Organisation   *named     `json:"organisation,omitempty"` // where the person was seen, unless that must not be told
@@ -96,6 +98,12 @@ func (s *Server) notificationItem(view projection.View, n *ledger.Notification, 
 			return item, err
 		}
 		item.Organisation = &named{n.Organisation, o.Name}
+	}
+	if n.Delivered != 0 {
+		item.DeliveredAt = n.Delivered.String()
+	}
+	if n.Failed != 0 {
+		item.FailedAt = n.Failed.String()
 	}
 	if n.Opened != 0 {
 		item.OpenedAt = n.Opened.String()

@@ -150,3 +150,35 @@ func TestNotificationsList(t *testing.T) {
 	w.badly(socialWorker, path+"open", object{"identity": true})
 	require.Equal(t, size, w.size())
 }
+
+// Delivery shows in the list and never takes away that somebody has acted.
+func TestDeliveredNotificationsAreListed(t *testing.T) {
+	w := newWorld(t)
+	w.plans(uploader, 1, ann(nil))
+	key := header{"Idempotency-Key": uuid.NewString()}
+	w.lookup(doctor, object{"nhsNumber": nhs(1)}, key).recorded(200)
+	w.lookup(otherDoctor, object{"nhsNumber": nhs(1)}).recorded(200)
+	list1, err := w.node.View().Undelivered(authority1, ledger.NotifyAccess)
+	require.NoError(t, err)
+	require.Len(t, list1, 2)
+	w.call(socialWorker, "POST", fmt.Sprintf("/v1/notifications/%d/open", list1[1].ID), nil).recorded(200)
+	w.command(ledger.SystemActor("n1"), &ledger.AttemptDelivery{Authority: authority1, Type: ledger.NotifyAccess, Way: ledger.ByMESH,
+		Notifications: []ledger.Seq{list1[0].ID, list1[1].ID}})
+	attempt := w.size() - 1
+	require.Len(t, w.notifications(socialWorker, "?state=queued"), 1, "an attempt is not known to have arrived")
+	w.command(ledger.SystemActor("n1"), &ledger.SettleDelivery{Attempt: attempt, Message: "m"})
+	all := w.notifications(socialWorker, "")
+	requireFields(t, all[0], "id", "type", "state", "urgency", "queuedAt", "deliveredAt", "organisation")
+	require.Equal(t, "delivered", all[0]["state"])
+	requireFields(t, all[1], "id", "type", "state", "urgency", "queuedAt", "deliveredAt", "openedAt", "organisation")
+	require.Equal(t, "opened", all[1]["state"])
+	out, _ := w.lookup(doctor, object{"nhsNumber": nhs(1)}, key).recorded(200)
+	require.Equal(t, "delivered", list(out["notified"])[0].(object)["state"])
+
+	w.command(ledger.SystemActor("n1"), &ledger.SettleDelivery{Attempt: attempt, Code: "mesh-undelivered:14"})
+	all = w.notifications(socialWorker, "?state=failed")
+	require.Len(t, all, 1)
+	require.NotEmpty(t, all[0]["failedAt"])
+	w.call(socialWorker, "POST", fmt.Sprintf("/v1/notifications/%v/open", all[0]["id"]), nil).recorded(200)
+	require.Len(t, w.notifications(socialWorker, "?state=opened"), 2)
+}

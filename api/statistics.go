@@ -17,6 +17,16 @@ type statistics struct {
 	gaps            prometheus.Counter
 }
 
+// Register adds metrics of whatever works beside the edge.
+func (s *Server) Register(all ...prometheus.Collector) error {
+	for _, c := range all {
+		if err := s.stats.registry.Register(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func newStatistics() *statistics {
 	s := &statistics{
 		registry: prometheus.NewRegistry(),

@@ -309,6 +309,8 @@ func (n *Notification) fields(c *codec) {
 	integer(c, 9, &n.Queued, always)
 	integer(c, 10, &n.Opened, orZero)
 	integer(c, 11, &n.Acknowledged, orZero)
+	integer(c, 12, &n.Delivered, orZero)
+	integer(c, 13, &n.Failed, orZero)
 }
 
 func (d *PlanDetails) fields(c *codec) {
@@ -319,6 +321,7 @@ func (d *PlanDetails) fields(c *codec) {
 	c.text(5, &d.LocalID, orZero)
 	c.text(6, &d.Team, orZero)
 	c.text(7, &d.Worker, orZero)
+	c.text(8, &d.Record, orZero)
 }
 
 func (d *AccessDetails) fields(c *codec) {

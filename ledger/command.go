@@ -34,6 +34,9 @@ const (
 	RequestOpenNotification   RequestKind = 80
 	RequestAcknowledge        RequestKind = 81
 	RequestMissAppointment    RequestKind = 82
+	RequestAttemptDelivery    RequestKind = 83
+	RequestRepeatDelivery     RequestKind = 84
+	RequestSettleDelivery     RequestKind = 85
 	RequestEnrol              RequestKind = 96
 	RequestAssign             RequestKind = 97
 	RequestReadCaseload       RequestKind = 98
@@ -76,6 +79,9 @@ var requests = map[RequestKind]func() Request{
 	RequestOpenNotification:   func() Request { return new(OpenNotification) },
 	RequestAcknowledge:        func() Request { return new(Acknowledge) },
 	RequestMissAppointment:    func() Request { return new(MissAppointment) },
+	RequestAttemptDelivery:    func() Request { return new(AttemptDelivery) },
+	RequestRepeatDelivery:     func() Request { return new(RepeatDelivery) },
+	RequestSettleDelivery:     func() Request { return new(SettleDelivery) },
 	RequestEnrol:              func() Request { return new(Enrol) },
 	RequestAssign:             func() Request { return new(Assign) },
 	RequestReadCaseload:       func() Request { return new(ReadCaseload) },

@@ -154,7 +154,7 @@ const roomForRest = 4 << 10
 
 // decideV2 takes the steps of version 1. What differs are the requests around
 // uploads, which ask [decider.two]: a file that was overtaken, rows, matching,
-// snapshots, holdings and numbers that change.
+// snapshots, holdings and numbers that change. Delivery came with it, too.
 func decideV2(d *decider) error { return decideV1(d) }
 
 // two reports whether the command is decided under version 2 or a later one.

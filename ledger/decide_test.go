@@ -183,11 +183,15 @@ func uploads(w *world, uploader, auditor Actor) {
 		holdings(w, uploader, auditor)
 		numbers(w, auditor)
 		traces(w, auditor)
+		deliveries(w, auditor)
 	} else {
 		w.refuse(RefusedRules, w.cmd(clinician(), &Trace{Trace: tag("t")}, PayloadReason))
 		w.refuse(RefusedRules, w.cmd(system(), &SupersedeNumber{Old: person(1), New: person(2), Birth: tag("b"), Was: tag("old")}))
 		w.refuse(RefusedRules, w.cmd(system(), &PartNumbers{Old: person(1)}))
 		w.refuse(RefusedRules, w.cmd(system(), &InactivateNumber{Person: person(1)}))
+		w.refuse(RefusedRules, w.cmd(system(), &AttemptDelivery{Authority: authorityA, Type: NotifyAccess, Way: ByMESH}))
+		w.refuse(RefusedRules, w.cmd(system(), &RepeatDelivery{}))
+		w.refuse(RefusedRules, w.cmd(system(), &SettleDelivery{}))
 		w.refuse(RefusedRules, w.cmd(uploader, &ReadHoldings{Part: HoldingsPlans}))
 		w.refuse(RefusedRules, w.cmd(uploader, &OpenUpload{Upload: ID{0xa3}, Sequence: 13, Snapshot: true}))
 		w.refuse(RefusedRules, w.cmd(uploader, &ApproveSnapshot{Upload: first}))
@@ -242,6 +246,25 @@ func traces(w *world, auditor Actor) {
 	w.deny(RefusedNotLive, w.cmd(as(RoleClinician, notLive, "x"), q, PayloadReason))
 	w.refuse(RefusedState, w.cmd(clinician(), &Trace{}, PayloadReason))
 	w.refuse(RefusedReasonMissing, w.cmd(clinician(), q))
+}
+
+func deliveries(w *world, auditor Actor) {
+	var queued []Seq
+	for id, n := range w.view.notifications {
+		if n.Authority == authorityA && n.Type == NotifyInactive {
+			queued = append(queued, id)
+		}
+	}
+	try := &AttemptDelivery{Authority: authorityA, Type: NotifyInactive, Way: ByMESH, Notifications: queued}
+	w.deny(RefusedRole, w.cmd(auditor, try))
+	first := w.grant(w.cmd(system(), try))[0].Seq
+	w.deny(RefusedRole, w.cmd(auditor, &RepeatDelivery{Attempt: first}))
+	w.grant(w.cmd(system(), &RepeatDelivery{Attempt: first}))
+	w.deny(RefusedRole, w.cmd(auditor, &SettleDelivery{Attempt: first}))
+	w.grant(w.cmd(system(), &SettleDelivery{Attempt: first}))
+	w.refuse(RefusedState, w.cmd(system(), &RepeatDelivery{Attempt: first}))
+	w.refuse(RefusedState, w.cmd(system(), &SettleDelivery{Attempt: first}))
+	w.grant(w.cmd(system(), &SettleDelivery{Attempt: first, Code: "mesh-14"})) // nobody collected it
 }
 
 func snapshots(w *world, uploader, auditor Actor) {

@@ -22,6 +22,8 @@ type fakeView struct {
 	standings     map[string]map[Item]Standing
 	rejected      map[ID][]HeldRow
 	numbers       map[PersonRef]Number
+	outboxes      map[string]Outbox
+	attempts      map[Seq]Attempt
 	err           error // if set, every read fails with it
 }
 
@@ -33,7 +35,7 @@ func newFakeView() *fakeView {
 		uploadAt: map[string]map[int64]ID{}, enrolments: map[Place]map[PersonRef][]Enrolment{},
 		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{},
 		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
-		numbers: map[PersonRef]Number{},
+		numbers: map[PersonRef]Number{}, outboxes: map[string]Outbox{}, attempts: map[Seq]Attempt{},
 	}
 }
 
@@ -226,18 +228,65 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 			State: NotificationIsQueued, Of: x.Of, Plans: x.Plans, Person: ref, Organisation: x.Organisation, Queued: e.Time}
 	case *NotificationOpened:
 		n := v.notifications[x.Notification]
-		n.State, n.Opened = max(n.State, NotificationIsOpened), e.Time
+		if x.First {
+			n.State, n.Opened = NotificationIsOpened, e.Time
+		}
 		v.notifications[x.Notification] = n
 	case *NotificationAcknowledged:
 		n := v.notifications[x.Notification]
 		n.State, n.Acknowledged = NotificationIsAcknowledged, e.Time
 		v.notifications[x.Notification] = n
+	case *NotificationAttempted:
+		v.attempted(e, x)
+	case *NotificationDelivered:
+		v.settled(x.Attempt, true, e.Time)
+	case *NotificationFailed:
+		v.settled(x.Attempt, false, e.Time)
 	case *Enrolled:
 		v.enrol(ref, x, e)
 	case *Assigned:
 		v.assignments[x.Place] = append(v.assignments[x.Place], x.Assignment)
 	case *CaseloadAccessed:
 		v.caseloads[string(id[:])+string(x.Place)] = e.Time
+	}
+}
+
+func outboxOf(authority string, t NotificationType) string { return authority + t.String() }
+
+func (v *fakeView) Outbox(authority string, t NotificationType) (Outbox, error) {
+	return v.outboxes[outboxOf(authority, t)], v.err
+}
+
+func (v *fakeView) Attempt(n Seq) (Attempt, bool, error) {
+	a, ok := v.attempts[n]
+	return a, ok, v.err
+}
+
+func (v *fakeView) attempted(e *Entry, x *NotificationAttempted) {
+	if x.Again != 0 {
+		a := v.attempts[x.Again]
+		a.Last = e.Time
+		v.attempts[a.ID] = a
+		return
+	}
+	box, was := v.outboxes[outboxOf(x.Authority, x.Type)], v.attempts[x.Instead]
+	v.attempts[e.Seq] = box.Begin(x, e.Seq, e.Time, was)
+	v.outboxes[outboxOf(x.Authority, x.Type)] = box
+	if x.Instead != 0 {
+		was.State = AttemptIsReplaced
+		v.attempts[was.ID] = was
+	}
+}
+
+func (v *fakeView) settled(n Seq, delivered bool, at Time) {
+	a := v.attempts[n]
+	box := v.outboxes[outboxOf(a.Authority, a.Type)]
+	box.Settle(&a, delivered, at)
+	v.attempts[n], v.outboxes[outboxOf(a.Authority, a.Type)] = a, box
+	for _, id := range a.Notifications {
+		x := v.notifications[id]
+		x.Settle(delivered, at)
+		v.notifications[id] = x
 	}
 }
 

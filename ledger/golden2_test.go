@@ -6,7 +6,8 @@ import "testing"
 var sinceRules2 = map[Kind]bool{KindSnapshotHeld: true, KindSnapshotApproved: true, KindPlanLapsed: true,
 	KindHoldingsRead: true, KindPlanUnmatched: true, KindPersonMatched: true,
 	KindNumberSuperseded: true, KindNumberInactivated: true, KindNumbersParted: true, KindNumberFollowed: true,
-	KindTraced: true, KindNotTraced: true}
+	KindTraced: true, KindNotTraced: true,
+	KindNotificationAttempted: true, KindNotificationDelivered: true, KindNotificationFailed: true}
 
 // goldenStory2 is the fixed input of the golden files of rules version 2: what
 // it decides otherwise, and every kind that came with it. Commands are added at
@@ -64,5 +65,19 @@ func goldenStory2(t testing.TB) *world {
 	w.load(authorityA, 21, Row{N: 1, Person: person(21), Type: LookedAfter, Start: today - 9, Content: tag("c")})
 	w.grant(w.cmd(officer, &PartNumbers{Old: person(21)}, PayloadReason))
 	w.grant(w.cmd(officer, &InactivateNumber{Person: person(21)}, PayloadReason))
+	// Delivery: of three accesses, one of a restricted person; a failure, and another attempt.
+	var queued []Seq
+	for _, p := range []PersonRef{person(11), person(12), person(21)} {
+		for _, e := range w.grant(w.cmd(clinician(), &LookUp{Person: p}, PayloadAccess)) {
+			if q, ok := e.Event.(*NotificationQueued); ok && q.Authority == authorityA {
+				queued = append(queued, e.Seq)
+			}
+		}
+	}
+	first := w.grant(w.cmd(system(), &AttemptDelivery{Authority: authorityA, Type: NotifyAccess, Way: ByMESH, Notifications: queued}))[0].Seq
+	w.grant(w.cmd(system(), &RepeatDelivery{Attempt: first}))
+	w.grant(w.cmd(system(), &SettleDelivery{Attempt: first, Code: "mesh-undelivered", Message: "20260112090000000000_A"}))
+	second := w.grant(w.cmd(system(), &AttemptDelivery{Authority: authorityA, Type: NotifyAccess, Way: ByMESH, Instead: first}))[0].Seq
+	w.grant(w.cmd(system(), &SettleDelivery{Attempt: second, Message: "20260112090000000000_B"}))
 	return w
 }

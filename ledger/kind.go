@@ -56,12 +56,12 @@ const (
 	KindTraced          Kind = 71
 
 	KindNotificationQueued       Kind = 80
-	KindNotificationAttempted    Kind = 81 // reserved
-	KindNotificationDelivered    Kind = 82 // reserved
+	KindNotificationAttempted    Kind = 81
+	KindNotificationDelivered    Kind = 82
 	KindNotificationOpened       Kind = 83
 	KindNotificationAcknowledged Kind = 84
 	KindNotificationActioned     Kind = 85 // reserved
-	KindNotificationFailed       Kind = 86 // reserved
+	KindNotificationFailed       Kind = 86
 	KindNotificationEscalated    Kind = 87 // reserved
 	KindNotificationWithdrawn    Kind = 88 // reserved
 	KindAppointmentMissed        Kind = 89
@@ -130,6 +130,9 @@ var events = map[Kind]func() Event{
 	KindNotificationQueued:       func() Event { return new(NotificationQueued) },
 	KindNotificationOpened:       func() Event { return new(NotificationOpened) },
 	KindNotificationAcknowledged: func() Event { return new(NotificationAcknowledged) },
+	KindNotificationAttempted:    func() Event { return new(NotificationAttempted) },
+	KindNotificationDelivered:    func() Event { return new(NotificationDelivered) },
+	KindNotificationFailed:       func() Event { return new(NotificationFailed) },
 	KindAppointmentMissed:        func() Event { return new(AppointmentMissed) },
 	KindEnrolmentsRecorded:       func() Event { return new(EnrolmentsRecorded) },
 	KindEnrolled:                 func() Event { return new(Enrolled) },
@@ -159,6 +162,8 @@ var kindNames = map[Kind]string{
 	KindHoldingsRead: "holdings-read", KindPlanUnmatched: "plan-unmatched", KindPersonMatched: "person-matched",
 	KindNumberSuperseded: "number-superseded", KindNumberInactivated: "number-inactivated", KindNumbersParted: "numbers-parted",
 	KindNumberFollowed: "number-followed", KindTraced: "traced", KindNotTraced: "not-traced",
+	KindNotificationAttempted: "notification-attempted", KindNotificationDelivered: "notification-delivered",
+	KindNotificationFailed: "notification-failed",
 }
 
 // String returns the kind's name as listings and exports spell it.

@@ -82,6 +82,28 @@ type Notification struct {
 	Queued       Time              `cbor:"9,keyasint"`
 	Opened       Time              `cbor:"10,keyasint,omitempty"`
 	Acknowledged Time              `cbor:"11,keyasint,omitempty"`
+	Delivered    Time              `cbor:"12,keyasint,omitempty"` // when it last arrived
+	Failed       Time              `cbor:"13,keyasint,omitempty"` // when its delivery last failed
+}
+
+// unopened reports whether nobody of the authority has opened it yet.
+func (n *Notification) unopened() bool {
+	return n.State != NotificationIsOpened && n.State != NotificationIsAcknowledged
+}
+
+// Since returns when the notification came into its state.
+func (n *Notification) Since() Time {
+	switch n.State {
+	case NotificationIsDelivered:
+		return n.Delivered
+	case NotificationIsOpened:
+		return n.Opened
+	case NotificationIsAcknowledged:
+		return n.Acknowledged
+	case NotificationIsFailed:
+		return n.Failed
+	}
+	return n.Queued
 }
 
 // OpenNotification asks to see whom a notification is about.
@@ -173,7 +195,7 @@ func (q *OpenNotification) decide(d *decider) error {
 	}
 	disclosed := append(append([]Seq(nil), n.Plans...), n.Of)
 	d.record(&NotificationOpened{Notification: n.ID, Disclosed: disclosed,
-		First: n.State < NotificationIsOpened, Profile: d.profile}, n.Person)
+		First: n.unopened(), Profile: d.profile}, n.Person)
 	return nil
 }
 

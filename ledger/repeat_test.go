@@ -275,6 +275,19 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 	case 20:
 		able(RoleClinician, emergency, "555001")
 		return w.cmd(actor, &Trace{Trace: tag("trace")}, PayloadReason)
+	case 21:
+		actor = system()
+		authority := rapid.SampledFrom([]string{authorityA, authorityB}).Draw(t, "authority")
+		box := w.view.outboxes[outboxOf(authority, NotifyAccess)]
+		switch {
+		case box.Open != 0 && maybe("repeat"):
+			return w.cmd(actor, &RepeatDelivery{Attempt: box.Open})
+		case box.Open != 0:
+			return w.cmd(actor, &SettleDelivery{Attempt: box.Open, Code: rapid.SampledFrom([]string{"", "mesh-refused"}).Draw(t, "code")})
+		case len(box.Failed) > 0 && maybe("instead"):
+			return w.cmd(actor, &AttemptDelivery{Authority: authority, Type: NotifyAccess, Way: ByMESH, Instead: box.Failed[0]})
+		}
+		return w.cmd(actor, &AttemptDelivery{Authority: authority, Type: NotifyAccess, Way: ByMESH, Notifications: w.waiting(authority, NotifyAccess)})
 	case 19:
 		actor = system()
 		other := person(rapid.ByteRange(0, 4).Draw(t, "other"))

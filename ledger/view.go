@@ -23,8 +23,10 @@ type View interface {
 	RejectedRows(upload ID, after Seq, limit int) ([]HeldRow, error)
 	UnmatchedRows(authority string, after Seq, limit int) ([]HeldRow, error) // in order of their newest entries
 	Standing(authority string, at Item) (Standing, bool, error)
-	NumberOf(PersonRef) (Number, error)                             // zero if nothing became of it
-	Provisionals(trace Tag) ([]Provisional, error)                  // in order of authority
+	NumberOf(PersonRef) (Number, error)                          // zero if nothing became of it
+	Provisionals(trace Tag) ([]Provisional, error)               // in order of authority
+	Outbox(authority string, t NotificationType) (Outbox, error) // zero if nothing was ever attempted
+	Attempt(Seq) (Attempt, bool, error)
 	EachStanding(authority string, each func(Item, Standing)) error // in order of items
 
 	Enrolments(PersonRef, Place) ([]Enrolment, error)

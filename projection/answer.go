@@ -40,6 +40,8 @@ type Answer struct {
 
 	Holdings *ledger.HoldingsRead `cbor:"21,keyasint,omitempty"`
 	Traced   *ledger.Traced       `cbor:"22,keyasint,omitempty"`
+
+	Delivery *Delivery `cbor:"23,keyasint,omitempty"`
 }
 
 // PlanShown is one plan of an answer.
@@ -143,6 +145,8 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 		n, _, err := v.Notification(ev.Notification)
 		out.Notification = &n
 		return err
+	case *ledger.NotificationAttempted:
+		return a.delivery(v, out, main.Seq, ev)
 	case *ledger.TrailRead:
 		q, ok := first.Request.(*ledger.ReadTrail)
 		if !ok {
@@ -246,7 +250,7 @@ func (a *Assembler) told(v View, out *Answer, entries []ledger.Entry) error {
 				return err
 			}
 			if ok {
-				t.State, t.At = n.State, max(n.Queued, n.Opened, n.Acknowledged)
+				t.State, t.At = n.State, n.Since()
 			}
 		}
 		out.Told = append(out.Told, t)

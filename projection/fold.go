@@ -55,6 +55,15 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		return foldTrail(t, e, first)
 	case *ledger.NotificationAcknowledged:
 		return foldNotificationAcknowledged(t, e, ev)
+	case *ledger.NotificationAttempted:
+		if err := foldAttempted(t, e, ev); err != nil {
+			return err
+		}
+		return foldTrail(t, e, first)
+	case *ledger.NotificationDelivered:
+		return foldSettled(t, e, ev.Attempt, true)
+	case *ledger.NotificationFailed:
+		return foldSettled(t, e, ev.Attempt, false)
 	case *ledger.Enrolled:
 		return foldEnrolment(t, e, ev)
 	case *ledger.Assigned:

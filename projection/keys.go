@@ -33,6 +33,8 @@ const (
 	viewProvisional  = 'Y' // trace, authority, item -> nothing: rows without an NHS number
 	viewAnyNumber    = 'z' // -> whether any number ever changed
 	viewInactiveTask = 'I' // authority, sequence number -> person
+	viewOutbox       = 'k' // authority, type of notification -> ledger.Outbox
+	viewAttempt      = 'K' // sequence number -> ledger.Attempt
 	viewEnrolledAt   = 'E' // place, person -> nothing
 	viewAssignment   = 's' // place -> []ledger.Assignment
 	viewLastCaseload = 'L' // actor, place -> time
@@ -149,6 +151,12 @@ func followingKey(to, from ledger.PersonRef) []byte {
 func inactiveTaskKey(authority string, n ledger.Seq) []byte {
 	return store.ViewKey(viewInactiveTask, named(authority), u64(uint64(n)))
 }
+
+func outboxKey(authority string, t ledger.NotificationType) []byte {
+	return store.ViewKey(viewOutbox, named(authority), []byte{byte(t)})
+}
+
+func attemptKey(n ledger.Seq) []byte { return store.ViewKey(viewAttempt, u64(uint64(n))) }
 
 func enrolmentKey(p ledger.PersonRef, place ledger.Place) []byte {
 	return personKey(p, partEnrolment, []byte(place)...)

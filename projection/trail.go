@@ -120,6 +120,8 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		row.Profile, row.Of = ev.Profile, ev.Notification
 	case *ledger.NotificationAcknowledged:
 		row.Profile, row.Of = ev.Profile, ev.Notification
+	case *ledger.NotificationAttempted:
+		row.Authority, row.Of = ev.Authority, ev.Again
 	case *ledger.AppointmentMissed:
 		row.Profile, row.Told = ev.Profile, ev.Told
 	case *ledger.CaseloadAccessed:

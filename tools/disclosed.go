@@ -38,6 +38,8 @@ func (p *replayed) disclosed(n ledger.Seq) (*disclosedReport, error) {
 		seqs = ev.Disclosed
 	case *ledger.NotificationOpened:
 		seqs = ev.Disclosed
+	case *ledger.NotificationAttempted:
+		return out, p.delivery(out, ev)
 	case *ledger.CaseloadAccessed:
 		return out, p.caseload(out, &e, ev)
 	case *ledger.Reopened:
@@ -68,6 +70,36 @@ func (p *replayed) caseload(out *disclosedReport, head *ledger.Entry, ev *ledger
 			return failf(ExitIntegrity, "entry %d: the caseload at %d counts it among its people", e.Seq, head.Seq)
 		}
 		if err := p.plans(out, s.Disclosed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// delivery gathers what a batch disclosed: what each notification's own entry lists.
+func (p *replayed) delivery(out *disclosedReport, ev *ledger.NotificationAttempted) error {
+	if ev.Again != 0 {
+		e, err := store.Entry(p.s.txn, ev.Again)
+		if err != nil {
+			return failing(ExitUnreadable, err)
+		}
+		first, ok := e.Event.(*ledger.NotificationAttempted)
+		if !ok {
+			return failf(ExitIntegrity, "entry %d is no attempt at a delivery", ev.Again)
+		}
+		ev = first
+	}
+	out.Told = []string{ev.Authority}
+	for _, id := range ev.Notifications {
+		e, err := store.Entry(p.s.txn, id)
+		if err != nil {
+			return failing(ExitUnreadable, err)
+		}
+		q, ok := e.Event.(*ledger.NotificationQueued)
+		if !ok {
+			return failf(ExitIntegrity, "entry %d is no notification, but was delivered", id)
+		}
+		if err := p.plans(out, q.Plans); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"custos/api"
@@ -29,6 +30,8 @@ type node struct {
 	servers  []*http.Server
 	failed   chan error
 	openStop context.CancelFunc
+	register func() // ends the watch over the register's file
+	running  sync.WaitGroup
 }
 
 // nodeOptions are what the demo sets beside the configuration.
@@ -85,13 +88,23 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 	if n.cluster, err = consensus.Open(cfg); err != nil {
 		return nil, errors.Join(err, n.network.Close(), n.tokens.Close())
 	}
-	n.edge, err = api.New(api.Config{Node: n.cluster, NodeID: c.Node, Keyring: keys, Tokens: n.tokens, Issuer: c.Issuers[0].Issuer,
-		Logger: o.log, Demo: o.demo})
+	edge := api.Config{Node: n.cluster, NodeID: c.Node, Keyring: keys, Tokens: n.tokens, Issuer: c.Issuers[0].Issuer, Logger: o.log, Demo: o.demo}
+	if c.Register != nil {
+		edge.AcceptUnknown = c.Register.UnknownNumbers == "accept"
+	}
+	if edge.Register, n.register, err = c.Register.open(o.log); err == nil {
+		n.edge, err = api.New(edge)
+	}
 	if err != nil {
 		return nil, errors.Join(err, n.cluster.Close(), n.tokens.Close())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n.openStop = cancel
+	if err := n.startMESH(ctx, keys, o.clock, o.log); err != nil {
+		cancel()
+		n.register()
+		return nil, errors.Join(err, n.cluster.Close(), n.tokens.Close())
+	}
 	go n.openLog(ctx)
 	return n, nil
 }
@@ -153,6 +166,7 @@ func (n *node) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	n.openStop()
+	n.running.Wait()
 	var errs []error
 	for _, s := range n.servers {
 		if err := s.Shutdown(ctx); err != nil {
@@ -160,6 +174,7 @@ func (n *node) close() error {
 		}
 	}
 	errs = append(errs, n.cluster.Close(), n.tokens.Close())
+	n.register()
 	return errors.Join(errs...)
 }
 

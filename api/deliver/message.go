@@ -1,0 +1,149 @@
+package deliver
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"custos/api/cpis"
+	"custos/ledger"
+	"custos/projection"
+)
+
+// message makes message 05 or 06 of a batch. All of it comes from the committed
+// outcome: nothing from a clock, a name or a random number of the moment.
+func (s *Service) message(log ledger.ID, d *projection.Delivery, profiles []*ledger.Shown) ([]byte, error) {
+	if d.Type == ledger.NotifyInactive {
+		return s.inactive(log, d)
+	}
+	n := cpis.Notification{Time: cpis.TimestampOf(d.At.Std()), ID: messageID(log, d.Attempt), Recipient: cpis.Party{Code: d.Authority, Name: d.Name(d.Authority)}}
+	for i := range d.Items {
+		item := &d.Items[i]
+		who, err := s.identity(d.Authority, item)
+		if err != nil {
+			return nil, err
+		}
+		by, err := s.author(d, item, profiles)
+		if err != nil {
+			return nil, err
+		}
+		n.Accesses = append(n.Accesses, cpis.Access{UploadFile: strconv.FormatInt(item.File, 10), Asked: []cpis.Asked{{
+			Time: cpis.TimestampOf(item.Visit.At.Std()), ID: uuid(derived("query", log, item.Visit.Seq)), Author: by, Person: who,
+		}}})
+	}
+	return n.Append(nil)
+}
+
+func (s *Service) inactive(log ledger.ID, d *projection.Delivery) ([]byte, error) {
+	n := cpis.Inactive{Time: cpis.TimestampOf(d.At.Std()), ID: messageID(log, d.Attempt), Recipient: cpis.Party{Code: d.Authority, Name: d.Name(d.Authority)}}
+	for i := range d.Items {
+		who, err := s.identity(d.Authority, &d.Items[i])
+		if err != nil {
+			return nil, err
+		}
+		n.People = append(n.People, cpis.InactivePerson{Identity: who, UploadFile: strconv.FormatInt(d.Items[i].File, 10)})
+	}
+	return n.Append(nil)
+}
+
+func messageID(log ledger.ID, attempt ledger.Seq) string {
+	return uuid(derived("message", log, attempt))
+}
+
+func derived(what string, log ledger.ID, n ledger.Seq) ledger.ID {
+	return ledger.DeriveID("cp-is "+what, log[:], binary.BigEndian.AppendUint64(nil, uint64(n)))
+}
+
+var errNobody = errors.New("a notification of nobody who can be named")
+
+// identity opens who a notification is about, as the newest of the plans has them.
+func (s *Service) identity(authority string, item *projection.DeliveryItem) (cpis.Identity, error) {
+	newest := -1
+	for i := range item.Plans {
+		if newest < 0 || item.Plans[i].Plan.Seq > item.Plans[newest].Plan.Seq {
+			newest = i
+		}
+	}
+	if newest < 0 {
+		return cpis.Identity{}, errNobody
+	}
+	var d ledger.PlanDetails
+	if err := s.cfg.Keyring.Open(item.Plans[newest].Details, &d); err != nil {
+		return cpis.Identity{}, fmt.Errorf("open whom notification %d is about: %w", item.Notification, err)
+	}
+	who := cpis.Identity{NHSNumber: d.NHSNumber, LocalID: d.LocalID}
+	if len(who.LocalID) > 64 || strings.ContainsFunc(who.LocalID, control) {
+		who.LocalID = "" // longer than the message has room for; the number is there
+	}
+	if who.LocalID != "" {
+		who.Assigner = authority
+	}
+	return who, nil
+}
+
+func control(r rune) bool { return r < ' ' || r == utf8.RuneError }
+
+// jobRoles are the codes of the national directory by which clinicians look
+// children up. The ledger has the role's own name, which goes with the code, and
+// not its code.
+var jobRoles = map[ledger.Role]cpis.JobRole{
+	ledger.RoleClinician:          {Code: "R8000", Words: "Clinical Practitioner Access Role"},
+	ledger.RoleScheduledClinician: {Code: "R8000", Words: "Clinical Practitioner Access Role"},
+}
+
+// author says who looked and where; of a restricted person, and where what is
+// known of them has not the form that CP-IS wants, it is the service itself.
+func (s *Service) author(d *projection.Delivery, item *projection.DeliveryItem, profiles []*ledger.Shown) (cpis.Author, error) {
+	role, ok := jobRoles[item.Visit.Role]
+	if !ok || !odsCode(item.Visit.Organisation) {
+		return s.cfg.service(), nil
+	}
+	var who ledger.ProfileDetails
+	for _, p := range profiles {
+		if p.Seq != item.Visit.Profile {
+			continue
+		}
+		if err := s.cfg.Keyring.Open(*p, &who); err != nil && !errors.Is(err, ledger.ErrErased) {
+			return cpis.Author{}, fmt.Errorf("open who looked, of notification %d: %w", item.Notification, err)
+		}
+	}
+	if who.Name == "" {
+		who.Name = "name erased"
+	}
+	if who.RoleName != "" {
+		role.Words = who.RoleName
+	}
+	employer := cpis.Party{Code: item.Visit.Organisation, Name: d.Name(item.Visit.Organisation)}
+	if employer.Name == employer.Code && who.Organisation != "" {
+		employer.Name = who.Organisation
+	}
+	return cpis.Author{Staff: &cpis.Staff{UserID: userID(item), Role: role, Name: cpis.Name{Text: upTo(who.Name, 100)}, Employer: employer}}, nil
+}
+
+// userID is the directory's own id of whoever looked; one that is longer than
+// the message has room for is digested.
+func userID(item *projection.DeliveryItem) string {
+	if len(item.Subject) <= 64 {
+		return item.Subject
+	}
+	id := ledger.ActorIDOf(item.Issuer, item.Subject)
+	return hex.EncodeToString(id[:])
+}
+
+// odsCode tells whether a code has the form that CP-IS wants: three to ten
+// capital letters and digits.
+func odsCode(s string) bool {
+	return len(s) >= 3 && len(s) <= 10 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ""
+}
+
+func upTo(s string, most int) string {
+	for len(s) > most {
+		_, n := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-n]
+	}
+	return strings.TrimSpace(s)
+}
