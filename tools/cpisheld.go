@@ -39,9 +39,15 @@ func (s *service) holdings(ctx context.Context, key string, each func(*heldLine)
 	if res.StatusCode != http.StatusOK {
 		return repeatable(refused(res))
 	}
-	d := json.NewDecoder(res.Body)
+	return repeatable(failing(ExitNoServer, readHoldings(res.Body, each)))
+}
+
+// readHoldings reads the service's answer; a line at a time is in memory. An
+// answer that is not whole is an error.
+func readHoldings(body io.Reader, each func(*heldLine)) error {
+	d := json.NewDecoder(body)
 	lines, count := 0, -1
-	err = eachMember(d, func(name string) error {
+	err := eachMember(d, func(name string) error {
 		switch name {
 		case "holdings":
 			return eachElement(d, func() error {
@@ -60,10 +66,10 @@ func (s *service) holdings(ctx context.Context, key string, each func(*heldLine)
 		return d.Decode(&skipped)
 	})
 	if err == nil {
-		_, err = io.Copy(io.Discard, res.Body)
+		_, err = io.Copy(io.Discard, body)
 	}
 	if err != nil || lines != count {
-		return repeatable(failing(ExitNoServer, errors.New("the holdings do not read, or are not whole")))
+		return errors.New("the holdings do not read, or are not whole")
 	}
 	return nil
 }
