@@ -46,6 +46,9 @@ var recordCodes = map[string]string{
 	"family-name-differs":   "CPR03",
 	"given-names-differ":    "CPR03",
 	"date-of-birth-differs": "CPR03",
+	"other-name":            "CPR03",
+	"several-differ":        "CPR03",
+	"register-incomplete":   "CPR03",
 	"number-superseded":     "CPR05",
 }
 

@@ -217,7 +217,7 @@ func (h *heldJSON) line(l *heldLine) error {
 	j.field("state", l.state)
 	for _, f := range []struct{ name, value string }{{"nhsNumber", l.nhs}, {"familyName", l.family}, {"givenNames", l.given}, {"dateOfBirth", l.birth},
 		{"planType", l.kind}, {"start", l.start}, {"end", l.end}, {"localId", l.local}, {"team", l.team}, {"worker", l.worker}, {"code", l.code},
-		{"message", rowMessages[l.code]}} {
+		{"message", rowMessage(l.code)}} {
 		j.optional(f.name, f.value)
 	}
 	if l.row != "" {

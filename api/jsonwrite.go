@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"sync"
@@ -139,15 +140,30 @@ func appendSlow(b []byte, s string) []byte {
 }
 
 // send writes the answer and gives the buffer back.
+// flush writes what there is once it is long.
+func (j *jsonWriter) flush(w io.Writer) error {
+	if len(j.b) < 32<<10 {
+		return nil
+	}
+	_, err := w.Write(j.b)
+	j.b = j.b[:0]
+	return err
+}
+
+// free gives the writer back.
+func (j *jsonWriter) free() {
+	if cap(j.b) <= 1<<20 {
+		jsonBuffers.Put(j)
+	}
+}
+
 func (j *jsonWriter) send(w http.ResponseWriter, status int) {
 	h := w.Header()
 	h["Content-Type"] = jsonType
 	h["Content-Length"] = []string{strconv.Itoa(len(j.b))}
 	w.WriteHeader(status)
 	_, _ = w.Write(j.b) // who reads no more needs no error
-	if cap(j.b) <= 1<<20 {
-		jsonBuffers.Put(j)
-	}
+	j.free()
 }
 
 // sendJSON writes an answer that is not worth a writer of its own.

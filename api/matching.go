@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
-	"io"
 	"strings"
 
 	"custos/ledger"
@@ -17,6 +15,7 @@ type matching struct {
 	twin       bool              // another person has the same family name and birth date
 	restricted bool              // where the person is must not be told
 	suggestion map[string]string // what may have been meant, by column; sealed for the authority, never accepted by itself
+	change     ledger.Request    // what became of the number, to be recorded by the system; nil: nothing
 }
 
 // matcher asks the register about rows, in their order. An error means that it
@@ -25,38 +24,28 @@ type matcher func(ctx context.Context, rows []planRow) ([]matching, error)
 
 // matchAll asks about every row of the file before any of them is recorded, so
 // that a register that fails halfway leaves no half of a file behind.
-func (u *upload) matchAll(file *spooled) error {
+func (u *upload) matchAll() error {
 	if u.s.match == nil || u.rules < 2 {
 		return nil
 	}
 	if was, ok, err := u.s.node.View().Upload(u.id); err != nil || (ok && was.Closed != 0) {
 		return err // its rows were decided, with what the register said then
 	}
-	source, err := u.open(file)
-	if err != nil {
-		return bodyProblem(err)
-	}
-	rows := make([]planRow, 0, uploadChunk)
-	for {
-		row, err := source.next()
-		end := errors.Is(err, io.EOF)
-		if err != nil && !end {
-			return bodyProblem(err)
+	u.matched = &matchings{}
+	_, err := u.chunks(func(_ int, rows []planRow) error {
+		found, err := u.s.match(u.ctx, rows)
+		if err != nil || len(found) != len(rows) {
+			return problem("register-unavailable")
 		}
-		if !end {
-			rows = append(rows, row)
-		}
-		if len(rows) == uploadChunk || end && len(rows) > 0 {
-			found, err := u.s.match(u.r.Context(), rows)
-			if err != nil || len(found) != len(rows) {
-				return problem("register-unavailable")
+		u.matched.add(found)
+		for i := range found {
+			if found[i].change != nil {
+				u.changes = append(u.changes, found[i].change)
 			}
-			u.matched, rows = append(u.matched, found...), rows[:0]
 		}
-		if end {
-			return nil
-		}
-	}
+		return nil
+	})
+	return err
 }
 
 // place puts what the register said into a row that is well formed.

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 
+	"custos/api/cpis"
 	"custos/ledger"
 )
 
@@ -20,6 +21,11 @@ type planRow struct {
 	Team        string `json:"team"`
 	Worker      string `json:"worker"`
 	fault       string `strict:"-"`
+
+	n      int          `strict:"-"` // its number in the ledger
+	at     int          `strict:"-"` // how many rows stand before it
+	record *cpis.Record `strict:"-"` // of a CP-IS file: the whole record, nil if it has not the form
+	place  string       `strict:"-"` // and where its fault is
 }
 
 // planSource gives the rows of a file one by one; io.EOF ends them.
@@ -72,6 +78,9 @@ func (s *Server) readRow(p *planRow, n int, authority string, rules int, m *matc
 		return ledger.Row{N: n, Person: person, Fault: code}, ledger.PlanDetails{}
 	}
 	if p.fault != "" {
+		if number, err := ParseNHSNumber(p.NHSNumber); err == nil {
+			person = s.keys.Person(number.Digits())
+		}
 		return bad(p.fault)
 	}
 	if p.NHSNumber == "" && rules < 2 {
@@ -158,6 +167,9 @@ var rowMessages = map[string]string{
 	"family-name-differs":    "the register has another family name for the NHS number",
 	"given-names-differ":     "the register has other given names for the NHS number",
 	"date-of-birth-differs":  "the register has another date of birth for the NHS number",
+	"other-name":             "the register has this as a former or other name of the person",
+	"several-differ":         "more than one of the details differs from the register: perhaps the NHS number is somebody else's",
+	"register-incomplete":    "the register lacks a name or the whole date of birth",
 	"unmatchable":            "the row matches nobody and has nothing to know it by again",
 	"name-missing":           "the family name or the given names are missing, or too long",
 	"field-too-long":         "the local id, team or worker is too long",
@@ -181,4 +193,13 @@ var rowMessages = map[string]string{
 	"csv-row-encoding":       "the row is not valid UTF-8 text",
 	"csv-row-control":        "the row holds a control character",
 	"csv-row-too-long":       "the row is too long, or a quotation mark is never closed",
+}
+
+// rowMessage says what a code means, whoever found it: our rows have codes, and
+// so has the reader of CP-IS messages.
+func rowMessage(code string) string {
+	if m, ok := rowMessages[code]; ok {
+		return m
+	}
+	return cpis.Detail(code).Meaning()
 }

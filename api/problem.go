@@ -63,6 +63,7 @@ var problems = map[string]kind{
 	"date-order":           {400, "An end is before its start", ""},
 	"body-empty":           {400, "The body is empty", ""},
 	"body-incomplete":      {400, "The body ended before it was complete", ""},
+	"cpis-message":         {400, "The CP-IS message cannot be read, and has no sender to be answered", ""},
 	"query-parameter":      {400, "A query parameter is unknown, doubled or not allowed", ""},
 
 	"nhs-number-format":      {400, "The NHS number is not ten digits", "Spaces, no-break spaces and hyphens are accepted; digits must be 0 to 9."},
@@ -126,6 +127,7 @@ var problems = map[string]kind{
 
 	"not-found":          {404, "There is nothing here", ""},
 	"method-not-allowed": {405, "The method is not allowed here", ""},
+	"not-acceptable":     {406, "This cannot be shown in the form asked for", "An upload that was no CP-IS message has no message 02."},
 	"body-too-slow":      {408, "The body arrived too slowly", "The connection is closed."},
 	"conflict":           {409, "The request does not fit what is recorded", ""},
 	"body-too-large":     {413, "The body is larger than this route accepts", ""},

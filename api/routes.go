@@ -31,7 +31,7 @@ var jsonType = []string{"application/json"}
 var routeTable = []route{
 	{"POST", "/v1/lookups", jsonBody, jsonType, false, ledger.ActLookUp, true, (*Server).postLookup, "look a person up"},
 	{"POST", "/v1/lookups/{seq}/corrections", jsonBody, jsonType, false, ledger.ActCorrectAccess, true, (*Server).postCorrection, "mark an own lookup as one of the wrong person"},
-	{"POST", "/v1/uploads", uploadBody, []string{"text/csv", "application/json"}, true, ledger.ActUpload, true, (*Server).postUpload, "upload plans"},
+	{"POST", "/v1/uploads", uploadBody, []string{"text/csv", "application/json", "application/xml", "text/xml"}, true, ledger.ActUpload, true, (*Server).postUpload, "upload plans"},
 	{"GET", "/v1/uploads", 0, nil, false, ledger.ActListUploads, false, (*Server).getUploads, "an authority's uploads, gaps in their numbers, and whether the newest is stale"},
 	{"GET", "/v1/uploads/{id}", 0, nil, true, ledger.ActReadUpload, true, (*Server).getUpload, "an upload's acknowledgement again"},
 	{"POST", "/v1/uploads/{id}/approvals", jsonBody, jsonType, false, ledger.ActApproveSnapshot, true, (*Server).postApproval, "let a held snapshot end what it does not name"},

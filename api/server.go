@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"custos/api/demographics"
 	"custos/consensus"
 	"custos/ledger"
 	"custos/projection"
@@ -38,15 +39,17 @@ var _ Node = (*consensus.Node)(nil)
 
 // Config is what the edge is made of.
 type Config struct {
-	Node    Node
-	NodeID  string
-	Keyring *ledger.Keyring
-	Tokens  *Verifier
-	Issuer  string // the issuer whose subjects a trail by actor means when it names none
-	Logger  *slog.Logger
-	Now     func() time.Time // nil: time.Now
-	Most    int              // commands under way at once; zero: 2,048
-	Demo    http.Handler     // the demo's page and its people; nil in a real node
+	Node          Node
+	NodeID        string
+	Keyring       *ledger.Keyring
+	Tokens        *Verifier
+	Issuer        string // the issuer whose subjects a trail by actor means when it names none
+	Logger        *slog.Logger
+	Now           func() time.Time      // nil: time.Now
+	Most          int                   // commands under way at once; zero: 2,048
+	Register      demographics.Register // asked about the people of uploads; nil: nobody is asked
+	AcceptUnknown bool                  // a number that the register does not know is taken unchecked
+	Demo          http.Handler          // the demo's page and its people; nil in a real node
 }
 
 // Server is the edge. Its handlers are [Server.Public] and [Server.Admin].
@@ -83,6 +86,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, node: cfg.Node, keys: cfg.Keyring, held: newDataKeys(), actors: newActorCache(), names: newNameCache(),
 		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8)}
+	if cfg.Register != nil {
+		s.match = s.registerMatcher(cfg.Register, cfg.AcceptUnknown)
+	}
 	s.watchUploads()
 	s.watchWorklists()
 	s.public = newEdge(cfg.Logger)

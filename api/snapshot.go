@@ -72,7 +72,7 @@ type simulation struct {
 }
 
 // add takes the rows of one command, with what each would do.
-func (s *simulation) add(rows []ledger.Row, results []rowResult) {
+func (s *simulation) add(rows []ledger.Row, became func(i int) (status, code string)) {
 	if s.rows == nil {
 		s.rows = make(map[ledger.PersonRef][]ledger.Row)
 	}
@@ -82,8 +82,8 @@ func (s *simulation) add(rows []ledger.Row, results []rowResult) {
 			continue
 		}
 		r := rows[i]
-		if results[i].status == "rejected" {
-			r.Fault = results[i].code
+		if status, code := became(i); status == "rejected" {
+			r.Fault = code
 		}
 		s.rows[r.Person] = append(s.rows[r.Person], r)
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"custos/api/cpis"
 	"custos/consensus"
 	"custos/ledger"
 )
@@ -21,11 +23,19 @@ var (
 	uploadNeeds   = uploadColumns[:9]
 )
 
-// postUpload takes a file of plans. The file is read whole before anything is
-// recorded, kept outside the ledger only encrypted; its digest and number make
-// it the same upload when it comes again.
+// Forms of files, as the ledger numbers them.
+const (
+	formCSV uint8 = iota + 1
+	formJSON
+	formXML // CP-IS message 01; answered with message 02
+)
+
+var mediaForms = map[string]uint8{"text/csv": formCSV, "application/json": formJSON, "application/xml": formXML, "text/xml": formXML}
+
+// postUpload takes a file of plans.
 func (s *Server) postUpload(w http.ResponseWriter, r *http.Request, who *Identity) error {
-	ask, err := readUploadQuery(r)
+	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	ask, err := readUploadQuery(r, mediaForms[media])
 	if err != nil {
 		return err
 	}
@@ -39,30 +49,50 @@ func (s *Server) postUpload(w http.ResponseWriter, r *http.Request, who *Identit
 		return bodyProblem(err)
 	}
 	defer file.close()
-	if file.size == 0 {
+	if file.size == 0 && ask.form != formXML {
 		return problem("body-empty")
 	}
-	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	u := &upload{s: s, r: r, who: who, ask: ask, content: s.keys.ContentSum("uploads", file.sum), csv: media == "text/csv"}
-	u.id = u.identity()
-	if err := u.wellFormed(file); err != nil {
-		return err
+	key, p := idempotencyKey(w, r, ledger.Of(s.cfg.Now()))
+	if p != nil {
+		return p
 	}
-	l, err := s.node.View().Log()
+	u := s.newUpload(r.Context(), who, key, ask, file)
+	a, err := u.take()
 	if err != nil {
+		if ask.form == formXML {
+			return u.sendRefusal(w, err)
+		}
 		return err
 	}
-	u.rules = l.Rules
-	if err := u.matchAll(file); err != nil {
-		return err
+	cite(w, a.seq)
+	return a.send(w, ask.form)
+}
+
+// take has the file decided and recorded, or tried in a dry run. The file was
+// read whole before anything is recorded, kept outside the ledger only
+// encrypted; its digest and number make it the same upload when it comes again.
+func (u *upload) take() (*acknowledgement, error) {
+	if err := u.wellFormed(); err != nil {
+		return nil, err
 	}
-	if u.source, err = u.open(file); err != nil {
-		return err
+	l, err := u.s.node.View().Log()
+	if err != nil {
+		return nil, err
 	}
-	if ask.dryRun {
-		return u.check(w)
+	if u.rules = l.Rules; u.ask.form == formXML && u.rules < 2 {
+		return nil, problem("rules-not-raised")
 	}
-	return u.load(w)
+	u.id = u.identity()
+	if err := u.matchAll(); err != nil {
+		return nil, err
+	}
+	if u.ask.dryRun {
+		return u.check()
+	}
+	if err := u.recordChanges(); err != nil {
+		return nil, err
+	}
+	return u.load()
 }
 
 // needs refuses what the rules in force do not decide, here: a request that an
@@ -87,17 +117,22 @@ func (u *upload) identity() ledger.ID {
 
 // uploadQuery is what the query says of a file.
 type uploadQuery struct {
+	form             uint8
 	sequence         int64
 	dryRun, snapshot bool
 }
 
-func readUploadQuery(r *http.Request) (q uploadQuery, err error) {
+func readUploadQuery(r *http.Request, form uint8) (q uploadQuery, err error) {
+	q.form = form
 	for name, values := range r.URL.Query() {
 		if len(values) != 1 {
 			return q, problem("query-parameter")
 		}
 		switch name {
 		case "sequence":
+			if form == formXML {
+				return q, problem("query-parameter").with("A CP-IS message has its sequence number in itself.")
+			}
 			n, err := strconv.ParseInt(values[0], 10, 64)
 			if err != nil || n <= 0 || n > 1<<53 || strconv.FormatInt(n, 10) != values[0] {
 				return q, problem("query-parameter").with("sequence is a whole number from 1.")
@@ -116,7 +151,7 @@ func readUploadQuery(r *http.Request) (q uploadQuery, err error) {
 			return q, problem("query-parameter")
 		}
 	}
-	if q.sequence == 0 && !q.dryRun {
+	if q.sequence == 0 && !q.dryRun && form != formXML {
 		return q, problem("query-parameter").with("sequence is required: the authority's own incrementing number of this file.")
 	}
 	return q, nil
@@ -125,24 +160,36 @@ func readUploadQuery(r *http.Request) (q uploadQuery, err error) {
 // upload is one file on its way into the ledger.
 type upload struct {
 	s       *Server
-	r       *http.Request
+	ctx     context.Context
 	who     *Identity
+	key     ledger.ID // of the command that opens it: the request's
 	id      ledger.ID
 	ask     uploadQuery
+	file    *spooled
 	content ledger.Tag
-	csv     bool
+	head    cpis.Header // of a CP-IS message
 	rules   int
-	matched []matching // of each row; nil: the register is not asked
-	source  planSource
-	results []rowResult
+	changes []ledger.Request // what the register said of numbers
+	matched *matchings       // nil: the register is not asked
+	results results
+	records tally // of a CP-IS message
 }
 
-func (u *upload) open(file *spooled) (planSource, error) {
-	in, err := file.reader()
+func (s *Server) newUpload(ctx context.Context, who *Identity, key ledger.ID, ask uploadQuery, file *spooled) *upload {
+	return &upload{s: s, ctx: ctx, who: who, key: key, ask: ask, file: file, content: s.keys.ContentSum("uploads", file.sum)}
+}
+
+func (u *upload) open() (planSource, error) {
+	in, err := u.file.reader()
 	if err != nil {
 		return nil, err
 	}
-	if !u.csv {
+	switch u.ask.form {
+	case formXML:
+		source, err := newXMLSource(in)
+		u.head = source.r.Header()
+		return source, err
+	case formJSON:
 		rows, err := newJSONRows(in)
 		return jsonSource{rows}, err
 	}
@@ -153,13 +200,20 @@ func (u *upload) open(file *spooled) (planSource, error) {
 // wellFormed goes through the file once. What is wrong with it as a whole is
 // found before anything is recorded, or half of it would be loaded and its
 // number used up.
-func (u *upload) wellFormed(file *spooled) error {
-	source, err := u.open(file)
+func (u *upload) wellFormed() error {
+	source, err := u.open()
 	for err == nil {
 		_, err = source.next()
 	}
 	if !errors.Is(err, io.EOF) {
-		return bodyProblem(err)
+		return fileProblem(err)
+	}
+	if u.ask.form != formXML {
+		return nil
+	}
+	u.ask.sequence = u.head.Sequence
+	if u.head.Sender.Code != u.who.Organisation {
+		return &messageProblem{cpis.FileBroken, cpis.SenderOther, "/File/communicationFunctionSnd/organisation/id/@extension"}
 	}
 	return nil
 }
@@ -175,78 +229,104 @@ func (u *upload) command(part string, no int) (*draft, error) {
 	return d, err
 }
 
-func (u *upload) load(w http.ResponseWriter) error {
-	opening, err := u.s.draft(w, u.r, u.who, u.content)
+func (u *upload) load() (*acknowledgement, error) {
+	opening, err := u.s.draftAs(u.key, u.who, u.content)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	format := uint8(2)
-	if u.csv {
-		format = 1
+	if u.ask.form == formXML {
+		if err := opening.sealSender(u.who.Organisation, &u.head.Sender); err != nil {
+			return nil, err
+		}
 	}
-	out, err := opening.propose(u.r.Context(), &ledger.OpenUpload{Upload: u.id, Sequence: u.ask.sequence, Content: u.content,
-		Format: format, Snapshot: u.ask.snapshot})
+	out, err := opening.propose(u.ctx, &ledger.OpenUpload{Upload: u.id, Sequence: u.ask.sequence, Content: u.content,
+		Format: u.ask.form, Snapshot: u.ask.snapshot})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	u.noticeGap(out)
 	closed := out.Answer.Upload.Closed
-	chunks, err := u.chunks(func(no int, rows []planRow, first int) error {
+	chunks, err := u.chunks(func(no int, rows []planRow) error {
 		d, err := u.command("chunk", no)
 		if err != nil {
 			return err
 		}
 		q := &ledger.UploadChunk{Upload: u.id, No: no}
-		if q.Rows, err = u.rows(d, rows, first); err != nil {
+		if q.Rows, err = u.rows(d, rows); err != nil {
 			return err
 		}
-		out, err := d.propose(u.r.Context(), q)
+		out, err := d.propose(u.ctx, q)
 		if err != nil {
 			return err
 		}
 		return u.keep(out, rows)
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if closed == 0 {
 		d, err := u.command("close", 0)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if out, err = d.propose(u.r.Context(), &ledger.CloseUpload{Upload: u.id, Rows: len(u.results), Chunks: chunks}); err != nil {
-			return err
+		if out, err = d.propose(u.ctx, &ledger.CloseUpload{Upload: u.id, Rows: u.results.len(), Chunks: chunks}); err != nil {
+			return nil, err
 		}
 		closed = out.Answer.Upload.Closed
 	}
-	receipt := out.Receipt()
+	a := &acknowledgement{id: u.id, sequence: u.ask.sequence, rows: u, seq: closed, at: out.Answer.At, receipt: out.Receipt(),
+		sender: u.head.Sender, snapshot: snapshotOf(out.Answer.Upload), matched: matchedPercent(out.Answer.Upload)}
 	if out.Answer.Seq != closed {
-		if receipt, err = u.s.receipt(u.r.Context(), closed); err != nil {
-			return err
-		}
+		return a, u.s.closing(u.ctx, a)
 	}
-	cite(w, closed)
-	return writeAcknowledgement(w, u.csv, &acknowledgement{id: u.id, sequence: u.ask.sequence, results: u.results,
-		seq: closed, receipt: receipt, snapshot: snapshotOf(out.Answer.Upload), matched: matchedPercent(out.Answer.Upload)})
+	return a, nil
+}
+
+// closing adds to an acknowledgement what the entry that closed the upload says.
+func (s *Server) closing(ctx context.Context, a *acknowledgement) (err error) {
+	if a.receipt, err = s.receipt(ctx, a.seq); err != nil {
+		return err
+	}
+	e, err := s.entry(a.seq)
+	a.at = e.Time
+	return err
+}
+
+// entry reads one entry of this node's own copy.
+func (s *Server) entry(n ledger.Seq) (ledger.Entry, error) {
+	record, err := s.node.Record(n)
+	if err != nil {
+		return ledger.Entry{}, err
+	}
+	return ledger.ParseEntry(record)
 }
 
 // chunks hands the rows of the file on, uploadChunk at a time.
-func (u *upload) chunks(each func(no int, rows []planRow, first int) error) (int, error) {
-	no, first := 0, 1
+func (u *upload) chunks(each func(no int, rows []planRow) error) (int, error) {
+	source, err := u.open()
+	if err != nil {
+		return 0, fileProblem(err)
+	}
+	no, count := 0, 0
 	rows := make([]planRow, 0, uploadChunk)
 	for {
-		row, err := u.source.next()
+		row, err := source.next()
 		if err != nil && !errors.Is(err, io.EOF) {
-			return no, bodyProblem(err)
+			return no, fileProblem(err)
 		}
 		if err == nil {
+			row.at = count
+			count++
+			if row.n == 0 {
+				row.n = count
+			}
 			rows = append(rows, row)
 		}
 		if len(rows) == uploadChunk || (errors.Is(err, io.EOF) && len(rows) > 0) {
-			if err := each(no, rows, first); err != nil {
+			if err := each(no, rows); err != nil {
 				return no, err
 			}
-			no, first, rows = no+1, first+len(rows), rows[:0]
+			no, rows = no+1, rows[:0]
 		}
 		if errors.Is(err, io.EOF) {
 			return no, nil
@@ -255,26 +335,24 @@ func (u *upload) chunks(each func(no int, rows []planRow, first int) error) (int
 }
 
 // rows seals what is personal in the rows of one chunk.
-func (u *upload) rows(d *draft, rows []planRow, first int) ([]ledger.Row, error) {
+func (u *upload) rows(d *draft, rows []planRow) ([]ledger.Row, error) {
 	out := make([]ledger.Row, len(rows))
 	for i := range rows {
-		var m *matching
-		if u.matched != nil {
-			m = &u.matched[first+i-1]
-		}
-		row, details := u.s.readRow(&rows[i], first+i, u.who.Organisation, u.rules, m)
+		m := u.matched.at(rows[i].at)
+		row, details := u.s.readRow(&rows[i], rows[i].n, u.who.Organisation, u.rules, m)
 		out[i] = row
 		if d == nil {
 			continue
 		}
 		var err error
 		if row.Fault != "" || row.Match == ledger.Unmatched {
-			held := ledger.RowDetails{LocalID: rows[i].LocalID, Fields: rows[i].fields()}
+			held := ledger.RowDetails{LocalID: rows[i].LocalID, Fields: rows[i].fields(), Record: rows[i].whole(), Place: rows[i].place}
 			if m != nil && row.Match == ledger.Unmatched {
 				held.Suggestion = m.suggestion
 			}
 			err = d.seal(ledger.HolderAuthority, []byte(u.who.Organisation), ledger.PayloadRow, row.N, held)
 		} else {
+			details.Record = rows[i].beyond(u.who.Organisation)
 			err = d.seal(ledger.HolderPerson, row.Person[:], ledger.PayloadPlan, row.N, details)
 		}
 		if err != nil {
@@ -292,15 +370,13 @@ func (u *upload) keep(out *consensus.Outcome, rows []planRow) error {
 		if err != nil {
 			return err
 		}
-		status, code := ledger.RowStatus(e.Event)
-		if status == "" {
-			continue
+		if status, code := ledger.RowStatus(e.Event); status != "" {
+			if n == len(rows) {
+				return fmt.Errorf("a chunk of %d rows has more outcomes", len(rows))
+			}
+			u.became(rows[n].n, status, code)
+			n++
 		}
-		if n == len(rows) {
-			return fmt.Errorf("a chunk of %d rows has more outcomes", len(rows))
-		}
-		u.results = append(u.results, rowResult{status, code, rows[n].LocalID})
-		n++
 	}
 	if n != len(rows) {
 		return fmt.Errorf("a chunk of %d rows has %d outcomes", len(rows), n)
@@ -308,67 +384,10 @@ func (u *upload) keep(out *consensus.Outcome, rows []planRow) error {
 	return nil
 }
 
-// check is a dry run: it says what each row would do, and changes no plan.
-func (u *upload) check(w http.ResponseWriter) error {
-	var last *consensus.Outcome
-	var dry simulation
-	_, err := u.chunks(func(_ int, rows []planRow, first int) error {
-		d, err := u.s.draft(w, u.r, u.who, u.content)
-		if err != nil {
-			return err
-		}
-		d.command.ID = ledger.DeriveID("check", d.command.ID[:], []byte(strconv.Itoa(first)))
-		d.command.Bulk = true
-		q := &ledger.CheckRows{}
-		if q.Rows, err = u.rows(nil, rows, first); err != nil {
-			return err
-		}
-		if last, err = d.propose(u.r.Context(), q); err != nil {
-			return err
-		}
-		if err := u.keepChecked(last, rows); err != nil {
-			return err
-		}
-		dry.add(q.Rows, u.results[first-1:])
-		return nil
-	})
-	if err != nil {
-		return err
+// became notes what became of the next row.
+func (u *upload) became(n int, status, code string) {
+	u.results.add(status, code)
+	if u.ask.form == formXML {
+		u.records.note(n, status, code)
 	}
-	if last == nil {
-		return problem("body-empty")
-	}
-	cite(w, last.Answer.Seq)
-	a := &acknowledgement{results: u.results, seq: last.Answer.Seq, receipt: last.Receipt(), dryRun: true}
-	if u.ask.snapshot {
-		if a.snapshot, err = dry.count(u); err != nil {
-			return err
-		}
-	}
-	return writeAcknowledgement(w, u.csv, a)
-}
-
-func (u *upload) keepChecked(out *consensus.Outcome, rows []planRow) error {
-	for _, b := range out.Answer.Records {
-		e, err := ledger.ParseEntry(b)
-		if err != nil {
-			return err
-		}
-		checked, ok := e.Event.(*ledger.RowsChecked)
-		if !ok {
-			continue
-		}
-		for i, code := range checked.Codes {
-			status, reason, _ := strings.Cut(code, "/")
-			if status == "unmatched" {
-				code = reason
-			} else if _, known := rowMessages[code]; known {
-				status = "rejected"
-			} else {
-				code = ""
-			}
-			u.results = append(u.results, rowResult{status, code, rows[i].LocalID})
-		}
-	}
-	return nil
 }

@@ -411,7 +411,7 @@ func TestBadFiles(t *testing.T) {
 		require.Equal(t, 400, r.status, query)
 		r.problem("query-parameter")
 	}
-	require.Equal(t, 415, w.uploadJSON(uploader, "?sequence=1", "<xml/>", header{"Content-Type": "application/xml"}).status)
+	require.Equal(t, 415, w.uploadJSON(uploader, "?sequence=1", "%PDF", header{"Content-Type": "application/pdf"}).status)
 	require.Equal(t, size, w.size())
 	w.uploadJSON(uploader, "?sequence=1", good).recorded(200) // the number is still free
 	w.uploadJSON(uploader, "?sequence=2", `{"rows":`+good+"} \n").recorded(200)

@@ -69,7 +69,7 @@ func (s *Server) getUnmatched(w http.ResponseWriter, r *http.Request, who *Ident
 func (s *Server) worklistOf(view projection.View, authority string) (rows []worklistItem, count, raised int, err error) {
 	now := s.moment()
 	err = view.EachStanding(authority, func(_ ledger.Item, st ledger.Standing) {
-		item := worklistItem{Row: st.Seq, PlanType: st.Type.String(), Reason: st.Reason, Message: rowMessages[st.Reason], Since: st.Since.String(),
+		item := worklistItem{Row: st.Seq, PlanType: st.Type.String(), Reason: st.Reason, Message: rowMessage(st.Reason), Since: st.Since.String(),
 			AgeHours: int64((now - st.Since) / ledger.Hour), InForce: st.InForce(now.Day()), Raised: st.Raised(now), Twin: st.Twin}
 		count++
 		if item.Raised {

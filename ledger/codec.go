@@ -319,6 +319,7 @@ func (d *PlanDetails) fields(c *codec) {
 	c.text(5, &d.LocalID, orZero)
 	c.text(6, &d.Team, orZero)
 	c.text(7, &d.Worker, orZero)
+	c.text(8, &d.Record, orZero)
 }
 
 func (d *AccessDetails) fields(c *codec) {

@@ -12,6 +12,10 @@ type PlanDetails struct {
 	LocalID   string `cbor:"5,keyasint,omitempty"`
 	Team      string `cbor:"6,keyasint,omitempty"`
 	Worker    string `cbor:"7,keyasint,omitempty"`
+
+	// Record is a CP-IS record as it came, where it says more than its rows do:
+	// several plans, minutes. The edge alone reads it.
+	Record string `cbor:"8,keyasint,omitempty"`
 }
 
 // AccessDetails is what a lookup said beside the question: [PayloadAccess].
@@ -34,12 +38,16 @@ type ProfileDetails struct {
 	Organisation string `cbor:"3,keyasint,omitempty"` // its name, as the token gave it
 }
 
-// RowDetails keeps what a rejected or unmatched row said, for its authority: [PayloadRow].
+// RowDetails keeps what a rejected or unmatched row said, for its authority:
+// [PayloadRow]. That of row 0, which opens an upload, is the head of a CP-IS file.
 type RowDetails struct {
 	LocalID string            `cbor:"1,keyasint,omitempty"`
 	Fields  map[string]string `cbor:"2,keyasint,omitempty"`
 
 	Suggestion map[string]string `cbor:"3,keyasint,omitempty"` // of an unmatched row: what the register has instead
+
+	Record string `cbor:"4,keyasint,omitempty"` // a CP-IS record as it came, or a file's sender; the edge alone reads it
+	Place  string `cbor:"5,keyasint,omitempty"` // where in a CP-IS file the fault is
 }
 
 // NoteDetails is free text: a reason, or what was done: [PayloadNote], [PayloadReason].

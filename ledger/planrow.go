@@ -2,7 +2,7 @@ package ledger
 
 // Row is one row of an upload, without what is personal: that travels sealed.
 type Row struct {
-	N          int       `cbor:"1,keyasint"` // from 1, counting rows of data
+	N          int       `cbor:"1,keyasint"` // from 1, counting rows of data; of a CP-IS file four numbers a record, whose plans take the first of them
 	Person     PersonRef `cbor:"2,keyasint,omitzero"`
 	Type       PlanType  `cbor:"3,keyasint,omitempty"`
 	Start      Day       `cbor:"4,keyasint,omitempty"`

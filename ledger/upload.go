@@ -278,7 +278,7 @@ func (q *OpenUpload) decide(d *decider) error {
 		d.refuseUpload(RefusedSequenceLower)
 		return nil
 	}
-	d.record(&UploadOpened{Authority: own, Gap: last.Sequence > 0 && q.Sequence > last.Sequence+1, Profile: d.profile}, PersonRef{})
+	d.record(&UploadOpened{Authority: own, Gap: last.Sequence > 0 && q.Sequence > last.Sequence+1, Profile: d.profile}, PersonRef{}, d.sealed(PayloadRow)...)
 	return nil
 }
 

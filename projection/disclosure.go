@@ -106,6 +106,17 @@ func (a *Assembler) acknowledgement(v View, out *Answer, first *ledger.Entry) er
 	if err := a.upload(v, out, first); err != nil {
 		return err
 	}
+	opened, err := store.Entry(v.R, out.Upload.Opened)
+	if err != nil {
+		return err
+	}
+	if len(opened.Commitments) > 0 {
+		head, err := a.row(v, &opened, out.Upload.Authority)
+		if err != nil {
+			return err
+		}
+		out.Details = append(out.Details, head.Details)
+	}
 	spans, err := v.UploadSpans(out.Upload.ID)
 	if err != nil {
 		return err

@@ -74,10 +74,27 @@ const (
 
 // What only whoever loads a file can decide; the reader never says these.
 const (
+	SenderOther    Detail = "sender-other"
 	SequenceLower  Detail = "sequence-lower"
 	SequenceReused Detail = "sequence-reused"
+	Overtaken      Detail = "upload-overtaken"
 	DeleteUnknown  Detail = "delete-unknown"
+	DeleteInFuture Detail = "delete-in-future"
+	EndedLongAgo   Detail = "ended-365-days"
+	TwiceInFile    Detail = "twice-in-file"
 	TooManyPlans   Detail = "too-many-plans"
+
+	NumberMissing      Detail = "nhs-number-missing"
+	Unmatchable        Detail = "unmatchable"
+	NoMatch            Detail = "no-match"
+	NumberInactive     Detail = "number-inactive"
+	NumberSuperseded   Detail = "number-superseded"
+	FamilyDiffers      Detail = "family-name-differs"
+	GivenDiffers       Detail = "given-names-differ"
+	BirthDiffers       Detail = "date-of-birth-differs"
+	OtherName          Detail = "other-name"
+	SeveralDiffer      Detail = "several-differ"
+	RegisterIncomplete Detail = "register-incomplete"
 )
 
 // A Scope says what a detail is said of.
@@ -149,10 +166,26 @@ var Details = []Explanation{
 	{SubjectWithoutPlan, OfRecord, "CPR07", "a person stands in the record, and no plan of it is theirs"},
 	{SubjectRepeated, OfRecord, "CPR07", "two children, or two mothers, stand in one record: whose the plans are cannot be told"},
 	{PlanRepeated, OfRecord, "CPR07", "the same person, plan type and start stand in the file twice; the first counts"},
+	{SenderOther, OfTheOther, "CPF01", "the sender is not the organisation that the file came from"},
 	{SequenceLower, OfTheOther, "CPF04", "the sequence number is lower than the last one accepted"},
 	{SequenceReused, OfTheOther, "CPF04", "the sequence number was used for another file"},
+	{Overtaken, OfTheOther, "CPF04", "a later file was begun before this one was finished"},
 	{DeleteUnknown, OfTheOther, "CPR07", "there is no such plan of this authority to delete"},
+	{DeleteInFuture, OfTheOther, "CPR07", "the delete date is in the future"},
+	{EndedLongAgo, OfTheOther, "CPR07", "the plan ended too long ago to be shown (365 days; 28 for an unborn child's plan) and is not held"},
+	{TwiceInFile, OfTheOther, "CPR07", "the file names the plan twice and says different things"},
 	{TooManyPlans, OfTheOther, "CPR07", "the person has more plans than can be shown at once; ring the operator"},
+	{NumberMissing, OfTheOther, "CPR07", "the NHS number is missing: held provisional, and not found by it"},
+	{Unmatchable, OfTheOther, "CPR07", "the row matches nobody and has nothing to know it by again"},
+	{NoMatch, OfTheOther, "CPR01", "the register does not know the NHS number"},
+	{NumberInactive, OfTheOther, "CPR01", "the NHS number is no longer in use and was not replaced"},
+	{NumberSuperseded, OfTheOther, "CPR05", "the NHS number was replaced by another"},
+	{FamilyDiffers, OfTheOther, "CPR03", "the register has another family name for the NHS number"},
+	{GivenDiffers, OfTheOther, "CPR03", "the register has other given names for the NHS number"},
+	{BirthDiffers, OfTheOther, "CPR03", "the register has another date of birth for the NHS number"},
+	{OtherName, OfTheOther, "CPR03", "the register has this as a former or other name of the person"},
+	{SeveralDiffer, OfTheOther, "CPR03", "more than one of the details differs from the register: perhaps the NHS number is somebody else's"},
+	{RegisterIncomplete, OfTheOther, "CPR03", "the register lacks a name or the whole date of birth"},
 }
 
 var details = func() map[Detail]Explanation {
@@ -166,8 +199,8 @@ var details = func() map[Detail]Explanation {
 // Meaning is the detail in words; empty if there is no such detail.
 func (d Detail) Meaning() string { return details[d].Meaning }
 
-// Code is the record code that the detail qualifies.
-func (d Detail) recordCode() RecordCode {
+// RecordCode is the record code that the detail qualifies.
+func (d Detail) RecordCode() RecordCode {
 	if c := RecordCode(details[d].Code); c.Name() != "" {
 		return c
 	}

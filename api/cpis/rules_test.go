@@ -194,7 +194,7 @@ func TestRules(t *testing.T) {
 				bad := got.rejected[0]
 				require.Equal(t, r.detail, bad.Detail, "%v", bad)
 				require.Equal(t, r.n, bad.N)
-				require.Equal(t, r.detail.recordCode(), bad.Code)
+				require.Equal(t, r.detail.RecordCode(), bad.Code)
 				if r.place != "" {
 					require.Equal(t, "/File/record["+string(rune('0'+r.n))+"]/"+r.place, bad.Place)
 				}

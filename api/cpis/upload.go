@@ -122,7 +122,7 @@ func (u *Reader) Next(r *Record) error {
 	if detail == "" {
 		return nil
 	}
-	return &RecordError{N: u.n, Code: detail.recordCode(), Detail: detail, Echo: true, Raw: raw,
+	return &RecordError{N: u.n, Code: detail.RecordCode(), Detail: detail, Echo: true, Raw: raw,
 		Place: "/File/record[" + strconv.Itoa(u.n) + "]/" + place}
 }
 
@@ -134,7 +134,7 @@ func (u *Reader) rejected() error {
 	if u.done = u.c.err(); u.done != nil || u.tooLarge(raw) {
 		return u.done
 	}
-	return &RecordError{N: u.n, Code: noted.detail.recordCode(), Detail: noted.detail, Place: noted.place, Raw: raw}
+	return &RecordError{N: u.n, Code: noted.detail.RecordCode(), Detail: noted.detail, Place: noted.place, Raw: raw}
 }
 
 // tooLarge ends the reading at a record that is larger than may be. It was read,

@@ -44,6 +44,8 @@ type Config struct {
 	TLSCert  string `json:"tlsCert,omitempty"` // PEM files of the public listener; without them it must be on loopback
 	TLSKey   string `json:"tlsKey,omitempty"`
 
+	Register *Register `json:"register,omitempty"` // whom uploads are compared with; none: nobody is asked
+
 	Audience string   `json:"audience"` // the aud of accepted tokens
 	Issuers  []Issuer `json:"issuers"`
 
@@ -88,7 +90,8 @@ func readConfig(path string) (*Config, error) {
 		return nil, misuse("%s: something follows the configuration", path)
 	}
 	base := filepath.Dir(path)
-	for _, p := range []*string{&c.Data, &c.Secrets, &c.LogKey, &c.PeerCA, &c.PeerCert, &c.PeerKey, &c.TLSCert, &c.TLSKey, &c.Demo} {
+	paths := []*string{&c.Data, &c.Secrets, &c.LogKey, &c.PeerCA, &c.PeerCert, &c.PeerKey, &c.TLSCert, &c.TLSKey, &c.Demo}
+	for _, p := range append(paths, c.Register.paths()...) {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)
 		}
@@ -118,7 +121,7 @@ func (c *Config) check() error {
 	if c.TLSCert == "" && !loopback(c.Public) {
 		return misuse("without tlsCert and tlsKey the public listener must be on loopback")
 	}
-	return nil
+	return c.Register.check(c.Data)
 }
 
 // loopback reports whether an address names this machine alone.
@@ -144,12 +147,8 @@ func (c *Config) identity() (consensus.Identity, error) {
 
 // readSecret reads a file that nobody but its owner may read.
 func readSecret(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, misuse("read a secret: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, misuse("%s can be read by others: chmod 600 it", path)
+	if err := ownerAlone(path); err != nil {
+		return nil, err
 	}
 	return os.ReadFile(path)
 }

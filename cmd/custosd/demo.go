@@ -186,6 +186,8 @@ func (d *demo) config(node, peer string) *Config {
 		Secrets: d.path("secrets", "nodes.json"), LogKey: d.path("secrets", "log.key"), PeerCA: d.path("secrets", "ca.pem"),
 		PeerCert: d.path("secrets", node+".pem"), PeerKey: d.path("secrets", node+"-key.pem"),
 		Audience: demoAudience, Issuers: demoIssuers(d.dir), LogLevel: "warn", Synthetic: true, Demo: d.dir,
+		// People try numbers of their own: those are taken unchecked.
+		Register: &Register{File: d.path("secrets", "register.csv"), UnknownNumbers: "accept"},
 	}
 }
 
@@ -300,6 +302,13 @@ func (d *demo) fill(ctx context.Context) error {
 		return err
 	}
 	d.state.Today = data.Config.Today
+	register, _, err := data.Register()
+	if err == nil {
+		err = writeNew(d.path("secrets", "register.csv"), register)
+	}
+	if err != nil {
+		return err
+	}
 	d.clock.set(historyStart(data))
 	// The clock leaps from one past event to the next, and the nodes, which
 	// share it, compare what it said a moment ago.

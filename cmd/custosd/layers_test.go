@@ -32,7 +32,7 @@ var layers = map[string]layer{
 	"projection":        {ours: []string{"ledger", "ledger/store"}},
 	"consensus":         {ours: []string{"ledger", "ledger/store", "projection", "consensus/raftlog"}, doors: []string{"github.com/hashicorp/raft", "github.com/cockroachdb/pebble/v2/vfs"}},
 	"consensus/raftlog": {doors: []string{"github.com/hashicorp/raft", "github.com/cockroachdb/pebble"}},
-	"api":               {ours: []string{"ledger", "projection", "consensus", "api/cpis"}, doors: []string{"github.com/gorilla/mux", "github.com/golang-jwt/jwt"}},
+	"api":               {ours: []string{"ledger", "projection", "consensus", "api/cpis", "api/demographics"}, doors: []string{"github.com/gorilla/mux", "github.com/golang-jwt/jwt"}},
 	"api/cpis":          {},
 	"api/demographics":  {doors: []string{"github.com/golang-jwt/jwt"}},
 	"api/mesh":          {},
@@ -41,7 +41,7 @@ var layers = map[string]layer{
 	"tools/synthetic":   {ours: []string{"ledger"}},
 	"cmd/custos-tools":  {ours: []string{"tools"}, doors: []string{"github.com/spf13/cobra"}},
 	"cmd/custosd": {
-		ours:  []string{"ledger", "ledger/store", "projection", "consensus", "api", "tools/synthetic"},
+		ours:  []string{"ledger", "ledger/store", "projection", "consensus", "api", "api/demographics", "tools/synthetic"},
 		doors: []string{"github.com/spf13/cobra"},
 	},
 }

@@ -29,6 +29,7 @@ type node struct {
 	servers  []*http.Server
 	failed   chan error
 	openStop context.CancelFunc
+	register func() // ends the watch over the register's file
 }
 
 // nodeOptions are what the demo sets beside the configuration.
@@ -85,8 +86,13 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 	if n.cluster, err = consensus.Open(cfg); err != nil {
 		return nil, errors.Join(err, n.network.Close(), n.tokens.Close())
 	}
-	n.edge, err = api.New(api.Config{Node: n.cluster, NodeID: c.Node, Keyring: keys, Tokens: n.tokens, Issuer: c.Issuers[0].Issuer,
-		Logger: o.log, Demo: o.demo})
+	edge := api.Config{Node: n.cluster, NodeID: c.Node, Keyring: keys, Tokens: n.tokens, Issuer: c.Issuers[0].Issuer, Logger: o.log, Demo: o.demo}
+	if c.Register != nil {
+		edge.AcceptUnknown = c.Register.UnknownNumbers == "accept"
+	}
+	if edge.Register, n.register, err = c.Register.open(o.log); err == nil {
+		n.edge, err = api.New(edge)
+	}
 	if err != nil {
 		return nil, errors.Join(err, n.cluster.Close(), n.tokens.Close())
 	}
@@ -160,6 +166,7 @@ func (n *node) close() error {
 		}
 	}
 	errs = append(errs, n.cluster.Close(), n.tokens.Close())
+	n.register()
 	return errors.Join(errs...)
 }
 
