@@ -19,6 +19,7 @@ type ackRow struct {
 	Row     int    `json:"row"` // of message 01 the record, 0 if its place names none
 	Status  string `json:"status"`
 	Code    string `json:"code"`
+	Detail  string `json:"detail,omitempty"` // of message 02, which has CP-IS's codes
 	Message string `json:"message"`
 	LocalID string `json:"localId"`
 	Place   string `json:"place,omitempty"` // of message 02
@@ -48,15 +49,15 @@ type acknowledgement struct {
 	rows     []ackRow
 }
 
-// readAcknowledgement reads an answer as it comes. Of CSV, what is said of the
-// file stands in the header.
+// readAcknowledgement reads an answer as it comes. Of CSV and message 02, what is
+// said of the whole file stands in the header.
 func readAcknowledgement(f family, h http.Header, body io.Reader) (*acknowledgement, error) {
-	a := &acknowledgement{statuses: map[string]int{}, upload: h.Get("Custos-Upload"), matched: h.Get("Custos-Matched-Percent")}
+	a := &acknowledgement{statuses: map[string]int{}, upload: h.Get("Custos-Upload"), matched: h.Get("Custos-Matched-Percent"),
+		snapshot: parseSnapshot(h.Get("Custos-Snapshot"))}
 	a.entry, _ = strconv.ParseUint(h.Get("Custos-Seq"), 10, 64) // what is no number is not shown
 	var err error
 	switch f {
 	case familyCSV:
-		a.snapshot = parseSnapshot(h.Get("Custos-Snapshot"))
 		err = a.readCSV(body)
 	case familyJSON:
 		err = a.readJSON(body)
@@ -188,7 +189,7 @@ func (a *acknowledgement) readXML(body io.Reader) error {
 		}
 		r := ackRow{Status: "rejected", Code: string(o.Code), Message: o.Code.Name(), Place: o.Place}
 		if o.Detail != "" {
-			r.Code, r.Message = r.Code+" "+string(o.Detail), o.Detail.Meaning()
+			r.Detail, r.Message = string(o.Detail), o.Detail.Meaning()
 		}
 		if at := recordPlace.FindStringSubmatch(o.Place); at != nil {
 			r.Row, _ = strconv.Atoi(at[1]) // digits

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"sort"
 	"strings"
@@ -24,7 +25,8 @@ type compare struct {
 
 	columns    []string // that the file has and both sides can differ in
 	rows       []ownRow
-	index      map[planKey]int32 // the last row of a key; rows chain to the one before
+	seed       maphash.Seed
+	index      map[uint64]int32 // the last row of a key's hash; rows chain to the one before
 	repeated   int
 	unreadable int
 
@@ -37,10 +39,12 @@ type compare struct {
 type ownRow struct {
 	cpis.Row
 	n      int
-	before int32 // the row of the same key before it; -1
+	before int32 // the row of the same hash before it; -1
 	state  state
+	held   bool // a plan there is this one
 	fields []string
-	there  *heldLine // nil where it adds nothing
+	there  *heldLine // the plan, where it differs
+	reason *heldLine // the row of the authority's that became no plan, or none any more
 }
 
 // A state is how a row stands: it is the interface's word.
@@ -114,9 +118,7 @@ func (c *compare) run(path string) error {
 	if err != nil {
 		return err
 	}
-	c.pair()
-	c.place()
-	c.settle(ledger.Of(time.Now()).Day())
+	c.judge(ledger.Of(time.Now()).Day())
 	different, err := c.print()
 	switch {
 	case err != nil:
@@ -129,15 +131,23 @@ func (c *compare) run(path string) error {
 	return nil
 }
 
+// judge says what each row is, when all that is held was met.
+func (c *compare) judge(today ledger.Day) {
+	c.place(whole)
+	c.pair()
+	c.place(byNumber, byLocalID, byName, byPerson)
+	c.settle(today)
+}
+
 // planKey is what tells a plan from others of its authority.
 type planKey struct{ nhs, kind, start string }
 
 func keyOf(r *cpis.Row) planKey { return planKey{digits(r.NHSNumber), r.PlanType, r.Start} }
 
+var between = strings.NewReplacer(" ", "", "-", "", "\u00a0", "")
+
 // digits is an NHS number without what is put between its digits.
-func digits(nhs string) string {
-	return strings.NewReplacer(" ", "", "-", "", "\u00a0", "").Replace(nhs)
-}
+func digits(nhs string) string { return between.Replace(nhs) }
 
 // load reads the file: some 300 bytes a row stay in memory.
 func (c *compare) load(path string) error {
@@ -146,7 +156,7 @@ func (c *compare) load(path string) error {
 		return err
 	}
 	defer in.close()
-	c.index = map[planKey]int32{}
+	c.begin()
 	var has [2]bool // JSON says only by its values whether it has teams and workers
 	for {
 		row, err := in.next()
@@ -154,12 +164,14 @@ func (c *compare) load(path string) error {
 			break
 		}
 		var lost *rowError
-		if errors.As(err, &lost) {
+		switch {
+		case errors.As(err, &lost) && lost.row != cpis.Row{}:
+			row = lost.row // it breaks a rule, and the service will have said so
+		case lost != nil:
 			c.unreadable++
 			fmt.Fprintln(c.a.stderr, lost)
 			continue
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 		has[0], has[1] = has[0] || row.Team != "", has[1] || row.Worker != ""
@@ -174,8 +186,10 @@ func (c *compare) load(path string) error {
 	return nil
 }
 
+func (c *compare) begin() { c.seed, c.index = maphash.MakeSeed(), map[uint64]int32{} }
+
 func (c *compare) add(n int, row cpis.Row) {
-	key := keyOf(&row)
+	key := maphash.Comparable(c.seed, keyOf(&row))
 	before, ok := c.index[key]
 	if !ok {
 		before = -1
@@ -194,7 +208,8 @@ func (c *compare) add(n int, row cpis.Row) {
 func (c *compare) forget() {
 	c.left, c.loose = nil, nil
 	for i := range c.rows {
-		c.rows[i].state, c.rows[i].fields, c.rows[i].there = "", nil, nil
+		r := &c.rows[i]
+		r.state, r.held, r.fields, r.there, r.reason = "", false, nil, nil, nil
 	}
 }
 
@@ -205,16 +220,16 @@ func (c *compare) meet(l *heldLine) {
 		c.loose = append(c.loose, l)
 		return
 	}
-	at, ok := c.index[keyOf(&l.Row)]
+	key := keyOf(&l.Row)
+	at, ok := c.index[maphash.Comparable(c.seed, key)]
 	if !ok {
-		c.left = append(c.left, l)
-		return
+		at = -1
 	}
 	found := int32(-1)
 	for ; at >= 0; at = c.rows[at].before {
 		r := &c.rows[at]
 		switch {
-		case r.state != "" || twins(&r.Row, &l.Row):
+		case r.state != "" || keyOf(&r.Row) != key || twins(&r.Row, &l.Row):
 		case r.LocalID == l.LocalID:
 			c.join(r, l)
 			return
@@ -236,7 +251,7 @@ func twins(a, b *cpis.Row) bool {
 
 // join says that a row and a held plan are one plan.
 func (c *compare) join(r *ownRow, l *heldLine) {
-	r.state = stateSame
+	r.state, r.held = stateSame, true
 	for _, name := range c.columns {
 		if column(&r.Row, name) != column(&l.Row, name) {
 			r.fields = append(r.fields, name)
@@ -309,39 +324,50 @@ func overlap(a, b *cpis.Row) bool {
 	return a.Start <= end(b) && b.Start <= end(a)
 }
 
-// place finds the rows of the file that became no plan there: by all that they
-// say, by number, by local id, by name and birth date, in this order.
-func (c *compare) place() {
-	ways := []func(r *cpis.Row) string{
-		func(r *cpis.Row) string {
-			return strings.Join([]string{digits(r.NHSNumber), r.PlanType, r.Start, r.End, r.LocalID, r.FamilyName, r.GivenNames, r.DateOfBirth}, "\x00")
-		},
-		func(r *cpis.Row) string { return joined(digits(r.NHSNumber), r.PlanType, r.Start) },
-		func(r *cpis.Row) string { return joined(r.LocalID, r.PlanType) },
-		func(r *cpis.Row) string { return joined(r.FamilyName, r.GivenNames, r.DateOfBirth, r.PlanType) },
-	}
-	for way, key := range ways {
-		if len(c.loose) == 0 {
-			return
+// The ways in which a row of the file is found to be one that became no plan
+// there: by all that it says, by number, by local id, by name and birth date, and
+// by person alone, for a record that broke a rule is not taken apart.
+func whole(r *cpis.Row) string {
+	return strings.Join([]string{digits(r.NHSNumber), r.PlanType, r.Start, r.End, r.LocalID, r.FamilyName, r.GivenNames, r.DateOfBirth}, "\x00")
+}
+func byNumber(r *cpis.Row) string  { return joined(digits(r.NHSNumber), r.PlanType, r.Start) }
+func byLocalID(r *cpis.Row) string { return joined(r.LocalID, r.PlanType) }
+func byName(r *cpis.Row) string {
+	return joined(r.FamilyName, r.GivenNames, r.DateOfBirth, r.PlanType)
+}
+func byPerson(r *cpis.Row) string {
+	return joined(digits(r.NHSNumber)+r.LocalID, r.FamilyName, r.GivenNames, r.DateOfBirth)
+}
+
+// place finds the rows of the file that became no plan there, by ways in their
+// order. A row that says the very same may have a plan as well: one that was
+// held before, and stays as it was.
+func (c *compare) place(ways ...func(*cpis.Row) string) {
+	for _, key := range ways {
+		wanted := map[string][]int{}
+		for _, l := range c.loose {
+			if k := key(&l.Row); k != "" {
+				wanted[k] = nil
+			}
 		}
-		open := map[string][]int{}
 		for i := range c.rows {
 			r := &c.rows[i]
-			// A correction that was rejected: the plan is held as it was.
-			if k := key(&r.Row); k != "" && (r.state == "" || way == 0 && r.state == stateDiffers) {
-				open[k] = append(open[k], i)
+			k := key(&r.Row)
+			if at, ok := wanted[k]; ok && r.reason == nil && (r.state == "" || len(ways) == 1) {
+				wanted[k] = append(at, i)
 			}
 		}
 		loose := c.loose[:0]
 		for _, l := range c.loose {
-			at := open[key(&l.Row)]
+			k := key(&l.Row)
+			at := wanted[k]
 			if len(at) == 0 {
 				loose = append(loose, l)
 				continue
 			}
 			r := &c.rows[at[0]]
-			open[key(&l.Row)] = at[1:]
-			r.state, r.there = state(l.State), l
+			wanted[k] = at[1:]
+			r.state, r.reason = state(l.State), l
 		}
 		c.loose = loose
 	}

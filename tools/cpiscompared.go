@@ -33,37 +33,45 @@ type comparedRow struct {
 func (c *compare) each(one func(*comparedRow) error) error {
 	for i := range c.rows {
 		r := &c.rows[i]
-		if err := one(c.row(r.state, r, r.there)); err != nil {
+		if err := one(c.row(r.state, r, r.there, r.reason)); err != nil {
 			return err
 		}
 	}
-	for _, l := range append(c.left, c.loose...) {
-		s := state(l.State)
-		switch {
-		case l.State == "in-force":
-			s = stateThere
-		case l.plan():
+	for _, l := range c.left {
+		s := stateThere
+		if l.State != "in-force" {
 			s = stateEndedThere
 		}
-		if err := one(c.row(s, nil, l)); err != nil {
+		if err := one(c.row(s, nil, l, nil)); err != nil {
+			return err
+		}
+	}
+	for _, l := range c.loose {
+		if err := one(c.row(state(l.State), nil, nil, l)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *compare) row(s state, here *ownRow, there *heldLine) *comparedRow {
+// row is one line: there is the plan that the service holds, reason a row of the
+// authority's that became none.
+func (c *compare) row(s state, here *ownRow, there, reason *heldLine) *comparedRow {
 	out := &comparedRow{State: s}
 	if here != nil {
 		out.N, out.Here, out.Fields = here.n, &here.Row, here.fields
 	}
-	if there == nil {
-		return out
+	if reason != nil {
+		out.Code, out.Message, out.ThereRow, out.Suggestion = reason.Code, reason.Message, reason.FileRow, reason.Suggestion
+		if st, ok := c.ages[reason.ID]; ok && s == stateUnmatched {
+			out.Since, out.Age, out.Twin = st.Since, &st.Age, st.Twin
+		}
+		if there == nil {
+			there = reason
+		}
 	}
-	out.There, out.ThereState, out.ThereRow, out.Suggestion = &there.Row, there.State, there.FileRow, there.Suggestion
-	out.Code, out.Message = there.Code, there.Message
-	if st, ok := c.ages[there.ID]; ok && s == stateUnmatched {
-		out.Since, out.Age, out.Twin = st.Since, &st.Age, st.Twin
+	if there != nil {
+		out.There, out.ThereState = &there.Row, there.State
 	}
 	return out
 }

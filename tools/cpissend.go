@@ -17,8 +17,6 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-
-	"custos/api/cpis"
 )
 
 // send is one file on its way to the service.
@@ -150,7 +148,7 @@ func (s *send) post(ctx context.Context, key string, keep *keeper) (*acknowledge
 		return nil, failing(ExitUnreadable, err)
 	}
 	// One byte more than there is: the bar ends with the answer.
-	bar := s.a.progress(about.Size()+1, "sending", progressbar.OptionShowBytes(true))
+	bar := s.a.progress(about.Size()+1, "sending", progressbar.OptionShowBytes(true), progressbar.OptionThrottle(0))
 	defer bar.done()
 	var body io.Reader = &shownReader{from: f, bar: bar, size: about.Size()}
 	if about.Size() == 0 {
@@ -206,26 +204,20 @@ func (s *send) unread(err error) error {
 	return err
 }
 
-// message02 is what message 02 says of the file as a whole, where that is no:
-// CP-IS has no other form for it.
+// message02 is the refusal in a message 02 that says no to the whole file: CP-IS
+// has no other form for it.
 func (s *send) message02(res *http.Response, ack *acknowledgement) error {
-	if s.family != familyXML {
+	if res.StatusCode == http.StatusOK {
 		return nil
 	}
-	if slices.Contains(ack.codes, cpis.FileNoRegister) || res.StatusCode == http.StatusServiceUnavailable {
-		return &again{failing(ExitNoServer, &refusal{status: res.StatusCode, code: string(cpis.FileNoRegister), title: "the register of people cannot be asked"})}
+	r := &refusal{status: res.StatusCode, after: retryAfter(res)}
+	for _, c := range ack.codes {
+		r.code, r.title = string(c), c.Name()
 	}
-	if res.StatusCode != http.StatusOK && res.StatusCode < 500 && len(ack.rows) > 0 {
-		return nil // the table says it
+	for _, row := range ack.rows {
+		r.detail = row.Message + ", at " + row.Place
 	}
-	if res.StatusCode != http.StatusOK {
-		var names []string
-		for _, c := range ack.codes {
-			names = append(names, string(c)+" "+c.Name())
-		}
-		return s.unread(failing(exitOf(res.StatusCode), &refusal{status: res.StatusCode, code: strings.Join(names, ", ")}))
-	}
-	return nil
+	return repeatable(s.unread(failing(exitOf(res.StatusCode), r)))
 }
 
 // advise says under which number a file goes on that was not acknowledged.

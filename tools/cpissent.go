@@ -107,17 +107,29 @@ func (r *sentReport) print(w io.Writer, codes []cpis.FileCode) error {
 	for _, c := range codes {
 		fmt.Fprintln(w, string(c)+":", c.Name())
 	}
-	fmt.Fprintf(w, "accepted %d%s, of them unmatched %d; rejected %d\n", r.Accepted, r.how(), r.Unmatched, r.Rejected)
+	if len(r.Rows) > 0 {
+		fmt.Fprintln(w)
+		if err := r.printRows(w); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
+	if r.Family == "xml" { // message 02 has no word for a row that is accepted and matches nobody
+		fmt.Fprintf(w, "accepted %d; rejected, or accepted and unmatched, %d\n", r.Accepted, r.Rejected)
+	} else {
+		fmt.Fprintf(w, "accepted %d%s, of them unmatched %d; rejected %d\n", r.Accepted, r.how(), r.Unmatched, r.Rejected)
+	}
 	if r.Matched != "" {
-		fmt.Fprintf(w, "matched: %s %% of what was accepted\n", brief(r.Matched))
+		fmt.Fprintf(w, "matched: %s %% of the rows that were not rejected\n", brief(r.Matched))
 	}
 	if s := r.Snapshot; s != nil {
 		fmt.Fprintln(w, s)
 	}
-	if len(r.Rows) == 0 {
-		return nil
-	}
-	fmt.Fprintln(w)
+	return nil
+}
+
+// printRows prints the rows to look at.
+func (r *sentReport) printRows(w io.Writer) error {
 	of := "ROW"
 	if r.Family == "xml" {
 		of = "RECORD"
@@ -133,7 +145,7 @@ func (r *sentReport) print(w io.Writer, codes []cpis.FileCode) error {
 		if row.Row == 0 {
 			n = "-"
 		}
-		cells[i] = line(n, row.Status, row.Code, row.Message, p.NHSNumber, p.FamilyName, p.GivenNames, p.DateOfBirth, p.PlanType, p.Start, p.LocalID)
+		cells[i] = line(n, row.Status, strings.TrimSpace(row.Code+" "+row.Detail), row.Message, p.NHSNumber, p.FamilyName, p.GivenNames, p.DateOfBirth, p.PlanType, p.Start, p.LocalID)
 	}
 	return table(w, []any{of, "STATUS", "CODE", "MEANING", "NHS NUMBER", "FAMILY NAME", "GIVEN NAMES", "BORN", "PLAN", "START", "LOCAL ID"}, cells)
 }

@@ -160,10 +160,17 @@ func refused(res *http.Response) error {
 	if json.Unmarshal(bytes.TrimSpace(body), &p) == nil {
 		r.title, r.detail = brief(p.Title), brief(p.Detail)
 	}
-	if after, err := time.ParseDuration(res.Header.Get("Retry-After") + "s"); err == nil {
-		r.after = after
-	}
+	r.after = retryAfter(res)
 	return failing(exitOf(res.StatusCode), r)
+}
+
+// retryAfter is zero unless the answer says a number of seconds.
+func retryAfter(res *http.Response) time.Duration {
+	after, err := time.ParseDuration(res.Header.Get("Retry-After") + "s")
+	if err != nil {
+		return 0
+	}
+	return after
 }
 
 // untrusted reports an answer that no repetition makes better: whoever answers

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -32,6 +33,9 @@ type office struct {
 	url   string
 	token string // file
 	now   time.Time
+
+	authority string // its code
+	known     string // the number of somebody whom the register knows
 }
 
 func newOffice(t *testing.T) *office {
@@ -45,7 +49,7 @@ func newOffice(t *testing.T) *office {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, closeAll(nodes)) })
 	require.NoError(t, d.waitReady(ctx))
-	o := &office{t: t, dir: t.TempDir(), url: d.configs[0].PublicURL, now: time.Now()}
+	o := &office{t: t, dir: t.TempDir(), url: d.configs[0].PublicURL, now: time.Now(), authority: d.state.Known["LA_ODS"], known: d.state.Known["NHS_CPP"]}
 	tokens, err := newTokenMaker(d.dir)
 	require.NoError(t, err)
 	for i := range d.state.People {
@@ -136,7 +140,7 @@ func TestTheDataOfficersCommands(t *testing.T) {
 	for _, part := range []struct {
 		name string
 		run  func(*testing.T, *office)
-	}{{"same", compareSame}, {"send", sendShows}, {"refused", sendRefused}, {"repeats", sendRepeats}, {"snapshot", sendSnapshot}, {"compare", compareShows}, {"faults", sendThroughFaults}, {"json", sendJSON}} {
+	}{{"same", compareSame}, {"send", sendShows}, {"refused", sendRefused}, {"repeats", sendRepeats}, {"snapshot", sendSnapshot}, {"compare", compareShows}, {"faults", sendThroughFaults}, {"json", sendJSON}, {"message 01", sendMessage}} {
 		t.Run(part.name, func(t *testing.T) {
 			was := o.t
 			o.t = t
@@ -153,17 +157,19 @@ func sendShows(t *testing.T, o *office) {
 		",Numberless,Lee,2020-01-01,LAC,START,,,CASE-3"))
 	dry, _ := o.cpis(3, "send", file, "--dry-run")
 	require.Regexp(t, `^dry run, entry \d+
+(?s:.*)
 accepted 2 \(recorded 1\), of them unmatched 1; rejected 1
-`, dry)
+$`, dry)
 	out, errs := o.cpis(3, "send", file, "--out", o.path("ack.csv"))
 	require.Empty(t, errs)
 	require.Regexp(t, `^file 14, upload [0-9a-f]{32}, entry \d+
-accepted 2 \(recorded 1\), of them unmatched 1; rejected 1
-matched: 50\.0 % of what was accepted
 
 ROW  STATUS     CODE                    MEANING  .* NHS NUMBER  FAMILY NAME  GIVEN NAMES  BORN        PLAN  START       LOCAL ID
 2    rejected   nhs-number-check-digit  the NHS number's check digit is wrong  .* 9997000014  Wrongdigit   Kim          2020-01-01  CPP   \S+  CASE-2
 3    unmatched  nhs-number-missing      the NHS number is missing: held provisional, and not found by it  .* Numberless   Lee          2020-01-01  LAC   \S+  CASE-3
+
+accepted 2 \(recorded 1\), of them unmatched 1; rejected 1
+matched: 50\.0 % of the rows that were not rejected
 $`, out)
 	require.Equal(t, "row,status,code,message,local_id\n1,recorded,,,CASE-1\n2,rejected,nhs-number-check-digit,the NHS number's check digit is wrong,CASE-2\n"+
 		"3,unmatched,nhs-number-missing,\"the NHS number is missing: held provisional, and not found by it\",CASE-3\n", o.read("ack.csv"))
@@ -327,6 +333,56 @@ func sendJSON(t *testing.T, o *office) {
 	var kept struct{ Receipt string }
 	require.NoError(t, json.Unmarshal([]byte(o.read("ack.json")), &kept))
 	require.Contains(t, kept.Receipt, "c2sp.org/tlog-proof@v1")
+}
+
+// message makes message 01 of rows, as an authority's own system would.
+func (o *office) message(name string, sequence int, authority string, rows ...string) string {
+	o.t.Helper()
+	var out, errs bytes.Buffer
+	code := tools.Main([]string{"cpis", "convert", o.write("rows.csv", o.rows(rows...)), "--to", "xml", "--out", o.path(name), "--sequence", strconv.Itoa(sequence),
+		"--authority", authority, "--name", "Fablethorpe Council", "--emergency", "01134960999"}, &out, &errs)
+	require.Zero(o.t, code, "%s", &errs)
+	return o.path(name)
+}
+
+func sendMessage(t *testing.T, o *office) {
+	file := o.message("upload.xml", 100, o.authority, "9997000013,Sampleton,Robin,2019-05-14,CPP,START,,,CASE-1",
+		"9997000021,Sampleton,Ash,2021-08-30,LAC,START,,,CASE-4", o.known+",Otherwise,Ada,2019-05-14,CPP,START,,,CASE-5")
+	bad := strings.Replace(o.read("upload.xml"), "9997000021", "9997000022", 1)
+	out, errs := o.cpis(3, "send", o.write("upload.xml", bad), "--out", o.path("response.xml"))
+	require.Empty(t, errs)
+	require.Regexp(t, `^file 100, upload [0-9a-f]{32}, entry \d+
+CPF03: Partial File Upload
+
+RECORD  STATUS    CODE +MEANING .*
+2       rejected  CPR04 nhs-number-check-digit  the NHS number's check digit is wrong .* 9997000022  Sampleton +Ash +2021-08-30  LAC .* CASE-4
+3       rejected  CPR03 several-differ .* `+o.known+`  Otherwise +Ada .* CASE-5
+
+accepted 1; rejected, or accepted and unmatched, 2
+matched: 50\.0 % of the rows that were not rejected
+$`, out)
+	var said bytes.Buffer
+	require.Zero(t, tools.Main([]string{"cpis", "validate", o.path("response.xml")}, &said, &said), "%s", &said)
+	again, _ := o.cpis(3, "send", file, "--out", o.path("again.xml"))
+	require.Equal(t, out, again)
+	require.Equal(t, o.read("response.xml"), o.read("again.xml"))
+
+	// A whole file is refused in a message 02 too, and that is kept.
+	o.message("upload.xml", 100, o.authority, "9997000021,Sampleton,Ash,2021-08-30,LAC,START,,,CASE-4")
+	_, errs = o.cpis(2, "send", file, "--out", o.path("refused.xml"))
+	require.Equal(t, "custos-tools: the service answered 409 CPF04: Unsuccessful File Upload: the sequence number was used for another file, at /File/id/@extension\n", errs)
+	require.Contains(t, o.read("refused.xml"), "<FileResponse")
+	o.message("upload.xml", 101, "D9X99", "9997000021,Sampleton,Ash,2021-08-30,LAC,START,,,CASE-4")
+	_, errs = o.cpis(3, "send", file)
+	require.Regexp(t, `^custos-tools: the service answered 400 CPF01: .*: the sender is not the organisation that the file came from, at /File/communicationFunctionSnd/`, errs)
+
+	out, _ = o.cpis(7, "compare", o.message("upload.xml", 102, o.authority, "9997000013,Sampleton,Robin,2019-05-14,CPP,START,,,CASE-1",
+		o.known+",Otherwise,Ada,2019-05-14,CPP,START,,,CASE-5"))
+	require.Regexp(t, `\nunmatched +2 +`+o.known+` +Otherwise .* several-differ: .*; for 0 h`, out)
+	require.Regexp(t, `\nsame 1, differs 0, only here 0, only there \d+, unmatched 2, rejected 1`, out)
+	out, _ = o.cpis(7, "compare", o.write("upload.xml", bad))
+	require.Regexp(t, `\nrejected +2 +9997000022 .* nhs-number-check-digit: `, out)
+	require.Regexp(t, `\nsame 1, differs 0, only here 0, only there \d+, unmatched 2, rejected 1`, out)
 }
 
 func compareSame(t *testing.T, o *office) {
