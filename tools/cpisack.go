@@ -139,7 +139,8 @@ func (a *acknowledgement) readJSON(body io.Reader) error {
 	return nil
 }
 
-// eachMember walks an object's members; each reads one value.
+// eachMember walks the members of a document that is one object; each reads one
+// value.
 func eachMember(d *json.Decoder, each func(name string) error) error {
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return errors.Join(err, errors.New("no object"))
@@ -156,8 +157,13 @@ func eachMember(d *json.Decoder, each func(name string) error) error {
 			return err
 		}
 	}
-	_, err := d.Token()
-	return err
+	if _, err := d.Token(); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more follows")
+	}
+	return nil
 }
 
 // eachElement walks an array; each reads one value.
