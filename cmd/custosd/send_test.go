@@ -287,7 +287,8 @@ func sendThroughFaults(t *testing.T, o *office) {
 		out, errs := o.cpis(0, "send", file, "--out", o.path("through"))
 		require.Regexpf(t, `^attempt 1: .*; again in \S+\n$`, errs, "fault %d", n)
 		require.EqualValues(t, 2, asked.Load())
-		require.Equal(t, n == 4, <-keys != <-keys, "one request, one key, while the service knows it")
+		first, second := <-keys, <-keys
+		require.Equal(t, n == 4, first != second, "one request, one key, while the service knows it")
 		p.Close()
 		o.url = direct
 		_, number, _ := strings.Cut(strings.SplitN(out, ",", 2)[0], " ")
