@@ -33,7 +33,7 @@ func (s *Server) heldRow(row *projection.RowShown) (*heldLine, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &heldLine{row: strconv.Itoa(e.Row())}
+	l := &heldLine{id: e.Seq, row: strconv.Itoa(e.Row())}
 	l.state, l.code = ledger.RowStatus(e.Event)
 	row.Details.Row = e.Row()
 	switch row.Details.Payload {

@@ -23,6 +23,7 @@ var heldColumns = []string{"state", "nhs_number", "family_name", "given_names", 
 type heldLine struct {
 	state, nhs, family, given, birth, kind, start, end, local, team, worker, row, code string
 
+	id         ledger.Seq // of a row that became no plan: its entry, and its id on the worklist
 	restricted bool
 	suggestion map[string]string
 }
@@ -223,6 +224,10 @@ func (h *heldJSON) line(l *heldLine) error {
 		j.key("row")
 		j.b = append(j.b, l.row...)
 		j.comma = true
+	}
+	if l.id != 0 {
+		j.key("id")
+		j.number(int64(l.id))
 	}
 	if l.restricted {
 		j.key("restricted")

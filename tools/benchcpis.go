@@ -102,10 +102,15 @@ func syntheticUpload(s *synthetic.Synthetic, authority int) (*upload, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := readCSVRows(bytes.NewReader(b))
+	in, err := newRows(bytes.NewReader(b))
 	if err != nil {
 		return nil, err
 	}
+	rows, err := in.all()
+	if err != nil {
+		return nil, err
+	}
+	u := &upload{rows: rows}
 	la := s.Authorities[authority]
 	u.header = cpis.Header{Created: cpis.TimestampOf(s.Config.Today.Start().Std()), Sequence: 1, Sender: cpis.Organisation{Code: la.Code, Name: la.Name}}
 	for _, o := range s.Organisations {

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
-	"strings"
-	"time"
 
 	"filippo.io/torchwood"
 	"github.com/spf13/cobra"
@@ -49,14 +46,20 @@ func (a *app) consistency(c consistencyFlags) error {
 	if err != nil {
 		return err
 	}
-	n := &node{url: strings.TrimRight(c.url, "/"), http: &http.Client{Timeout: 30 * time.Second}}
+	var n *service
+	if c.url != "" {
+		f := serviceFlags{url: c.url}
+		if n, err = f.public(); err != nil {
+			return err
+		}
+	}
 	from, err := checkpointOf(v, "the earlier checkpoint", func() ([]byte, error) { return os.ReadFile(c.from) })
 	if err != nil {
 		return err
 	}
 	to, err := checkpointOf(v, "the later checkpoint", func() ([]byte, error) {
 		if c.to == "" {
-			return n.get("/checkpoint")
+			return n.get(context.Background(), "/checkpoint")
 		}
 		return os.ReadFile(c.to)
 	})
@@ -108,7 +111,7 @@ func checkpointOf(v note.Verifier, what string, read func() ([]byte, error)) (tl
 }
 
 // prove reads the proof. What it proves is checked against both roots.
-func (c *consistencyFlags) prove(n *node, from, to tlog.Tree) (tlog.TreeProof, error) {
+func (c *consistencyFlags) prove(n *service, from, to tlog.Tree) (tlog.TreeProof, error) {
 	if from.N == 0 || from.N == to.N {
 		return tlog.TreeProof{}, nil
 	}

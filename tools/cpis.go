@@ -17,10 +17,10 @@ import (
 
 func (a *app) cpisCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "cpis", Short: "Check, show and convert CP-IS messages, without a server",
+		Use: "cpis", Short: "Check, show, convert, send and compare CP-IS uploads and messages",
 		Args: exactly(0, ""),
 	}
-	cmd.AddCommand(a.cpisValidateCommand(), a.cpisExplainCommand(), a.cpisConvertCommand())
+	cmd.AddCommand(a.cpisValidateCommand(), a.cpisExplainCommand(), a.cpisConvertCommand(), a.cpisSendCommand(), a.cpisCompareCommand())
 	return cmd
 }
 

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -98,28 +97,21 @@ type upload struct {
 }
 
 func readUpload(path string) (*upload, error) {
-	f, err := os.Open(path)
+	r, err := openRows(path)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }() // only read
-	in := bufio.NewReaderSize(f, 256<<10)
-	first, err := in.Peek(4)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+	defer r.close()
+	if r.family == familyXML {
+		return readRecords(r.xml)
 	}
-	switch first = bytes.TrimLeft(bytes.TrimPrefix(first, []byte("\ufeff")), " \t\r\n"); {
-	case bytes.HasPrefix(first, []byte("<")):
-		return readRecords(in)
-	case bytes.HasPrefix(first, []byte("[")) || bytes.HasPrefix(first, []byte("{")):
-		return readJSONRows(in)
-	}
-	return readCSVRows(in)
+	rows, err := r.all()
+	return &upload{rows: rows}, err
 }
 
-func readRecords(in io.Reader) (*upload, error) {
-	r, err := cpis.NewReader(in, cpis.Options{})
+func readRecords(r *cpis.Reader) (*upload, error) {
 	u := &upload{header: r.Header(), records: []cpis.Record{}}
+	var err error
 	for err == nil {
 		var rec cpis.Record
 		err = r.Next(&rec)
@@ -139,38 +131,6 @@ func readRecords(in io.Reader) (*upload, error) {
 	return u, nil
 }
 
-func readCSVRows(in io.Reader) (*upload, error) {
-	c := csv.NewReader(skipMark(in))
-	head, err := c.Read()
-	if err != nil {
-		return nil, errors.New("the file has no line of column names")
-	}
-	for i, name := range head {
-		head[i] = strings.TrimSpace(name)
-		if !slices.Contains(cpis.Columns, head[i]) {
-			return nil, fmt.Errorf("column %d is unknown; known are %s", i+1, strings.Join(cpis.Columns, ", "))
-		}
-	}
-	u := &upload{}
-	for {
-		fields, err := c.Read()
-		var bad *csv.ParseError
-		switch {
-		case errors.Is(err, io.EOF):
-			return u, nil
-		case errors.As(err, &bad):
-			return nil, fmt.Errorf("line %d is not CSV: %w", bad.Line, bad.Err)
-		case err != nil:
-			return nil, err
-		}
-		var row cpis.Row
-		for i, f := range fields {
-			row.Set(head[i], f)
-		}
-		u.rows = append(u.rows, row)
-	}
-}
-
 // skipMark passes a byte order mark over.
 func skipMark(in io.Reader) io.Reader {
 	b := bufio.NewReader(in)
@@ -178,34 +138,6 @@ func skipMark(in io.Reader) io.Reader {
 		_, _ = b.Discard(3)
 	}
 	return b
-}
-
-// readJSONRows reads an array of rows, or an object whose one field rows is one.
-func readJSONRows(in io.Reader) (*upload, error) {
-	all, err := io.ReadAll(skipMark(in))
-	if err != nil {
-		return nil, err
-	}
-	u := &upload{}
-	d := json.NewDecoder(bytes.NewReader(all))
-	d.DisallowUnknownFields()
-	if bytes.HasPrefix(bytes.TrimSpace(all), []byte("{")) {
-		var outer struct {
-			Rows []cpis.Row `json:"rows"`
-		}
-		err = d.Decode(&outer)
-		u.rows = outer.Rows
-	} else {
-		err = d.Decode(&u.rows)
-	}
-	if err == nil && d.More() {
-		err = errors.New("more follows")
-	}
-	if err != nil {
-		// The decoder's own words would repeat what was sent.
-		return nil, errors.New("the file is not JSON of rows whose fields are known")
-	}
-	return u, nil
 }
 
 // asRecords makes a record of each row.

@@ -36,12 +36,12 @@ func (a *app) diffCommand() *cobra.Command {
 func (a *app) diff(dirA, dirB string) error {
 	fa, err := openFolder(dirA)
 	if err != nil {
-		return fmt.Errorf("A: %w", err)
+		return fmt.Errorf("the first folder: %w", err)
 	}
 	defer func() { _ = fa.close() }()
 	fb, err := openFolder(dirB)
 	if err != nil {
-		return fmt.Errorf("B: %w", err)
+		return fmt.Errorf("the second folder: %w", err)
 	}
 	defer func() { _ = fb.close() }()
 	r := diffReport{Verdict: "same", SizeA: fa.db.Head().Size, SizeB: fb.db.Head().Size}

@@ -58,7 +58,7 @@ func TestDiff(t *testing.T) {
 	require.Equal(t, ExitUsage, code)
 	code, _, errs = run(t, "diff", a.dir, filepath.Join(t.TempDir(), "nowhere"))
 	require.Equal(t, ExitUnreadable, code)
-	require.Contains(t, errs, "B: ")
+	require.Contains(t, errs, "the second folder: ")
 }
 
 func TestConsistency(t *testing.T) {

@@ -23,6 +23,7 @@ const (
 	ExitIncomplete   = 4 // what is there holds, but something is missing: cannot say
 	ExitNoServer     = 5
 	ExitNotPermitted = 6
+	ExitDiffers      = 7 // of cpis compare: what was compared is not the same
 )
 
 // failure is an error with the exit code that it means.
@@ -84,7 +85,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Verify, replay and measure a Custos ledger",
 		Long: "Verify, replay and measure a Custos ledger.\n\n" +
 			"Exit codes: 0 verified or done, 1 integrity failure, 2 usage, 3 input cannot be read,\n" +
-			"4 incomplete (cannot say), 5 no server, 6 not permitted.",
+			"4 incomplete (cannot say), 5 no server, 6 not permitted, 7 what was compared differs.",
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if a.output != "text" && a.output != "json" {

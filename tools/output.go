@@ -45,19 +45,33 @@ func table(w io.Writer, head []any, rows [][]any) error {
 // pipes stay clean.
 type progress struct{ bar *progressbar.ProgressBar }
 
-func (a *app) progress(total int64, what string) *progress {
+func (a *app) progress(total int64, what string, more ...progressbar.Option) *progress {
 	f, ok := a.stderr.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) || total <= 0 {
 		return &progress{}
 	}
-	return &progress{progressbar.NewOptions64(total, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what),
-		progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100e6))}
+	return &progress{progressbar.NewOptions64(total, append([]progressbar.Option{progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what),
+		progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100e6)}, more...)...)}
 }
 
-// at says how many are done.
+// at says how many are done, now and then.
 func (p *progress) at(n int64) {
-	if p.bar != nil && n%4096 == 0 {
+	if n%4096 == 0 {
+		p.set(n)
+	}
+}
+
+// set says how many are done.
+func (p *progress) set(n int64) {
+	if p.bar != nil {
 		_ = p.bar.Set64(n) // a bar that cannot be drawn must not end the work
+	}
+}
+
+// describe says what is being done now.
+func (p *progress) describe(what string) {
+	if p.bar != nil {
+		p.bar.Describe(what)
 	}
 }
 

@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"net/http"
 	"os"
 	"sort"
-	"strings"
 	"time"
 
 	"filippo.io/torchwood"
@@ -26,19 +24,13 @@ import (
 // to somebody else, which only a checkpoint kept from before (--pin), or another
 // node's, can show.
 
-// maxBundle is more than 256 records and their lengths.
-const maxBundle = 256 * (ledger.MaxRecord + 2)
-
 func (v *verification) runURL() error {
-	if err := required(map[string]string{"token-file": v.flags.token}); err != nil {
+	f := serviceFlags{v.flags.url, v.flags.token}
+	n, err := f.open()
+	if err != nil {
 		return err
 	}
-	token, err := os.ReadFile(v.flags.token)
-	if err != nil {
-		return failing(ExitUnreadable, err)
-	}
-	n := &node{url: strings.TrimRight(v.flags.url, "/"), token: string(bytes.TrimSpace(token)), http: &http.Client{Timeout: time.Minute}}
-	signed, err := n.get("/checkpoint")
+	signed, err := n.get(context.Background(), "/checkpoint")
 	if err != nil {
 		return err
 	}
@@ -50,9 +42,9 @@ func (v *verification) runURL() error {
 }
 
 // served checks level 0: the checkpoint that the node serves, and the pin.
-func (v *verification) served(n *node, signed []byte) (ok bool, err error) {
+func (v *verification) served(n *service, signed []byte) (ok bool, err error) {
 	started := time.Now()
-	first, err := n.get("/v1/entries/0")
+	first, err := n.get(context.Background(), "/v1/entries/0")
 	if err != nil {
 		return false, err
 	}
@@ -100,11 +92,11 @@ func (v *verification) served(n *node, signed []byte) (ok bool, err error) {
 }
 
 // bundles walks the records up to a size.
-func (n *node) bundles(size int64) iter.Seq2[[]byte, error] {
+func (s *service) bundles(size int64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		for at := int64(0); at < size; at += tileWidth {
 			t := tlog.Tile{H: torchwood.TileHeight, L: -1, N: at / tileWidth, W: int(min(tileWidth, size-at))}
-			rest, err := n.getAtMost("/"+torchwood.TilePath(t), maxBundle)
+			rest, err := s.get(context.Background(), "/"+torchwood.TilePath(t))
 			for i := 0; i < t.W && err == nil; i++ {
 				var record []byte
 				if record, rest, err = torchwood.ReadTileEntry(rest); err != nil {
@@ -125,7 +117,7 @@ func (n *node) bundles(size int64) iter.Seq2[[]byte, error] {
 }
 
 // records checks levels 1, 3 and 4 in one pass, without keeping the records.
-func (v *verification) records(n *node) error {
+func (v *verification) records(n *service) error {
 	started := time.Now()
 	s, err := newScratch(v.flags.scratch)
 	if err != nil {
@@ -154,7 +146,7 @@ func (v *verification) records(n *node) error {
 // remotePass is one walk over what a node serves.
 type remotePass struct {
 	v       *verification
-	n       *node
+	n       *service
 	s       *scratch
 	checker ledger.Checker
 	notes   []signedTree // not compared yet
@@ -222,11 +214,11 @@ func (p *remotePass) newer(seq ledger.Seq, hash ledger.Hash) error {
 
 // ReadTiles reads tiles of the tree's hashes, for another's reader, which checks
 // them against the signed root.
-func (n *node) ReadTiles(_ context.Context, tiles []tlog.Tile) ([][]byte, error) {
+func (s *service) ReadTiles(ctx context.Context, tiles []tlog.Tile) ([][]byte, error) {
 	out := make([][]byte, len(tiles))
 	for i, t := range tiles {
 		var err error
-		if out[i], err = n.get("/" + torchwood.TilePath(t)); err != nil {
+		if out[i], err = s.get(ctx, "/"+torchwood.TilePath(t)); err != nil {
 			return nil, err
 		}
 	}
@@ -234,10 +226,12 @@ func (n *node) ReadTiles(_ context.Context, tiles []tlog.Tile) ([][]byte, error)
 }
 
 // ReadEndpoint reads anything else.
-func (n *node) ReadEndpoint(_ context.Context, path string) ([]byte, error) { return n.get("/" + path) }
+func (s *service) ReadEndpoint(ctx context.Context, path string) ([]byte, error) {
+	return s.get(ctx, "/"+path)
+}
 
 // SaveTiles keeps nothing.
-func (n *node) SaveTiles([]tlog.Tile, [][]byte) {}
+func (s *service) SaveTiles([]tlog.Tile, [][]byte) {}
 
 func (p *remotePass) decide() error {
 	wrong, err := p.v.decide(p.s, p.group)

@@ -14,8 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReadme walks the README's main job, word for word, against the real
-// programs: what it promises a newcomer is what happens.
+// TestReadme walks the README's main job, and the data officer's of
+// docs/UPLOADS.md, word for word, against the real programs: what they promise a
+// newcomer is what happens.
 func TestReadme(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
@@ -56,6 +57,16 @@ func TestReadme(t *testing.T) {
 		require.Contains(t, seen, want)
 	}
 	require.NotContains(t, seen, `"status":4`, "no step is refused")
+
+	uploads, err := os.ReadFile("../../docs/UPLOADS.md")
+	require.NoError(t, err)
+	_, rest, ok = strings.Cut(string(uploads), "<!-- walk -->")
+	require.True(t, ok)
+	walk, _, ok = strings.Cut(rest, "<!-- end -->")
+	require.True(t, ok)
+	seen = script(t, dir, walk)
+	require.Regexp(t, `(?s)^dry run, entry .*accepted 2 .*file 15, upload .*accepted 2 \(unchanged 2\), of them unmatched 0; rejected 0`, seen)
+	require.Regexp(t, `(?s)same 2, differs 0, only here 0, only there \d+, unmatched 0, rejected 0;.*\nexit 7\n$`, seen)
 
 	require.NoError(t, demo.Process.Signal(syscall.SIGINT))
 	select {
