@@ -343,6 +343,20 @@ func TestRejectedRecords(t *testing.T) {
 	require.Equal(t, "found", found["outcome"], "the other authority's plan is as it was")
 }
 
+// The 129th plan of one person is more than an answer could list.
+func TestTooManyPlans(t *testing.T) {
+	w := newWorld(t)
+	var records []cpis.Record
+	for i := range 129 {
+		r := plan(1)
+		r.Plans[0].Start = cpis.DateTime(202501010000 + int64(i/28)*1000000 + int64(i%28)*10000)
+		records = append(records, r)
+	}
+	got := w.sendXML(uploader, w.message01(1, records...)).response(200)
+	require.Equal(t, []int{128, 1}, []int{got.Successful, got.Failed})
+	require.Equal(t, cpis.TooManyPlans, got.Outcomes[128].Detail)
+}
+
 // A file that stops at any point goes on where it stopped: each record once,
 // and the acknowledgement is the same.
 func TestAMessageGoesOnAfterACrash(t *testing.T) {

@@ -57,6 +57,9 @@ func (v View) Undelivered(authority string, t ledger.NotificationType) ([]ledger
 	if err != nil {
 		return nil, err
 	}
+	if t == ledger.NotifyInactive {
+		return v.untold(authority, box.Through)
+	}
 	var out []ledger.Notification
 	for row, err := range v.R.Back(store.ViewKey(viewNotification, named(authority)), nil) {
 		if err != nil {
@@ -74,6 +77,32 @@ func (v View) Undelivered(authority string, t ledger.NotificationType) ([]ledger
 		}
 	}
 	slices.Reverse(out)
+	return out, nil
+}
+
+// untold is [View.Undelivered] of inactive numbers, which are few among many
+// notifications and have an index. A number's entry comes before its
+// notifications and after those of the number before it.
+func (v View) untold(authority string, through ledger.Seq) ([]ledger.Notification, error) {
+	tasks, err := v.index(store.ViewKey(viewInactiveTask, named(authority)))
+	if err != nil {
+		return nil, err
+	}
+	var out []ledger.Notification
+	for _, n := range tasks {
+		if n <= through {
+			continue
+		}
+		told, err := v.NotificationsOf(n)
+		if err != nil {
+			return nil, err
+		}
+		for i := range told {
+			if told[i].Authority == authority && told[i].State != ledger.NotificationIsAcknowledged {
+				out = append(out, told[i])
+			}
+		}
+	}
 	return out, nil
 }
 

@@ -115,4 +115,19 @@ func TestABatchOfInactiveNumbers(t *testing.T) {
 	require.Equal(t, int64(4), a.Delivery.Items[0].File)
 	require.Empty(t, a.Delivery.Items[0].Visit.Organisation)
 	require.NotEmpty(t, a.Delivery.Items[0].Plans)
+
+	// The next one, and it alone, waits.
+	waiting, err = View{w.db}.Undelivered("LA1", ledger.NotifyInactive)
+	require.NoError(t, err)
+	require.Empty(t, waiting)
+	w.plan("LA1", 5, w.row(1, nhsNobody, ledger.ChildProtection, "2026-01-10", ""))
+	w.plan("LA2", 1, w.row(1, nhsNobody, ledger.ChildProtection, "2026-01-10", ""))
+	w.must(ledger.SystemActor("n1"), &ledger.InactivateNumber{Person: w.keys.Person(nhsNobody)})
+	for _, authority := range []string{"LA1", "LA2"} {
+		waiting, err = View{w.db}.Undelivered(authority, ledger.NotifyInactive)
+		require.NoError(t, err)
+		require.Len(t, waiting, 1)
+		require.Equal(t, authority, waiting[0].Authority)
+		require.Equal(t, w.keys.Person(nhsNobody), waiting[0].Person)
+	}
 }

@@ -69,6 +69,9 @@ func (c *Config) check() error {
 	}
 	seen := map[string]bool{}
 	for _, a := range c.authorities() {
+		if !odsCode(a) {
+			return errors.New("an authority's code is not three to ten capital letters and digits")
+		}
 		if seen[c.Mailboxes[a]] || c.Mailboxes[a] == "" {
 			return fmt.Errorf("authority %s has no mailbox of its own", a)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"custos/api/cpis"
@@ -20,7 +21,7 @@ func (s *Service) message(log ledger.ID, d *projection.Delivery, profiles []*led
 	if d.Type == ledger.NotifyInactive {
 		return s.inactive(log, d)
 	}
-	n := cpis.Notification{Time: cpis.TimestampOf(d.At.Std()), ID: messageID(log, d.Attempt), Recipient: cpis.Party{Code: d.Authority, Name: d.Name(d.Authority)}}
+	n := cpis.Notification{Time: cpis.TimestampOf(d.At.Std()), ID: messageID(log, d.Attempt), Recipient: party(d, d.Authority)}
 	for i := range d.Items {
 		item := &d.Items[i]
 		who, err := s.identity(d.Authority, item)
@@ -39,7 +40,7 @@ func (s *Service) message(log ledger.ID, d *projection.Delivery, profiles []*led
 }
 
 func (s *Service) inactive(log ledger.ID, d *projection.Delivery) ([]byte, error) {
-	n := cpis.Inactive{Time: cpis.TimestampOf(d.At.Std()), ID: messageID(log, d.Attempt), Recipient: cpis.Party{Code: d.Authority, Name: d.Name(d.Authority)}}
+	n := cpis.Inactive{Time: cpis.TimestampOf(d.At.Std()), ID: messageID(log, d.Attempt), Recipient: party(d, d.Authority)}
 	for i := range d.Items {
 		who, err := s.identity(d.Authority, &d.Items[i])
 		if err != nil {
@@ -76,16 +77,14 @@ func (s *Service) identity(authority string, item *projection.DeliveryItem) (cpi
 		return cpis.Identity{}, fmt.Errorf("open whom notification %d is about: %w", item.Notification, err)
 	}
 	who := cpis.Identity{NHSNumber: d.NHSNumber, LocalID: d.LocalID}
-	if len(who.LocalID) > 64 || strings.ContainsFunc(who.LocalID, control) {
-		who.LocalID = "" // longer than the message has room for; the number is there
+	if len(who.LocalID) > 64 || strings.ContainsFunc(who.LocalID, strange) {
+		who.LocalID = "" // the message has no room for it; the number is there
 	}
 	if who.LocalID != "" {
 		who.Assigner = authority
 	}
 	return who, nil
 }
-
-func control(r rune) bool { return r < ' ' || r == utf8.RuneError }
 
 // jobRoles are the codes of the national directory by which clinicians look
 // children up. The ledger has the role's own name, which goes with the code, and
@@ -111,23 +110,33 @@ func (s *Service) author(d *projection.Delivery, item *projection.DeliveryItem, 
 			return cpis.Author{}, fmt.Errorf("open who looked, of notification %d: %w", item.Notification, err)
 		}
 	}
-	if who.Name == "" {
-		who.Name = "name erased"
+	name := cpis.Name{Text: tidy(who.Name, 100)}
+	if name.Text == "" {
+		name.Text = "name erased"
 	}
-	if who.RoleName != "" {
-		role.Words = who.RoleName
+	if words := tidy(who.RoleName, 200); words != "" {
+		role.Words = words
 	}
-	employer := cpis.Party{Code: item.Visit.Organisation, Name: d.Name(item.Visit.Organisation)}
-	if employer.Name == employer.Code && who.Organisation != "" {
-		employer.Name = who.Organisation
+	employer := party(d, item.Visit.Organisation)
+	if theirs := tidy(who.Organisation, 200); employer.Name == employer.Code && theirs != "" {
+		employer.Name = theirs
 	}
-	return cpis.Author{Staff: &cpis.Staff{UserID: userID(item), Role: role, Name: cpis.Name{Text: upTo(who.Name, 100)}, Employer: employer}}, nil
+	return cpis.Author{Staff: &cpis.Staff{UserID: userID(item), Role: role, Name: name, Employer: employer}}, nil
+}
+
+// party is an organisation as it was called, or its code.
+func party(d *projection.Delivery, code string) cpis.Party {
+	p := cpis.Party{Code: code, Name: tidy(d.Name(code), 200)}
+	if p.Name == "" {
+		p.Name = code
+	}
+	return p
 }
 
 // userID is the directory's own id of whoever looked; one that is longer than
 // the message has room for is digested.
 func userID(item *projection.DeliveryItem) string {
-	if len(item.Subject) <= 64 {
+	if item.Subject != "" && len(item.Subject) <= 64 && !strings.ContainsFunc(item.Subject, strange) {
 		return item.Subject
 	}
 	id := ledger.ActorIDOf(item.Issuer, item.Subject)
@@ -140,10 +149,27 @@ func odsCode(s string) bool {
 	return len(s) >= 3 && len(s) <= 10 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ""
 }
 
-func upTo(s string, most int) string {
+// tidy makes a text one that XML holds and gives back: without controls, with
+// single spaces, and of so many bytes at most.
+func tidy(s string, most int) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case strange(r):
+			return -1
+		}
+		return r
+	}, s)
+	s = strings.Join(strings.Fields(s), " ")
 	for len(s) > most {
 		_, n := utf8.DecodeLastRuneInString(s)
 		s = s[:len(s)-n]
 	}
 	return strings.TrimSpace(s)
+}
+
+// strange is a character that XML does not hold, or that nobody sees.
+func strange(r rune) bool {
+	return r == utf8.RuneError || unicode.IsControl(r) || r >= 0xfffe && r <= 0xffff
 }

@@ -221,7 +221,7 @@ func (s *Service) settle(ctx context.Context, q *ledger.SettleDelivery) (settled
 // propose has a request of the system decided. A refusal is an error: another
 // leader was there first, and the views say what it did.
 func (s *Service) propose(ctx context.Context, q ledger.Request) (*consensus.Outcome, error) {
-	c := ledger.Command{Actor: ledger.SystemActor(s.cfg.NodeID), Request: q}
+	c := ledger.Command{Actor: ledger.SystemActor(s.cfg.NodeID), Request: q, Bulk: true} // lookups go first
 	for _, id := range []*ledger.ID{&c.ID, &c.Seed} {
 		if _, err := rand.Read(id[:]); err != nil {
 			return nil, err

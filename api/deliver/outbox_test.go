@@ -355,7 +355,7 @@ func TestTheSameBytesOnEachNode(t *testing.T) {
 }
 
 // Delivery runs by itself on the leader, and on nobody else.
-func TestTheLeaderDelivers(t *testing.T) {
+func TestTheLeaderDeliversWhileOthersWait(t *testing.T) {
 	w := newWorld(t, 3)
 	ctx, end := context.WithCancel(t.Context())
 	var all sync.WaitGroup

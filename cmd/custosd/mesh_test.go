@@ -154,6 +154,7 @@ func TestMESHIsConfiguredStrictly(t *testing.T) {
 		"an unknown field":      {func(m map[string]any) { m["password"] = "x" }, "unknown field"},
 		"no workflow":           {func(m map[string]any) { delete(m, "workflows") }, "four workflow ids"},
 		"one mailbox for two":   {func(m map[string]any) { m["mailboxes"] = map[string]string{"301": "X26LA001", "302": "X26LA001"} }, "no mailbox of its own"},
+		"a name for a code":     {func(m map[string]any) { m["mailboxes"] = map[string]string{"Northbank": "X26LA001"} }, "capital letters"},
 		"no system id":          {func(m map[string]any) { delete(m, "system") }, "twelve digits"},
 		"no organisation":       {func(m map[string]any) { delete(m, "organisation") }, "service's organisation"},
 		"a negative interval":   {func(m map[string]any) { m["deliver"] = "-1m" }, "negative"},
