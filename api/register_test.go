@@ -48,6 +48,7 @@ func TestWhatTheRegisterSays(t *testing.T) {
 		nhs(7)+",Featherstonehaugh,Annunziata,2015-04-05,,,",
 		nhs(9)+",,,,,,yes",
 		nhs(10)+",Featherstonehaugh,Beatrix,2015-05-04,,,",
+		nhs(11)+",,,,,,yes", // nobody holds a plan under it
 	), false)
 	w.secret("Otherby", "Somebody", nhs(40), nhs(50))
 	ended := plan(9)
@@ -57,7 +58,7 @@ func TestWhatTheRegisterSays(t *testing.T) {
 		r.Subjects[0].Identity.LocalID += "X" // not twins of the CSV's rows on the worklist
 		return r
 	}
-	file := w.message01(2, plan(1), mr(2), plan(3), mr(4), plan(5), plan(6), plan(7), mr(8), ended, plan(10))
+	file := w.message01(2, plan(1), mr(2), plan(3), mr(4), plan(5), plan(6), plan(7), mr(8), ended, plan(10), plan(11))
 	before := w.size()
 	first := w.sendXML(uploader, file)
 	got := first.response(200)
@@ -73,9 +74,10 @@ func TestWhatTheRegisterSays(t *testing.T) {
 		"CPR01 no-match" + at("8"),
 		"CPR06 record[9]", // the plan under a number out of use is ended: its task is done
 		"CPR03 given-names-differ" + at("10"),
+		"CPR01 number-inactive" + at("11"),
 	}, outcomes(got))
 	require.Equal(t, []cpis.FileCode{cpis.FilePartly}, got.Codes)
-	require.Len(t, got.Returned, 7)
+	require.Len(t, got.Returned, 8)
 	kinds := w.kinds(before)
 	require.Equal(t, 2, kinds[ledger.KindNumberSuperseded])
 	require.Equal(t, 2, kinds[ledger.KindNumberInactivated], "where plans are held")

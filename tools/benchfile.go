@@ -76,7 +76,36 @@ func writeMessage(to io.Writer, records int, seed uint64, today ledger.Day) erro
 
 func (b *benchFile) open() (io.ReadCloser, error) { return os.Open(b.path) }
 
-func (b *benchFile) remove() { _ = os.Remove(b.path) } // in the folder for what is temporary
+func (b *benchFile) remove() { // from the folder for what is temporary
+	_ = os.Remove(b.path)
+	_ = os.Remove(b.answer())
+}
+
+func (b *benchFile) answer() string { return b.path + "-answer" }
+
+func (b *benchFile) keepAnswer(body io.Reader) error {
+	f, err := os.OpenFile(b.answer(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, body)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+func (b *benchFile) countAnswer() (accepted, rejected int, err error) {
+	f, err := os.Open(b.answer())
+	if err != nil {
+		return 0, 0, failing(ExitUnreadable, err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	if b.xml {
+		return countRecords(f)
+	}
+	return countRows(f)
+}
 
 // memoryWatch is how much memory servers have, and how much they had at most
 // since the watch began.

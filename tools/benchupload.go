@@ -72,10 +72,9 @@ func (a *app) benchUpload(b *benchFlags, rows int, beside, xml bool, token strin
 	send := func() error {
 		memory := watchMemory(env.list("CUSTOS_PIDS"))
 		started := time.Now()
-		accepted, rejected, err := sendUpload("http://"+l.addrs[0], token, sequence, file)
-		out.Rows, out.Rejected, out.Seconds = accepted+rejected, rejected, time.Since(started).Seconds()
+		err := sendUpload("http://"+l.addrs[0], token, sequence, file)
+		out.Seconds = time.Since(started).Seconds()
 		out.MemoryBefore, out.MemoryPeak = memory.before, memory.peak()
-		out.PerSecond = round(float64(out.Rows) / out.Seconds)
 		return err
 	}
 	if !beside {
@@ -86,6 +85,13 @@ func (a *app) benchUpload(b *benchFlags, rows int, beside, xml bool, token strin
 	if err != nil {
 		return err
 	}
+	// What came back is read when nothing is measured any more.
+	accepted, rejected, err := file.countAnswer()
+	if err != nil {
+		return err
+	}
+	out.Rows, out.Rejected = accepted+rejected, rejected
+	out.PerSecond = round(float64(out.Rows) / out.Seconds)
 	return a.printUpload(out)
 }
 
@@ -161,19 +167,19 @@ func uploadFile(rows int, seed uint64, today ledger.Day) ([]byte, error) {
 	return all[:end], nil
 }
 
-// sendUpload posts the file and counts the rows of its acknowledgement.
-func sendUpload(base, token string, sequence int64, file *benchFile) (accepted, rejected int, err error) {
+// sendUpload posts the file and keeps its acknowledgement.
+func sendUpload(base, token string, sequence int64, file *benchFile) error {
 	url, media := base+"/v1/uploads?sequence="+strconv.FormatInt(sequence, 10), "text/csv"
 	if file.xml {
 		url, media = base+"/v1/uploads", "application/xml"
 	}
 	body, err := file.open()
 	if err != nil {
-		return 0, 0, failing(ExitUnreadable, err)
+		return failing(ExitUnreadable, err)
 	}
 	q, err := http.NewRequest(http.MethodPost, url, body)
 	if err != nil {
-		return 0, 0, failing(ExitUsage, err)
+		return failing(ExitUsage, err)
 	}
 	q.ContentLength = file.size
 	q.Header.Set("Authorization", "Bearer "+token)
@@ -181,17 +187,14 @@ func sendUpload(base, token string, sequence int64, file *benchFile) (accepted, 
 	q.Header.Set("Accept", media)
 	res, err := http.DefaultClient.Do(q)
 	if err != nil {
-		return 0, 0, failing(ExitNoServer, fmt.Errorf("%w: %w", errNoServer, err))
+		return failing(ExitNoServer, fmt.Errorf("%w: %w", errNoServer, err))
 	}
 	defer func() { _ = res.Body.Close() }() // only read
 	if res.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
-		return 0, 0, failf(exitOf(res.StatusCode), "the upload was answered %d %s", res.StatusCode, problemCode(body))
+		return failf(exitOf(res.StatusCode), "the upload was answered %d %s", res.StatusCode, problemCode(body))
 	}
-	if file.xml {
-		return countRecords(res.Body)
-	}
-	return countRows(res.Body)
+	return failing(ExitUnreadable, file.keepAnswer(res.Body))
 }
 
 func countRecords(body io.Reader) (accepted, rejected int, err error) {
