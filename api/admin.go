@@ -197,7 +197,7 @@ func (s *Server) getReceipt(w http.ResponseWriter, r *http.Request, who *Identit
 			return err
 		}
 		if !own {
-			return s.deny(r, who, ledger.ActReadReceipt)
+			return s.deny(r.Context(), who, ledger.ActReadReceipt)
 		}
 	}
 	if seq >= s.node.View().R.Head().Size {

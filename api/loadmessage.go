@@ -31,6 +31,9 @@ func (s *Server) LoadMessage(ctx context.Context, who *Identity, file io.Reader,
 		return Loaded{}, p
 	}
 	defer s.uploads.release()
+	if !s.may(who, ledger.ActUpload) {
+		return Loaded{}, s.deny(ctx, who, ledger.ActUpload)
+	}
 	in, err := spool(io.LimitReader(file, uploadBody+1))
 	if err != nil {
 		return Loaded{}, bodyProblem(err)

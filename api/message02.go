@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -195,7 +196,7 @@ func (u *upload) sendRefusal(w http.ResponseWriter, err error) error {
 		h.Set("Retry-After", "60")
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // who reads no more needs no error
+	_, _ = io.Copy(w, bytes.NewReader(body)) // who reads no more needs no error
 	return nil
 }
 

@@ -2,7 +2,11 @@ package api
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"custos/api/cpis"
+	"custos/consensus"
 	"custos/ledger"
 )
 
@@ -221,4 +226,218 @@ func (w *world) identity(c caller) *Identity {
 	who, p := w.server.cfg.Tokens.Verify([]string{"Bearer " + w.token(c)})
 	require.Nil(w.t, p)
 	return who
+}
+
+// A file that is broken as a whole is answered with message 02, and changes nothing.
+func TestBrokenMessages(t *testing.T) {
+	w := newWorld(t)
+	good := w.message01(1, plan(1), plan(2))
+	size := w.size()
+	replace := func(old, with string) string {
+		require.Contains(t, good, old)
+		return strings.Replace(good, old, with, 1)
+	}
+	for _, c := range []struct{ name, file, outcome string }{
+		{"empty", "", "xml-truncated"},
+		{"no XML", "nhs_number,family_name\n", "xml-truncated"},
+		{"malformed, late", strings.Replace(good, "</File>", "</Feil>", 1), "xml-malformed"},
+		{"a billion laughs", `<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY lol "lol"><!ENTITY lol2 "&lol;&lol;">]>` + good[strings.Index(good, "<File"):], "xml-doctype"},
+		{"another namespace", replace(`xmlns="urn:hl7-org:v3"`, `xmlns="urn:hl7-org:v2"`), "root-unknown"},
+		{"counts too many", replace(`transmissionQuantity value="2"`, `transmissionQuantity value="3"`), "quantity-mismatch"},
+		{"counts too few", replace(`transmissionQuantity value="2"`, `transmissionQuantity value="1"`), "quantity-mismatch"},
+		{"sequence -1", replace(`<id extension="1"/>`, `<id extension="-1"/>`), "sequence-number"},
+		{"Windows-1252, declared", replace(`encoding="UTF-8"`, `encoding="windows-1252"`), "xml-encoding"},
+		{"no telephone number", replace(`tel:02079460002`, `tel:020 ring us`), "telephone-format"},
+		{"a truncated file", good[:len(good)-200], "xml-truncated"},
+		{"somebody else's", replace(`extension="301"`, `extension="302"`), "sender-other"},
+		{"deep", strings.Repeat("<File>", 40), "root-unknown"},
+		{"message 02", `<FileResponse xmlns="urn:hl7-org:v3"/>`, "root-unknown"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := w.sendXML(uploader, c.file)
+			got := r.response(400)
+			require.Equal(t, []cpis.FileCode{cpis.FileBroken}, got.Codes)
+			require.Len(t, got.Outcomes, 1)
+			require.Equal(t, c.outcome, string(got.Outcomes[0].Detail), "%v", outcomes(got))
+			require.Equal(t, authority1, got.Receiver.Code)
+			require.Zero(t, got.Successful)
+			require.Equal(t, size, w.size(), "nothing is recorded")
+			var b bytes.Buffer
+			done, err := w.server.LoadMessage(t.Context(), w.identity(uploader), strings.NewReader(c.file), &b)
+			require.NoError(t, err)
+			require.Equal(t, Loaded{Code: cpis.FileBroken}, done)
+			if got.Sequence > 0 {
+				require.Equal(t, string(r.body), b.String())
+			}
+		})
+	}
+	// Bytes of Windows-1252 in a name cost the record; the others are loaded.
+	rows := strings.Replace(good, "<given>Annunziata", "<given>Ann\xe9e", 1)
+	got := w.sendXML(uploader, rows).response(200)
+	require.Equal(t, []string{"CPR07 text-encoding record[1]/CP-ISRecord/subject[1]/COCT_TP145101GB01.Child/childPerson/name/given[1]", "CPR06 record[2]"}, outcomes(got))
+
+	// Other content under the number, and a lower number, are refused on the record.
+	for n, detail := range map[int64]cpis.Detail{1: cpis.SequenceReused, 0: ""} {
+		if n == 0 {
+			w.sendXML(uploader, w.message01(5, plan(3))).response(200)
+			n, detail = 2, cpis.SequenceLower
+		}
+		before := w.size()
+		r := w.sendXML(uploader, w.message01(n, plan(4)))
+		got := r.response(http.StatusConflict)
+		require.Equal(t, []cpis.FileCode{cpis.FileNotLoaded}, got.Codes)
+		require.Equal(t, []cpis.Outcome{{Code: cpis.RecordRejected, Detail: detail, Place: "/File/id/@extension"}}, got.Outcomes)
+		require.Equal(t, map[ledger.Kind]int{ledger.KindUploadRefused: 1}, w.kinds(before))
+		e := w.since(before)[0]
+		require.Equal(t, cpis.TimestampOf(e.Time.Std()), got.Created)
+	}
+
+	// What message 02 has no word for stays a problem.
+	w.sendXML(doctor, good).problem("role-not-permitted")
+	w.sendXML(uploader, good, "?sequence=4").problem("query-parameter")
+	w.call(nobody, "POST", "/v1/uploads", good, asXML).problem("token-missing")
+	w.call(uploader, "POST", "/v1/uploads", good, asXML, header{"Content-Encoding": "gzip"}).problem("content-encoding")
+	before := w.size()
+	_, err := w.server.LoadMessage(t.Context(), w.identity(doctor), strings.NewReader(good), &bytes.Buffer{})
+	require.Equal(t, 1, w.kinds(before)[ledger.KindAccessDenied])
+	require.Equal(t, "role-not-permitted", asProblem(err).Code)
+}
+
+// Each rule that a record may break has its code at its place.
+func TestRejectedRecords(t *testing.T) {
+	w := newWorld(t)
+	change := func(n int, f func(*cpis.Plan, *cpis.Subject)) cpis.Record {
+		r := plan(n)
+		f(&r.Plans[0], &r.Subjects[0])
+		return r
+	}
+	w.plans(uploader2, 1, ann(func(p *planRow) { p.NHSNumber = nhs(9) }))
+	old := change(4, func(_ *cpis.Plan, s *cpis.Subject) { s.NHSNumber = "ABC 123" })
+	cases := []struct {
+		record  cpis.Record
+		outcome string
+	}{
+		{change(1, func(p *cpis.Plan, _ *cpis.Subject) { p.Start = 202701010000 }), "CPR07 start-in-future"},
+		{change(2, func(p *cpis.Plan, _ *cpis.Subject) { p.End = 202501090000 }), "CPR07 end-before-start"},
+		{change(3, func(p *cpis.Plan, s *cpis.Subject) { s.Birth, p.Start = 20080101, 202001010000 }), "CPR07 over-18"},
+		{old, "CPR04 nhs-number-format"},
+		{change(5, func(p *cpis.Plan, _ *cpis.Subject) { p.Start = 201505030000 }), "CPR07 start-before-birth"},
+		{change(6, func(p *cpis.Plan, _ *cpis.Subject) { p.Delete = 202612010000 }), "CPR07 delete-in-future"},
+		{change(7, func(p *cpis.Plan, _ *cpis.Subject) { p.Start, p.End = 202001010000, 202101010000 }), "CPR07 ended-365-days"},
+		{change(9, func(p *cpis.Plan, _ *cpis.Subject) { p.Delete = 202601010000 }), "CPR07 delete-unknown"}, // somebody else's plan
+		{change(10, func(*cpis.Plan, *cpis.Subject) {}), "CPR06"},
+		{change(10, func(*cpis.Plan, *cpis.Subject) {}), "CPR07 plan-repeated"},
+	}
+	var records []cpis.Record
+	for _, c := range cases {
+		records = append(records, c.record)
+	}
+	got := w.sendXML(uploader, w.message01(1, records...)).response(200)
+	require.Len(t, got.Outcomes, len(cases))
+	for i, o := range got.Outcomes {
+		require.Equal(t, cases[i].outcome, strings.TrimSpace(string(o.Code)+" "+string(o.Detail)), "record %d", i+1)
+		require.True(t, strings.HasPrefix(o.Place, fmt.Sprintf("/File/record[%d]", i+1)), o.Place)
+	}
+	require.Len(t, got.Returned, len(cases)-1)
+	found, _ := w.lookup(doctor, object{"nhsNumber": nhs(9)}).recorded(200)
+	require.Equal(t, "found", found["outcome"], "the other authority's plan is as it was")
+}
+
+// The 129th plan of one person is more than an answer could list.
+func TestTooManyPlans(t *testing.T) {
+	w := newWorld(t)
+	var records []cpis.Record
+	for i := range 129 {
+		r := plan(1)
+		r.Plans[0].Start = cpis.DateTime(202501010000 + int64(i/28)*1000000 + int64(i%28)*10000)
+		records = append(records, r)
+	}
+	got := w.sendXML(uploader, w.message01(1, records...)).response(200)
+	require.Equal(t, []int{128, 1}, []int{got.Successful, got.Failed})
+	require.Equal(t, cpis.TooManyPlans, got.Outcomes[128].Detail)
+}
+
+// A file that stops at any point goes on where it stopped: each record once,
+// and the acknowledgement is the same.
+func TestAMessageGoesOnAfterACrash(t *testing.T) {
+	var want, wantKinds any
+	for stop := range 6 {
+		w := newWorld(t)
+		records := make([]cpis.Record, 3*uploadChunk-7)
+		for i := range records {
+			records[i] = plan(100 + i)
+		}
+		records[70].Plans[0].Start = 202801010000
+		file := w.message01(1, records...)
+		n := 0
+		if stop > 0 {
+			// The node dies before, or after, one of the commands.
+			w.hooked(func(ctx context.Context, c ledger.Command, next proposer) (consensus.Outcome, error) {
+				if n++; n < stop {
+					return next(ctx, c)
+				}
+				if stop%2 == 0 {
+					_, _ = next(ctx, c)
+				}
+				return consensus.Outcome{}, consensus.ErrUnknown
+			}, func() { w.sendXML(uploader, file).problem("outcome-unknown") })
+		}
+		r := w.sendXML(colleague, file)
+		got := r.response(200)
+		require.Equal(t, len(records)-1, got.Successful)
+		kinds := w.kinds(0)
+		loaded := []int{kinds[ledger.KindPlanRecorded], kinds[ledger.KindPlanRejected], kinds[ledger.KindUploadOpened], kinds[ledger.KindUploadClosed], kinds[ledger.KindChunkRecorded]}
+		got.Created = ""
+		if stop == 0 {
+			want, wantKinds = got, loaded
+		}
+		require.Equal(t, want, any(got))
+		require.Equal(t, wantKinds, any(loaded))
+		require.Equal(t, string(r.body), string(w.sendXML(uploader, file).body))
+	}
+}
+
+// A connection that is cut halfway leaves nothing behind.
+func TestACutConnectionLeavesNothing(t *testing.T) {
+	w := newWorld(t)
+	file := w.message01(1, plan(1), plan(2))
+	before := w.size()
+	in, out := io.Pipe()
+	q, err := http.NewRequestWithContext(t.Context(), "POST", w.http.URL+"/v1/uploads", in)
+	require.NoError(t, err)
+	q.Header.Set("Authorization", "Bearer "+w.token(uploader))
+	q.Header.Set("Content-Type", "application/xml")
+	sent := make(chan error, 1)
+	go func() {
+		res, err := w.client.Do(q)
+		if err == nil {
+			_ = res.Body.Close()
+		}
+		sent <- err
+	}()
+	_, err = io.WriteString(out, file[:len(file)/2])
+	require.NoError(t, err)
+	require.NoError(t, out.CloseWithError(errors.New("cut")))
+	require.Error(t, <-sent)
+	require.Eventually(t, func() bool { return w.server.uploads.now.Load() == 0 }, 10*time.Second, time.Millisecond)
+	require.Equal(t, before, w.size())
+	require.Equal(t, []cpis.FileCode{cpis.FileLoaded}, w.sendXML(uploader, file).response(200).Codes)
+}
+
+// Dry runs and full snapshots are declared in the query, as for other files.
+func TestMessagesInDryRunsAndSnapshots(t *testing.T) {
+	w := newWorld(t)
+	first := w.sendXML(uploader, w.message01(1, plan(1), plan(2)))
+	first.response(200)
+	file := w.message01(2, plan(1), plan(3), func() cpis.Record { r := plan(4); r.Plans[0].End = 202401010000; return r }())
+	before := w.size()
+	r := w.sendXML(uploader, file, "?dry-run=true&snapshot=true")
+	require.Equal(t, []string{"CPR06 record[1]", "CPR06 record[2]", "CPR07 end-before-start record[3]/CP-ISRecord/pertinentInformation[1]/COCT_TP146101GB01.CPPInformation/component1/cPPEndDate/value/@value"}, outcomes(r.response(200)))
+	require.Equal(t, "true", r.header.Get("Custos-Dry-Run"))
+	require.Equal(t, "held=false; would-end=1; in-force=3", r.header.Get("Custos-Snapshot"))
+	require.Equal(t, map[ledger.Kind]int{ledger.KindRowsChecked: 1}, w.kinds(before))
+	r = w.sendXML(uploader, file, "?snapshot=true")
+	require.Equal(t, 1, r.response(200).Failed)
+	require.Equal(t, "ended=1", r.header.Get("Custos-Snapshot"))
+	require.Equal(t, 1, w.kinds(before)[ledger.KindPlanLapsed])
 }

@@ -152,7 +152,7 @@ func refusalProblem(out *consensus.Outcome) *Problem {
 }
 
 // deny records that a caller asked for what its role may not have, and answers so.
-func (s *Server) deny(r *http.Request, who *Identity, a ledger.Action) error {
+func (s *Server) deny(ctx context.Context, who *Identity, a ledger.Action) error {
 	var id ledger.ID
 	if _, err := rand.Read(id[:]); err != nil {
 		return err
@@ -161,7 +161,7 @@ func (s *Server) deny(r *http.Request, who *Identity, a ledger.Action) error {
 	if err != nil {
 		return err
 	}
-	if _, err := d.propose(r.Context(), &ledger.Deny{Action: a}); err != nil {
+	if _, err := d.propose(ctx, &ledger.Deny{Action: a}); err != nil {
 		return err
 	}
 	return problem(ledger.RefusedRole)

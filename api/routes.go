@@ -31,9 +31,9 @@ var jsonType = []string{"application/json"}
 var routeTable = []route{
 	{"POST", "/v1/lookups", jsonBody, jsonType, false, ledger.ActLookUp, true, (*Server).postLookup, "look a person up"},
 	{"POST", "/v1/lookups/{seq}/corrections", jsonBody, jsonType, false, ledger.ActCorrectAccess, true, (*Server).postCorrection, "mark an own lookup as one of the wrong person"},
-	{"POST", "/v1/uploads", uploadBody, []string{"text/csv", "application/json", "application/xml", "text/xml"}, true, ledger.ActUpload, true, (*Server).postUpload, "upload plans"},
+	{"POST", "/v1/uploads", uploadBody, []string{"text/csv", "application/json", "application/xml", "text/xml"}, true, ledger.ActUpload, true, (*Server).postUpload, "upload plans: CSV, JSON, or CP-IS message 01, which is answered with message 02"},
 	{"GET", "/v1/uploads", 0, nil, false, ledger.ActListUploads, false, (*Server).getUploads, "an authority's uploads, gaps in their numbers, and whether the newest is stale"},
-	{"GET", "/v1/uploads/{id}", 0, nil, true, ledger.ActReadUpload, true, (*Server).getUpload, "an upload's acknowledgement again"},
+	{"GET", "/v1/uploads/{id}", 0, nil, true, ledger.ActReadUpload, true, (*Server).getUpload, "an upload's acknowledgement again: JSON or CSV, or message 02 of a CP-IS message"},
 	{"POST", "/v1/uploads/{id}/approvals", jsonBody, jsonType, false, ledger.ActApproveSnapshot, true, (*Server).postApproval, "let a held snapshot end what it does not name"},
 	{"POST", "/v1/holdings", jsonBody, jsonType, true, ledger.ActReadHoldings, true, (*Server).postHoldings, "what is held for the own authority, as JSON or CSV"},
 	{"GET", "/v1/unmatched", 0, nil, false, ledger.ActListUnmatched, false, (*Server).getUnmatched, "rows that match nobody, by reference"},
@@ -116,12 +116,12 @@ func (s *Server) authenticated(t route) http.HandlerFunc {
 		defer slots.release()
 		may := s.may(who, t.action)
 		if !may && (!t.command || t.long) {
-			writeProblem(w, r, s.deny(r, who, t.action))
+			writeProblem(w, r, s.deny(r.Context(), who, t.action))
 			return
 		}
 		if err := t.handle(s, w, r, who); err != nil {
 			if !may && unrecorded(err) {
-				err = s.deny(r, who, t.action)
+				err = s.deny(r.Context(), who, t.action)
 			}
 			s.unexpected(r, t.path, err)
 			writeProblem(w, r, err)

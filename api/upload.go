@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -201,12 +202,8 @@ func (u *upload) open() (planSource, error) {
 // found before anything is recorded, or half of it would be loaded and its
 // number used up.
 func (u *upload) wellFormed() error {
-	source, err := u.open()
-	for err == nil {
-		_, err = source.next()
-	}
-	if !errors.Is(err, io.EOF) {
-		return fileProblem(err)
+	if _, err := u.chunks(func(int, []planRow) error { return nil }); err != nil {
+		return err
 	}
 	if u.ask.form != formXML {
 		return nil
@@ -327,6 +324,7 @@ func (u *upload) chunks(each func(no int, rows []planRow) error) (int, error) {
 				return no, err
 			}
 			no, rows = no+1, rows[:0]
+			runtime.Gosched() // a long file lets whoever looks up go first
 		}
 		if errors.Is(err, io.EOF) {
 			return no, nil

@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -22,6 +23,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"custos/api/cpis"
 )
 
 // run runs the tools as a shell would.
@@ -182,6 +185,31 @@ func TestBenchUploadCountsTheAcknowledgement(t *testing.T) {
 	code, _, errs = run(t, "bench", "upload", "--dir", dir, "--rows", "500", "--token", "other")
 	require.Equal(t, ExitNotPermitted, code)
 	require.Contains(t, errs, "401 token-missing")
+}
+
+func TestBenchUploadSendsMessages(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		in, err := cpis.NewReader(r.Body, cpis.Options{})
+		if err != nil || r.URL.RawQuery != "" || r.Header.Get("Content-Type") != "application/xml" {
+			http.Error(w, `{"code":"content-type"}`, http.StatusUnsupportedMediaType)
+			return
+		}
+		h := in.Header()
+		for err == nil {
+			err = in.Next(&cpis.Record{})
+		}
+		out := cpis.Response{ResponseHeader: cpis.ResponseHeader{Created: h.Created, Sequence: h.Sequence, Quantity: in.Read(), Receiver: h.Sender,
+			Codes: []cpis.FileCode{cpis.FilePartly}, Failed: 2}, Successful: in.Read() - 2}
+		if !errors.Is(err, io.EOF) || out.Write(w) != nil {
+			http.Error(w, `{"code":"internal"}`, http.StatusInternalServerError)
+		}
+	}))
+	defer s.Close()
+	var r uploadResult
+	code, out, errs := run(t, "bench", "upload", "--dir", demoFolder(t, s.URL, "a"), "--xml", "--rows", "300", "-o", "json")
+	require.Equal(t, 0, code, errs)
+	require.NoError(t, json.Unmarshal([]byte(out), &r))
+	require.Equal(t, []int{300, 2}, []int{r.Rows, r.Rejected})
 }
 
 func TestQuantile(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"custos/api/cpis"
 	"custos/ledger"
 	"custos/tools/synthetic"
 )
@@ -23,27 +24,31 @@ type uploadResult struct {
 	Alone     *benchResult `json:"lookupsAlone,omitempty"`  // before the upload
 	Beside    *benchResult `json:"lookupsBeside,omitempty"` // while it ran
 	P99Ratio  *float64     `json:"p99Ratio,omitempty"`      // beside ÷ alone
+
+	MemoryBefore *float64 `json:"serverMiBBefore,omitempty"` // resident, of all servers
+	MemoryPeak   *float64 `json:"serverMiBPeak,omitempty"`   // the most while it ran
 }
 
 func (a *app) benchUploadCommand(b *benchFlags) *cobra.Command {
 	var rows int
-	var beside bool
+	var beside, xml bool
 	var token string
 	var sequence int64
 	cmd := &cobra.Command{
 		Use: "upload", Short: "Measure a large upload, and what it does to lookups beside it",
 		Args: exactly(0, ""),
-		RunE: func(*cobra.Command, []string) error { return a.benchUpload(b, rows, beside, token, sequence) },
+		RunE: func(*cobra.Command, []string) error { return a.benchUpload(b, rows, beside, xml, token, sequence) },
 	}
 	f := cmd.Flags()
 	f.IntVar(&rows, "rows", 100_000, "rows of the file")
 	f.BoolVar(&beside, "beside-lookups", false, "measure lookups before and during the upload")
+	f.BoolVar(&xml, "xml", false, "a CP-IS message 01 rather than CSV; --rows are records")
 	f.StringVar(&token, "token", "", "an uploader's token (T_LA2_UPLOADER of the demo's env file)")
 	f.Int64Var(&sequence, "sequence", 0, "the upload's sequence number (seconds since 1970: greater than any before)")
 	return cmd
 }
 
-func (a *app) benchUpload(b *benchFlags, rows int, beside bool, token string, sequence int64) error {
+func (a *app) benchUpload(b *benchFlags, rows int, beside, xml bool, token string, sequence int64) error {
 	l, pids, env, err := b.prepareUpload(beside)
 	if err != nil {
 		return err
@@ -58,16 +63,18 @@ func (a *app) benchUpload(b *benchFlags, rows int, beside bool, token string, se
 	if sequence == 0 {
 		sequence = now.Unix()
 	}
-	file, err := uploadFile(rows, uint64(sequence), ledger.Of(now).Day())
+	file, err := newBenchFile(xml, rows, uint64(sequence), ledger.Of(now).Day())
 	if err != nil {
 		return failing(ExitUsage, err)
 	}
+	defer file.remove()
 	out := uploadResult{}
 	send := func() error {
+		memory := watchMemory(env.list("CUSTOS_PIDS"))
 		started := time.Now()
-		accepted, rejected, err := sendUpload("http://"+l.addrs[0], token, sequence, file)
-		out.Rows, out.Rejected, out.Seconds = accepted+rejected, rejected, time.Since(started).Seconds()
-		out.PerSecond = round(float64(out.Rows) / out.Seconds)
+		err := sendUpload("http://"+l.addrs[0], token, sequence, file)
+		out.Seconds = time.Since(started).Seconds()
+		out.MemoryBefore, out.MemoryPeak = memory.before, memory.peak()
 		return err
 	}
 	if !beside {
@@ -78,6 +85,13 @@ func (a *app) benchUpload(b *benchFlags, rows int, beside bool, token string, se
 	if err != nil {
 		return err
 	}
+	// What came back is read when nothing is measured any more.
+	accepted, rejected, err := file.countAnswer()
+	if err != nil {
+		return err
+	}
+	out.Rows, out.Rejected = accepted+rejected, rejected
+	out.PerSecond = round(float64(out.Rows) / out.Seconds)
 	return a.printUpload(out)
 }
 
@@ -153,25 +167,42 @@ func uploadFile(rows int, seed uint64, today ledger.Day) ([]byte, error) {
 	return all[:end], nil
 }
 
-// sendUpload posts the file and counts the rows of its acknowledgement.
-func sendUpload(base, token string, sequence int64, file []byte) (accepted, rejected int, err error) {
-	q, err := http.NewRequest(http.MethodPost, base+"/v1/uploads?sequence="+strconv.FormatInt(sequence, 10), bytes.NewReader(file))
-	if err != nil {
-		return 0, 0, failing(ExitUsage, err)
+// sendUpload posts the file and keeps its acknowledgement.
+func sendUpload(base, token string, sequence int64, file *benchFile) error {
+	url, media := base+"/v1/uploads?sequence="+strconv.FormatInt(sequence, 10), "text/csv"
+	if file.xml {
+		url, media = base+"/v1/uploads", "application/xml"
 	}
+	body, err := file.open()
+	if err != nil {
+		return failing(ExitUnreadable, err)
+	}
+	q, err := http.NewRequest(http.MethodPost, url, body)
+	if err != nil {
+		return failing(ExitUsage, err)
+	}
+	q.ContentLength = file.size
 	q.Header.Set("Authorization", "Bearer "+token)
-	q.Header.Set("Content-Type", "text/csv")
-	q.Header.Set("Accept", "text/csv")
+	q.Header.Set("Content-Type", media)
+	q.Header.Set("Accept", media)
 	res, err := http.DefaultClient.Do(q)
 	if err != nil {
-		return 0, 0, failing(ExitNoServer, fmt.Errorf("%w: %w", errNoServer, err))
+		return failing(ExitNoServer, fmt.Errorf("%w: %w", errNoServer, err))
 	}
 	defer func() { _ = res.Body.Close() }() // only read
 	if res.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
-		return 0, 0, failf(exitOf(res.StatusCode), "the upload was answered %d %s", res.StatusCode, problemCode(body))
+		return failf(exitOf(res.StatusCode), "the upload was answered %d %s", res.StatusCode, problemCode(body))
 	}
-	return countRows(res.Body)
+	return failing(ExitUnreadable, file.keepAnswer(res.Body))
+}
+
+func countRecords(body io.Reader) (accepted, rejected int, err error) {
+	r, err := cpis.DecodeResponse(body, cpis.Limits{Total: 1 << 30, Elements: 1 << 26})
+	if err != nil {
+		return 0, 0, failf(ExitNoServer, "the acknowledgement does not read: %w", err)
+	}
+	return r.Successful, r.Failed, nil
 }
 
 // exitOf maps an answer's status to an exit code.
@@ -220,6 +251,9 @@ func (a *app) printUpload(r uploadResult) error {
 		return a.printJSON(r)
 	}
 	fmt.Fprintf(a.stdout, "%d rows in %.1f s: %.0f rows/s, %d rejected\n", r.Rows, r.Seconds, r.PerSecond, r.Rejected)
+	if r.MemoryBefore != nil && r.MemoryPeak != nil {
+		fmt.Fprintf(a.stdout, "the servers' memory: %.0f MiB before, %.0f MiB at the most\n", *r.MemoryBefore, *r.MemoryPeak)
+	}
 	if r.Alone != nil && r.Beside != nil {
 		fmt.Fprintf(a.stdout, "lookups alone: %.0f/s, p99 %.1f ms; beside it: %.0f/s, p99 %.1f ms, %d errors\n",
 			r.Alone.PerSecond, r.Alone.P99Ms, r.Beside.PerSecond, r.Beside.P99Ms, r.Beside.Errors)

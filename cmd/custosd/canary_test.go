@@ -107,6 +107,9 @@ func TestNothingPersonalLiesInClear(t *testing.T) {
 		return err
 	}))
 	require.Greater(t, searched, 1<<20, "there is a ledger to search")
+	register, err := os.Stat(d.path("secrets", "register.csv"))
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o600), register.Mode().Perm(), "the register of people is in clear, and nobody else's to read")
 	require.True(t, clear, "what is in clear is found, so the files are not compressed and the search sees into them")
 }
 
@@ -162,6 +165,7 @@ func (c *canaries) badRequests(ctx context.Context, t *testing.T, url, token str
 		{"POST", "/v1/uploads?sequence=Canarysong", "text/csv", "Canarysong,9990001112\n"},
 		{"POST", "/v1/uploads?dry-run=true", "text/csv", "nhs_number,family_name,given_names,date_of_birth,plan_type,start,end,delete,local_id\n" +
 			"9990001112,Canarysong,Canarysong,1987-12-31,Canarysong,1987-12-31,,,Canarysong\n"},
+		{"POST", "/v1/uploads?dry-run=true", "application/xml", `<File xmlns="urn:hl7-org:v3" Canarysong="9990001112"><id extension="Canarysong"/></File>`},
 		{"POST", "/v1/trails", "application/json", `{"nhsNumber":"` + child.NHSNumber + `","reason":"Canarysong"}`},
 		{"POST", "/v1/missed-appointments", "application/json", `{"nhsNumber":"` + child.NHSNumber + `","appointmentAt":"` + ledger.Of(time.Now()).String() + `","service":"Canarysong"}`},
 	} {
