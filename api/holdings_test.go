@@ -143,6 +143,7 @@ func TestRowsThatMatchNobody(t *testing.T) {
 	require.Equal(t, []any{"family-name-differs", true, false, true}, []any{item["reason"], item["inForce"], item["raised"], item["possibleTwin"]})
 	held := w.call(uploader, "POST", "/v1/holdings", object{}).ok(200)
 	require.Equal(t, object{"family_name": "Suggestionby"}, objects(held["holdings"])[len(rows)-1]["suggestion"])
+	require.Equal(t, item["id"], objects(held["holdings"])[len(rows)-1]["id"], "the worklist, which names nobody, and holdings are of one row")
 	w.forward(24 * time.Hour)
 	look(rows[2])
 	require.Equal(t, json.Number("1"), mine(manager)["raised"])

@@ -127,8 +127,13 @@ func (r *rowReader) close() { _ = r.file.Close() } // only read
 func (r *rowReader) openCSV(in io.Reader) error {
 	r.csv = csv.NewReader(skipMark(in))
 	head, err := r.csv.Read()
-	if err != nil {
+	switch {
+	case err != nil:
 		return errors.New("the file has no line of column names")
+	case strings.HasPrefix(head[0], "PK\x03\x04"):
+		return errors.New("the file is a spreadsheet's own, or an archive: save it as CSV, in UTF-8")
+	case len(head) == 1 && strings.Count(head[0], ";")+strings.Count(head[0], "\t") > 1:
+		return errors.New("the columns of the file are separated by semicolons or tabs: save it as CSV with commas")
 	}
 	for i, name := range head {
 		name = strings.TrimSpace(name)

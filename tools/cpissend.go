@@ -70,6 +70,13 @@ func (s *send) run(numbered bool) error {
 	if s.service, err = s.of.open(); err != nil {
 		return err
 	}
+	about, err := os.Stat(s.path)
+	if err == nil && !about.Mode().IsRegular() {
+		err = errors.New("FILE is not a file: it is read again when it is sent again")
+	}
+	if err != nil {
+		return failing(ExitUnreadable, err)
+	}
 	in, err := openRows(s.path)
 	if err != nil {
 		return failing(ExitUnreadable, err)

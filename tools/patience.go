@@ -63,8 +63,8 @@ func (a *app) persist(patience time.Duration, try func(ctx context.Context, key 
 		}
 		var r *refusal
 		answered := errors.As(err, &r)
-		if n == 1 && !answered && errors.Is(err, syscall.ECONNREFUSED) {
-			return err
+		if n == 1 && !answered && unreached(err) {
+			return more.err
 		}
 		wait := pause
 		if answered {

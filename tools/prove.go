@@ -39,7 +39,7 @@ func (a *app) proveCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&data, "data", "", "a node's data folder")
 	f.StringVar(&url, "url", "", "a running node's URL")
-	f.StringVar(&tokenFile, "token-file", "", "with --url: file that holds a token of somebody who may see the entry ($"+tokenVariable+" if there is none)")
+	f.StringVar(&tokenFile, "token-file", "", "with --url: file that holds a token of somebody who may see the entry")
 	f.Int64Var(&seq, "seq", -1, "the entry's sequence number")
 	f.StringVar(&recordFile, "record", "", "file to write the entry's bytes to")
 	return cmd

@@ -1,11 +1,15 @@
 package tools
 
 import (
-	"context"
+	"bytes"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -15,13 +19,15 @@ import (
 // proveFrom asks a running node for a receipt, and with recordFile for the
 // entry's bytes, which must then be the ones proved.
 func (a *app) proveFrom(url, tokenFile string, seq ledger.Seq, recordFile string) error {
-	f := serviceFlags{url, tokenFile}
-	n, err := f.open()
-	if err != nil {
+	if err := required(map[string]string{"token-file": tokenFile}); err != nil {
 		return err
 	}
-	ctx := context.Background()
-	b, err := n.get(ctx, "/v1/receipts/"+seqText(seq))
+	token, err := os.ReadFile(tokenFile)
+	if err != nil {
+		return failing(ExitUnreadable, err)
+	}
+	n := &node{url: strings.TrimRight(url, "/"), token: string(bytes.TrimSpace(token)), http: &http.Client{Timeout: 30 * time.Second}}
+	b, err := n.get("/v1/receipts/" + seqText(seq))
 	if err != nil {
 		return err
 	}
@@ -31,7 +37,7 @@ func (a *app) proveFrom(url, tokenFile string, seq ledger.Seq, recordFile string
 	}
 	out := map[string]any{"seq": seq, "receipt": string(b)}
 	if recordFile != "" {
-		record, err := n.get(ctx, "/v1/entries/"+seqText(seq))
+		record, err := n.get("/v1/entries/" + seqText(seq))
 		if err != nil {
 			return err
 		}
@@ -63,4 +69,32 @@ func holds(r ledger.Receipt, record []byte) error {
 		return failf(ExitIntegrity, "the node's receipt of entry %d does not prove the bytes that it sent", r.Seq)
 	}
 	return nil
+}
+
+// node is a running node and somebody who may ask it.
+type node struct {
+	url, token string
+	http       *http.Client
+}
+
+// get reads one resource; its error has the exit code that the answer means.
+func (n *node) get(path string) ([]byte, error) {
+	q, err := http.NewRequest(http.MethodGet, n.url+path, nil)
+	if err != nil {
+		return nil, failing(ExitUsage, errors.New("--url is not a URL"))
+	}
+	q.Header.Set("Authorization", "Bearer "+n.token)
+	res, err := n.http.Do(q)
+	if err != nil {
+		return nil, failing(ExitNoServer, fmt.Errorf("%w: %w", errNoServer, err))
+	}
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err != nil {
+		return nil, failing(ExitNoServer, fmt.Errorf("%w: %w", errNoServer, err))
+	}
+	if res.StatusCode != http.StatusOK {
+		return nil, failf(exitOf(res.StatusCode), "the node answered %d %s", res.StatusCode, problemCode(b))
+	}
+	return b, nil
 }

@@ -96,6 +96,7 @@ func (f *serviceFlags) token() (string, error) {
 type refusal struct {
 	status              int
 	code, title, detail string
+	pointer             string        // into a JSON body: names of ours, and indexes
 	after               time.Duration // Retry-After
 }
 
@@ -105,6 +106,9 @@ func (r *refusal) Error() string {
 		if more != "" {
 			text += ": " + strings.TrimSuffix(more, ".")
 		}
+	}
+	if r.pointer != "" {
+		text += ", at " + r.pointer
 	}
 	return text
 }
@@ -163,9 +167,9 @@ func (s *service) get(ctx context.Context, path string) ([]byte, error) {
 func refused(res *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10)) // what did not come is not shown
 	r := &refusal{status: res.StatusCode, code: problemCode(body)}
-	var p struct{ Title, Detail string }
+	var p struct{ Title, Detail, Pointer string }
 	if json.Unmarshal(bytes.TrimSpace(body), &p) == nil {
-		r.title, r.detail = brief(p.Title), brief(p.Detail)
+		r.title, r.detail, r.pointer = brief(p.Title), brief(p.Detail), brief(p.Pointer)
 	}
 	r.after = retryAfter(res)
 	return failing(exitOf(res.StatusCode), r)
@@ -180,10 +184,16 @@ func retryAfter(res *http.Response) time.Duration {
 	return after
 }
 
+// unreached reports that no connection was made, so that nothing was sent.
+func unreached(err error) bool {
+	var dial *net.OpError
+	return errors.As(err, &dial) && dial.Op == "dial"
+}
+
 // untrusted reports an answer that no repetition makes better: whoever answers
 // is not who was asked.
 func untrusted(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var plain tls.RecordHeaderError
-	return errors.As(err, &certificate) || errors.As(err, &plain)
+	return errors.As(err, &certificate) || errors.As(err, &plain) || errors.Is(err, http.ErrSchemeMismatch)
 }

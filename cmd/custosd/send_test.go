@@ -191,6 +191,13 @@ func sendRefused(t *testing.T, o *office) {
 
 	_, errs = o.cpis(3, "send", o.write("short.csv", "nhs_number,family_name\n9990000018,Fableton\n"))
 	require.Equal(t, "custos-tools: the service answered 400 csv-header-missing-column: A required column is missing: Column \"given_names\" is missing\n", errs)
+	_, errs = o.cpis(3, "send", o.write("number.json", `[{"nhsNumber":9997000013}]`))
+	require.Equal(t, "custos-tools: the service answered 400 json-type: A field holds a value of the wrong type, at /nhsNumber\n", errs)
+	plain := o.url
+	o.url = strings.Replace(o.url, "http:", "https:", 1)
+	_, errs = o.cpis(5, "send", file, "--sequence", "16")
+	require.Equal(t, "custos-tools: no server answers: http: server gave HTTP response to HTTPS client\n", errs)
+	o.url = plain
 	message := o.write("message.xml", `<File xmlns="urn:hl7-org:v3"/>`)
 	_, errs = o.cpis(3, "send", message)
 	require.Equal(t, "custos-tools: the message: CPF01 element-missing at /File/creationTime: an element is missing\n", errs)
