@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"strconv"
 )
 
 // jsonRows reads the rows of a JSON file one by one: an array of objects, or
@@ -96,7 +97,15 @@ func (j *jsonRows) next(dst any) error {
 		return err
 	}
 	j.n++
-	return decodeStrictBytes(j.row, dst)
+	return at(decodeStrictBytes(j.row, dst), j.place())
+}
+
+// place is where the row that was read last stands, as a JSON pointer has it.
+func (j *jsonRows) place() string {
+	if j.wrapped {
+		return "rows/" + strconv.Itoa(j.n-1)
+	}
+	return strconv.Itoa(j.n - 1)
 }
 
 // object collects the bytes of one object, whose brace has been read.

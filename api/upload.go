@@ -202,10 +202,14 @@ func (u *upload) open() (planSource, error) {
 // found before anything is recorded, or half of it would be loaded and its
 // number used up.
 func (u *upload) wellFormed() error {
-	if _, err := u.chunks(func(int, []planRow) error { return nil }); err != nil {
+	rows := 0
+	if _, err := u.chunks(func(_ int, some []planRow) error { rows += len(some); return nil }); err != nil {
 		return err
 	}
 	if u.ask.form != formXML {
+		if rows == 0 && !u.ask.snapshot { // it says nothing, and would use its number up
+			return problem("body-empty")
+		}
 		return nil
 	}
 	u.ask.sequence = u.head.Sequence

@@ -59,7 +59,7 @@ func Listen(c ListenConfig) (*TLS, error) {
 	}
 	l, err := net.Listen("tcp", c.Address)
 	if err != nil {
-		return nil, fmt.Errorf("open the peer port: %w", err)
+		return nil, fmt.Errorf("open the peer port: %w (if another program has it, stop that or change the address)", err)
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
