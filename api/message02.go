@@ -146,7 +146,7 @@ func (u *upload) refusal(err error) (message []byte, status int, code cpis.FileC
 		wrong = &messageProblem{cpis.FileCode(known), problemDetails[p.Code], sequencePlace}
 		status = problems[p.Code].status
 		if p.Seq != nil {
-			e, err := u.s.entry(ledger.Seq(*p.Seq))
+			e, err := u.s.entry(u.ctx, ledger.Seq(*p.Seq))
 			if err != nil {
 				return nil, 0, "", err
 			}

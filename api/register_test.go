@@ -1,8 +1,12 @@
 package api
 
 import (
-	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -124,7 +128,7 @@ func TestWhatTheRegisterSays(t *testing.T) {
 // to whoever speaks CP-IS.
 func TestTheRegisterIsDown(t *testing.T) {
 	w := newWorld(t)
-	w.server.match = w.server.registerMatcher(downRegister{}, false)
+	w.server.match = w.server.registerMatcher(nobodyThere(t), false)
 	before := w.size()
 	file := w.message01(1, plan(1), plan(2))
 	r := w.sendXML(uploader, file)
@@ -139,12 +143,16 @@ func TestTheRegisterIsDown(t *testing.T) {
 	require.Equal(t, []cpis.FileCode{cpis.FileLoaded}, w.sendXML(uploader, file).response(200).Codes, "the number is still free")
 }
 
-type downRegister struct{}
-
-func (downRegister) Match(context.Context, []demographics.Query) ([]demographics.Result, error) {
-	return nil, &demographics.Down{Cause: demographics.CauseUnreachable}
-}
-
-func (downRegister) Trace(context.Context, demographics.TraceQuery) (demographics.Person, bool, error) {
-	return demographics.Person{}, false, &demographics.Down{Cause: demographics.CauseUnreachable}
+// nobodyThere is a client of the national register, with nobody at its address.
+func nobodyThere(t *testing.T) demographics.Register {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "pds.pem")
+	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}), 0o600))
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	pds, err := demographics.NewPDS(demographics.PDSConfig{Base: gone.URL, Token: gone.URL + "/token", APIKey: "a", KeyID: "1", KeyFile: file, Attempts: 1})
+	require.NoError(t, err)
+	return pds
 }

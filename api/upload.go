@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"custos/api/cpis"
 	"custos/consensus"
@@ -203,7 +203,11 @@ func (u *upload) open() (planSource, error) {
 // number used up.
 func (u *upload) wellFormed() error {
 	rows := 0
-	if _, err := u.chunks(func(_ int, some []planRow) error { rows += len(some); return nil }); err != nil {
+	if _, err := u.chunks(func(_ int, some []planRow) error {
+		rows += len(some)
+		u.s.giveWay()
+		return nil
+	}); err != nil {
 		return err
 	}
 	if u.ask.form != formXML {
@@ -217,6 +221,14 @@ func (u *upload) wellFormed() error {
 		return &messageProblem{cpis.FileBroken, cpis.SenderOther, "/File/communicationFunctionSnd/organisation/id/@extension"}
 	}
 	return nil
+}
+
+// giveWay lets those who look up go first while a long file is only read: what
+// is proposed waits for them anyway, but reading would take a core for itself.
+func (s *Server) giveWay() {
+	if s.slots.now.Load() > 0 {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // command proposes one part of the upload. Its id comes from the upload, so
@@ -285,16 +297,21 @@ func (u *upload) load() (*acknowledgement, error) {
 
 // closing adds to an acknowledgement what the entry that closed the upload says.
 func (s *Server) closing(ctx context.Context, a *acknowledgement) (err error) {
-	if a.receipt, err = s.receipt(ctx, a.seq); err != nil {
+	e, err := s.entry(ctx, a.seq)
+	if err != nil {
 		return err
 	}
-	e, err := s.entry(a.seq)
 	a.at = e.Time
+	a.receipt, err = s.receipt(ctx, a.seq)
 	return err
 }
 
-// entry reads one entry of this node's own copy.
-func (s *Server) entry(n ledger.Seq) (ledger.Entry, error) {
+// entry reads one entry of this node's own copy, which may be a moment behind
+// the leader's.
+func (s *Server) entry(ctx context.Context, n ledger.Seq) (ledger.Entry, error) {
+	if _, err := s.receipt(ctx, n); err != nil {
+		return ledger.Entry{}, err
+	}
 	record, err := s.node.Record(n)
 	if err != nil {
 		return ledger.Entry{}, err
@@ -328,7 +345,6 @@ func (u *upload) chunks(each func(no int, rows []planRow) error) (int, error) {
 				return no, err
 			}
 			no, rows = no+1, rows[:0]
-			runtime.Gosched() // a long file lets whoever looks up go first
 		}
 		if errors.Is(err, io.EOF) {
 			return no, nil

@@ -25,5 +25,5 @@ func TestFilesThatSayNothing(t *testing.T) {
 		require.True(t, strings.HasPrefix(p.Pointer, "/rows/1"), p.Pointer)
 	}
 	require.Equal(t, size, w.size())
-	w.upload(uploader, 1, ann(nil)).ok(200)
+	require.Equal(t, 200, w.upload(uploader, 1, ann(nil)).status, "the number is free")
 }
