@@ -48,7 +48,7 @@ type ackRows interface {
 // each reads the file again: only what became of each row was kept.
 func (u *upload) each(f func(*ackRow) error) error {
 	_, err := u.chunks(func(_ int, rows []planRow) error {
-		u.s.giveWay()
+		u.giveWay()
 		for i := range rows {
 			r := &rows[i]
 			out := ackRow{localID: r.LocalID, whole: r.record, place: r.place}

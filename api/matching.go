@@ -33,7 +33,7 @@ func (u *upload) matchAll() error {
 	}
 	u.matched = &matchings{}
 	_, err := u.chunks(func(_ int, rows []planRow) error {
-		u.s.giveWay()
+		u.giveWay()
 		found, err := u.s.match(u.ctx, rows)
 		if err != nil || len(found) != len(rows) {
 			return problem("register-unavailable")

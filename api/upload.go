@@ -174,6 +174,7 @@ type upload struct {
 	matched *matchings       // nil: the register is not asked
 	results results
 	records tally // of a CP-IS message
+	rested  time.Time
 }
 
 func (s *Server) newUpload(ctx context.Context, who *Identity, key ledger.ID, ask uploadQuery, file *spooled) *upload {
@@ -205,7 +206,7 @@ func (u *upload) wellFormed() error {
 	rows := 0
 	if _, err := u.chunks(func(_ int, some []planRow) error {
 		rows += len(some)
-		u.s.giveWay()
+		u.giveWay()
 		return nil
 	}); err != nil {
 		return err
@@ -225,10 +226,16 @@ func (u *upload) wellFormed() error {
 
 // giveWay lets those who look up go first while a long file is only read: what
 // is proposed waits for them anyway, but reading would take a core for itself.
-func (s *Server) giveWay() {
-	if s.slots.now.Load() > 0 {
-		time.Sleep(time.Millisecond)
+// It rests as long as it worked.
+func (u *upload) giveWay() {
+	const turn = time.Millisecond
+	if time.Since(u.rested) < turn {
+		return
 	}
+	if u.s.slots.now.Load() > 0 {
+		time.Sleep(turn)
+	}
+	u.rested = time.Now()
 }
 
 // command proposes one part of the upload. Its id comes from the upload, so
