@@ -440,4 +440,16 @@ func TestMessagesInDryRunsAndSnapshots(t *testing.T) {
 	require.Equal(t, 1, r.response(200).Failed)
 	require.Equal(t, "ended=1", r.header.Get("Custos-Snapshot"))
 	require.Equal(t, 1, w.kinds(before)[ledger.KindPlanLapsed])
+
+	// A snapshot that was cut off, and put right so far that it reads, ends nobody by itself.
+	var many []cpis.Record
+	for i := range 8 {
+		many = append(many, plan(20+i))
+	}
+	w.sendXML(uploader, w.message01(3, many...)).response(200)
+	before = w.size()
+	r = w.sendXML(uploader, w.message01(4, many[:2]...), "?snapshot=true")
+	require.Equal(t, []cpis.FileCode{cpis.FileLoaded}, r.response(200).Codes)
+	require.Contains(t, r.header.Get("Custos-Snapshot"), "held=true; would-end=8")
+	require.Zero(t, w.kinds(before)[ledger.KindPlanLapsed])
 }
