@@ -192,7 +192,7 @@ func sendRefused(t *testing.T, o *office) {
 	_, errs = o.cpis(3, "send", o.write("short.csv", "nhs_number,family_name\n9990000018,Fableton\n"))
 	require.Equal(t, "custos-tools: the service answered 400 csv-header-missing-column: A required column is missing: Column \"given_names\" is missing\n", errs)
 	_, errs = o.cpis(3, "send", o.write("number.json", `[{"nhsNumber":9997000013}]`))
-	require.Equal(t, "custos-tools: the service answered 400 json-type: A field holds a value of the wrong type, at /nhsNumber\n", errs)
+	require.Equal(t, "custos-tools: the service answered 400 json-type: A field holds a value of the wrong type, at /0/nhsNumber\n", errs)
 	plain := o.url
 	o.url = strings.Replace(o.url, "http:", "https:", 1)
 	_, errs = o.cpis(5, "send", file, "--sequence", "16")
