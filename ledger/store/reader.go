@@ -140,6 +140,17 @@ func get(p pebble.Reader, key []byte) ([]byte, error) {
 }
 
 func scan(p pebble.Reader, lower, upper []byte) iter.Seq2[Row, error] {
+	return rows(p, lower, upper, (*pebble.Iterator).First, (*pebble.Iterator).Next)
+}
+
+func back(p pebble.Reader, prefix, before []byte) iter.Seq2[Row, error] {
+	if before == nil {
+		before = after(prefix)
+	}
+	return rows(p, prefix, before, (*pebble.Iterator).Last, (*pebble.Iterator).Prev)
+}
+
+func rows(p pebble.Reader, lower, upper []byte, begin, step func(*pebble.Iterator) bool) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		it, err := p.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 		if err != nil {
@@ -147,34 +158,7 @@ func scan(p pebble.Reader, lower, upper []byte) iter.Seq2[Row, error] {
 			return
 		}
 		defer func() { _ = it.Close() }() // its error was seen by it.Error below
-		for ok := it.First(); ok; ok = it.Next() {
-			v, err := it.ValueAndErr()
-			if err != nil {
-				yield(Row{}, err)
-				return
-			}
-			if !yield(Row{bytes.Clone(it.Key()), bytes.Clone(v)}, nil) {
-				return
-			}
-		}
-		if err := it.Error(); err != nil {
-			yield(Row{}, err)
-		}
-	}
-}
-
-func back(p pebble.Reader, prefix, before []byte) iter.Seq2[Row, error] {
-	if before == nil {
-		before = after(prefix)
-	}
-	return func(yield func(Row, error) bool) {
-		it, err := p.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: before})
-		if err != nil {
-			yield(Row{}, err)
-			return
-		}
-		defer func() { _ = it.Close() }() // its error was seen by it.Error below
-		for ok := it.Last(); ok; ok = it.Prev() {
+		for ok := begin(it); ok; ok = step(it) {
 			v, err := it.ValueAndErr()
 			if err != nil {
 				yield(Row{}, err)
