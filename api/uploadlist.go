@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -37,26 +38,18 @@ type uploadsOfAuthority struct {
 // getUploads lists uploads: an authority its own, the operator the state of
 // every authority. Numbers and counts name nobody, so it is no disclosure.
 func (s *Server) getUploads(w http.ResponseWriter, r *http.Request, who *Identity) error {
-	if len(r.URL.Query()) != 0 {
-		return problem("query-parameter")
-	}
 	view := s.node.View()
-	all, err := view.Organisations()
+	all, operator, err := authoritiesOf(view, r, who)
 	if err != nil {
 		return err
 	}
-	role, _ := ledger.ParseRole(who.Role)
 	out := []uploadsOfAuthority{}
 	for i := range all {
-		own := all[i].Code == who.Organisation
-		if all[i].Sort != ledger.SortAuthority || (role != ledger.RoleOperator && !own) {
-			continue
-		}
 		one, err := s.uploadsOf(view, &all[i])
 		if err != nil {
 			return err
 		}
-		if role == ledger.RoleOperator {
+		if operator {
 			one.Uploads = nil
 		}
 		out = append(out, one)
@@ -66,6 +59,20 @@ func (s *Server) getUploads(w http.ResponseWriter, r *http.Request, who *Identit
 		StaleAfter  int                  `json:"staleAfterHours"`
 		AsOf        ledger.Seq           `json:"asOf"`
 	}{out, int(staleAfter / ledger.Hour), view.R.Head().Size})
+}
+
+// authoritiesOf are those whose state a caller may list: an authority itself,
+// the operator all of them. Such a list takes no query.
+func authoritiesOf(view projection.View, r *http.Request, who *Identity) (of []ledger.Organisation, operator bool, err error) {
+	if len(r.URL.Query()) != 0 {
+		return nil, false, problem("query-parameter")
+	}
+	role, _ := ledger.ParseRole(who.Role)
+	operator = role == ledger.RoleOperator
+	of, err = view.Organisations()
+	return slices.DeleteFunc(of, func(o ledger.Organisation) bool {
+		return o.Sort != ledger.SortAuthority || (!operator && o.Code != who.Organisation)
+	}), operator, err
 }
 
 func (s *Server) uploadsOf(view projection.View, o *ledger.Organisation) (uploadsOfAuthority, error) {

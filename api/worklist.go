@@ -34,20 +34,13 @@ type worklist struct {
 // each has. Nobody can be told from the list; whom the rows
 // name is in the authority's holdings, whose reading is recorded.
 func (s *Server) getUnmatched(w http.ResponseWriter, r *http.Request, who *Identity) error {
-	if len(r.URL.Query()) != 0 {
-		return problem("query-parameter")
-	}
 	view := s.node.View()
-	all, err := view.Organisations()
+	all, operator, err := authoritiesOf(view, r, who)
 	if err != nil {
 		return err
 	}
-	role, _ := ledger.ParseRole(who.Role)
 	out := []worklist{}
 	for i := range all {
-		if all[i].Sort != ledger.SortAuthority || (role != ledger.RoleOperator && all[i].Code != who.Organisation) {
-			continue
-		}
 		one := worklist{Authority: named{all[i].Code, all[i].Name}}
 		if one.Rows, one.Unmatched, one.Raised, err = s.worklistOf(view, all[i].Code); err != nil {
 			return err
@@ -55,7 +48,7 @@ func (s *Server) getUnmatched(w http.ResponseWriter, r *http.Request, who *Ident
 		if one.Inactive, err = s.inactiveTasks(view, all[i].Code); err != nil {
 			return err
 		}
-		if role == ledger.RoleOperator {
+		if operator {
 			one.Rows = nil
 		}
 		out = append(out, one)
