@@ -283,10 +283,10 @@ func nation(n int) []byte {
 	return b.Bytes()
 }
 
-// A quarter of a million people, who are more than have a plan in England, take less than 100 MB and 2 s.
+// A quarter of a million people, who are more than have a plan in England, take less than 100 MB; how long, BenchmarkImport says.
 func TestAQuarterOfAMillionPeople(t *testing.T) {
 	if testing.Short() {
-		t.Skip("a measurement")
+		t.Skip("SKIPPED: a register of 250,000 people was not measured, because of -short")
 	}
 	text := nation(250_000)
 	used := func() uint64 {
@@ -295,15 +295,12 @@ func TestAQuarterOfAMillionPeople(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	before, start := used(), time.Now()
+	before := used()
 	table, err := importCSV(bytes.NewReader(text))
-	took := time.Since(start)
 	require.NoError(t, err)
 	after := used()
 	require.Equal(t, 250_000, table.people)
-	t.Logf("%d MB, %v", (after-before)>>20, took)
 	require.Less(t, after-before, uint64(100<<20))
-	require.Less(t, took, 10*time.Second, "2 s is what is promised of a machine at rest; this one may be busy")
 	runtime.KeepAlive(text)
 }
 
