@@ -160,7 +160,7 @@ func (d *decider) lapse(gone []absent, u *Upload) {
 }
 
 func (q *ApproveSnapshot) decide(d *decider) error {
-	if !d.under(2) {
+	if !d.underTwo() {
 		return nil
 	}
 	u, ok, err := d.Upload(q.Upload)

@@ -236,7 +236,7 @@ func (*CloseUpload) action() Action { return ActUpload }
 func (*ReadAck) action() Action { return ActReadUpload }
 
 func (q *OpenUpload) decide(d *decider) error {
-	if q.Snapshot && !d.under(2) {
+	if q.Snapshot && !d.underTwo() {
 		return nil
 	}
 	own := d.c.Actor.Organisation
