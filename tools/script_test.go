@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -203,6 +204,14 @@ var forgeries = map[string]func(w *world, n ledger.Seq){
 	},
 	// Nothing is forged: the node goes on.
 	"go-on": func(w *world, _ ledger.Seq) { w.insider(func(*ledger.Decision) {}) },
+	// Somebody looks twice in the evening, as a spreadsheet's formula.
+	"look-at-night": func(w *world, _ ledger.Seq) {
+		w.now = w.now.Add(5 * time.Hour)
+		w.open()
+		w.lookup("=night", nhsNobody)
+		w.lookup("=night", nhsNobody)
+		w.close()
+	},
 	// An insider with the log's key goes on from an older copy with another history.
 	"go-on-otherwise": func(w *world, n ledger.Seq) {
 		w.open()
