@@ -170,6 +170,14 @@ var forgeries = map[string]func(w *world, n ledger.Seq){
 		require.NoError(w.t, os.RemoveAll(w.dir))
 		require.NoError(w.t, os.CopyFS(w.dir, os.DirFS(other.dir)))
 	},
+	// A ledger that nobody signed.
+	"never-signed": func(w *world, _ ledger.Seq) {
+		other := newWorldOf(w.t, false)
+		other.upload(1, nhsChild)
+		other.close()
+		require.NoError(w.t, os.RemoveAll(w.dir))
+		require.NoError(w.t, os.CopyFS(w.dir, os.DirFS(other.dir)))
+	},
 	// The log's own key signs a second tree of the same size.
 	"fork": func(w *world, _ ledger.Seq) {
 		signed, err := ledger.SignCheckpoint(testOrigin, tlog.Tree{N: int64(w.size()), Hash: tlog.Hash{1}}, w.signer)
