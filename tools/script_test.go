@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -44,21 +45,8 @@ func TestScripts(t *testing.T) {
 			return os.CopyFS(filepath.Join(e.WorkDir, "node"), os.DirFS(w.dir))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"forge": func(ts *testscript.TestScript, _ bool, args []string) {
-				n := 0
-				if len(args) > 1 {
-					var err error
-					n, err = strconv.Atoi(args[1])
-					ts.Check(err)
-				}
-				f, ok := forgeries[args[0]]
-				if !ok {
-					ts.Fatalf("no forgery of that name")
-				}
-				w := usual()
-				f(&world{t: t, dir: ts.MkAbs("node"), keyDir: ts.MkAbs("keys"), keys: w.keys, signer: w.signer, vkey: w.vkey,
-					now: w.now, n: 1 << 20, index: w.index, held: w.held, signing: true}, ledger.Seq(n))
-			},
+			"forge":    func(ts *testscript.TestScript, _ bool, args []string) { forge(ts, usual(), "node", args) },
+			"forge-in": func(ts *testscript.TestScript, _ bool, args []string) { forge(ts, usual(), args[0], args[1:]) },
 			"run": func(ts *testscript.TestScript, _ bool, args []string) {
 				want, err := strconv.Atoi(args[0])
 				ts.Check(err)
@@ -75,6 +63,22 @@ func TestScripts(t *testing.T) {
 			},
 		},
 	})
+}
+
+// forge does a forgery to a script's copy of the usual folder.
+func forge(ts *testscript.TestScript, w *world, dir string, args []string) {
+	n := 0
+	if len(args) > 1 {
+		var err error
+		n, err = strconv.Atoi(args[1])
+		ts.Check(err)
+	}
+	f, ok := forgeries[args[0]]
+	if !ok {
+		ts.Fatalf("no forgery of that name")
+	}
+	f(&world{t: w.t, dir: ts.MkAbs(dir), keyDir: ts.MkAbs("keys"), keys: w.keys, signer: w.signer, vkey: w.vkey,
+		now: w.now, n: 1 << 20, index: w.index, held: w.held, signing: true}, ledger.Seq(n))
 }
 
 // forgeries are what an attacker, or a bad disk, does to a stopped node's folder.
@@ -166,6 +170,14 @@ var forgeries = map[string]func(w *world, n ledger.Seq){
 		require.NoError(w.t, os.RemoveAll(w.dir))
 		require.NoError(w.t, os.CopyFS(w.dir, os.DirFS(other.dir)))
 	},
+	// A ledger that nobody signed.
+	"never-signed": func(w *world, _ ledger.Seq) {
+		other := newWorldOf(w.t, false)
+		other.upload(1, nhsChild)
+		other.close()
+		require.NoError(w.t, os.RemoveAll(w.dir))
+		require.NoError(w.t, os.CopyFS(w.dir, os.DirFS(other.dir)))
+	},
 	// The log's own key signs a second tree of the same size.
 	"fork": func(w *world, _ ledger.Seq) {
 		signed, err := ledger.SignCheckpoint(testOrigin, tlog.Tree{N: int64(w.size()), Hash: tlog.Hash{1}}, w.signer)
@@ -197,6 +209,25 @@ var forgeries = map[string]func(w *world, n ledger.Seq){
 				}
 			}
 		})
+	},
+	// Nothing is forged: the node goes on.
+	"go-on": func(w *world, _ ledger.Seq) { w.insider(func(*ledger.Decision) {}) },
+	// Somebody looks twice in the evening, as a spreadsheet's formula.
+	"look-at-night": func(w *world, _ ledger.Seq) {
+		w.now = w.now.Add(5 * time.Hour)
+		w.open()
+		w.lookup("=night", nhsNobody)
+		w.lookup("=night", nhsNobody)
+		w.close()
+	},
+	// An insider with the log's key goes on from an older copy with another history.
+	"go-on-otherwise": func(w *world, n ledger.Seq) {
+		w.open()
+		for range n + 1 {
+			w.lookup("somebody-else", nhsNobody)
+		}
+		w.close()
+		w.insider(func(*ledger.Decision) {})
 	},
 	// An insider leaves out the notification of an access.
 	"tell-nobody": func(w *world, _ ledger.Seq) {

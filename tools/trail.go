@@ -3,6 +3,7 @@ package tools
 import (
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,16 +12,29 @@ import (
 	"custos/projection"
 )
 
-type trailFlags struct{ data, ref, actor, organisation, from, to string }
+type trailFlags struct {
+	data, ref, actor, organisation, from, to string
+
+	authority, outcome string
+	outOfHours         bool
+	repeated, noPlan   int
+}
 
 func (a *app) trailCommand() *cobra.Command {
 	var t trailFlags
 	cmd := &cobra.Command{
-		Use: "trail", Short: "List who did what: about a person, by an actor, or from an organisation",
+		Use: "trail", Short: "List who did what: about a person, by an actor, from an organisation, or in a pattern",
 		Long: "List who did what: about a person (--ref, 66 hexadecimal digits), by an actor (--actor, 32 hexadecimal\n" +
 			"digits, or ISSUER SUBJECT in one argument), or from an organisation. Names are sealed: this list has\n" +
-			"references and identifiers only, and needs no key.",
+			"references and identifiers only, and needs no key. Filters narrow each other down; --repeated and\n" +
+			"--no-plan count among what the others leave. A pattern is a reason to ask, not a finding.",
 		Args: exactly(0, ""),
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if !slices.Contains([]string{"text", "json", "csv"}, a.output) {
+				return failf(ExitUsage, "-o takes text, json or csv")
+			}
+			return nil
+		},
 		RunE: func(*cobra.Command, []string) error { return a.trail(t) },
 	}
 	f := cmd.Flags()
@@ -30,6 +44,12 @@ func (a *app) trailCommand() *cobra.Command {
 	f.StringVar(&t.organisation, "organisation", "", "an organisation's code")
 	f.StringVar(&t.from, "from", "", "from this time or day")
 	f.StringVar(&t.to, "to", "", "to this time or day")
+	f.StringVar(&t.authority, "authority", "", "what concerns this authority: its plans, and what it was told")
+	f.StringVar(&t.outcome, "outcome", "", "lookups that ended so: "+strings.Join(outcomes, ", "))
+	f.BoolVar(&t.outOfHours, "out-of-hours", false, "outside 08:00 to 18:00, Monday to Friday, in London")
+	f.IntVar(&t.repeated, "repeated", 0, "lookups of a person whom the same actor looked up so often, or more")
+	f.IntVar(&t.noPlan, "no-plan", 0, "lookups that found no plan, by actors with so many of them, or more")
+	f.StringVarP(&a.output, "output", "o", "text", "text, json or csv")
 	return cmd
 }
 
@@ -63,14 +83,15 @@ type wanted struct {
 
 func (t trailFlags) parse() (wanted, error) {
 	var w wanted
-	given := 0
-	for _, s := range []string{t.ref, t.actor, t.organisation} {
-		if s != "" {
-			given++
-		}
+	if t.repeated < 0 || t.noPlan < 0 {
+		return w, failf(ExitUsage, "--repeated and --no-plan take a number of lookups")
 	}
-	if given != 1 {
-		return w, failf(ExitUsage, "give one of --ref, --actor and --organisation")
+	if t.outcome != "" && !slices.Contains(outcomes, t.outcome) {
+		return w, failf(ExitUsage, "--outcome takes %s", strings.Join(outcomes, ", "))
+	}
+	given := t.ref + t.actor + t.organisation + t.from + t.to + t.authority + t.outcome
+	if given == "" && !t.outOfHours && t.repeated == 0 && t.noPlan == 0 {
+		return w, failf(ExitUsage, "say which entries: --ref, --actor, --organisation or another filter")
 	}
 	var err error
 	if t.ref != "" {
@@ -112,13 +133,9 @@ func (w *wanted) names(first, e *ledger.Entry) bool {
 	if (w.from != 0 && e.Time < w.from) || (w.to != 0 && e.Time > w.to) {
 		return false
 	}
-	switch {
-	case !w.person.IsZero():
-		return e.Person != nil && e.Person.Ref == w.person
-	case !w.actor.IsZero():
-		return first.Actor.ID() == w.actor
-	}
-	return first.Actor.Organisation == w.organisation
+	return (w.person.IsZero() || e.Person != nil && e.Person.Ref == w.person) &&
+		(w.actor.IsZero() || first.Actor.ID() == w.actor) &&
+		(w.organisation == "" || first.Actor.Organisation == w.organisation)
 }
 
 func (a *app) trail(t trailFlags) error {
@@ -152,19 +169,24 @@ func (a *app) trail(t trailFlags) error {
 			if row.Outcome != 0 {
 				l.Outcome = row.Outcome.String()
 			}
-			lines = append(lines, l)
+			if t.keeps(&l, row.At) {
+				lines = append(lines, l)
+			}
 		}
 		return true, nil
 	})
 	if err != nil {
 		return err
 	}
-	return a.printTrail(lines)
+	return a.printTrail(t.patterns(lines))
 }
 
 func (a *app) printTrail(lines []trailLine) error {
 	if a.json() {
 		return a.printJSON(map[string]any{"entries": lines, "count": len(lines)})
+	}
+	if a.output == "csv" {
+		return trailCSV(a.stdout, lines)
 	}
 	rows := make([][]any, 0, len(lines))
 	for _, l := range lines {

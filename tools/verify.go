@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"strings"
 	"time"
 
@@ -191,7 +190,7 @@ func (v *verification) conclude() error {
 	switch {
 	case v.broken:
 		v.report.Verdict = failed
-	case len(v.report.Incomplete) > 0:
+	case len(v.report.Incomplete) > 0, !v.pinned():
 		v.report.Verdict = incomplete
 	default:
 		v.report.Verdict = verified
@@ -234,18 +233,6 @@ func (v *verification) level(n int, ok bool, checked int64, started time.Time, d
 		word = "FAILED"
 	}
 	fmt.Fprintf(v.a.stdout, "L%d %-20s %-6s %s\n", n, l.Name, word, detail)
-}
-
-// writePin keeps the newest checkpoint for the next time, in one move.
-func (v *verification) writePin() error {
-	if v.flags.pin == "" || len(v.notes) == 0 {
-		return nil
-	}
-	tmp := v.flags.pin + ".new"
-	if err := os.WriteFile(tmp, v.notes[len(v.notes)-1].note, 0o644); err != nil {
-		return failing(ExitUnreadable, err)
-	}
-	return failing(ExitUnreadable, os.Rename(tmp, v.flags.pin))
 }
 
 func (v *verification) printVerdict() {

@@ -1,0 +1,37 @@
+package tools
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The commands of docs/AUDIT.md are run as they stand there, in their order.
+func TestTheAuditWalkRuns(t *testing.T) {
+	page, err := os.ReadFile("../docs/AUDIT.md")
+	require.NoError(t, err)
+	w := usualFolder(t)
+	dir := t.TempDir()
+	here := strings.NewReplacer(" node", " "+w.dir, " keys", " "+w.keyDir, " seen", " "+filepath.Join(dir, "seen"),
+		" entries.ndjson", " "+filepath.Join(dir, "entries.ndjson"))
+	ran := 0
+	for line := range strings.Lines(string(page)) {
+		command, ok := strings.CutPrefix(line, "custos-tools ")
+		if !ok {
+			continue
+		}
+		args := strings.Fields(here.Replace(command))
+		code, out, errs := run(t, args...)
+		require.Zero(t, code, "%s%s%s", line, out, errs)
+		ran++
+	}
+	require.Equal(t, 9, ran, "a command that the page lost, or that stands where it is not run")
+	for _, made := range []string{"seen", "entries.ndjson"} {
+		b, err := os.ReadFile(filepath.Join(dir, made))
+		require.NoError(t, err)
+		require.NotEmpty(t, b)
+	}
+}

@@ -1,0 +1,99 @@
+package tools
+
+import (
+	"encoding/csv"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"custos/ledger"
+)
+
+// What an auditor looks for in a trail: who was told, what was found, when, and
+// the two patterns that a single line does not show. Both are counted over what
+// the other filters leave, so that --from 2026-03-01 --no-plan 20 is about March.
+
+// outcomes are what --outcome takes; denied is an entry of its own kind.
+var outcomes = []string{ledger.OutcomeFound.String(), ledger.OutcomeNotFound.String(), ledger.OutcomeMismatch.String(), outcomeDenied}
+
+const outcomeDenied = "denied"
+
+// keeps reports whether a line is of the authority, outcome and hours asked for.
+func (t *trailFlags) keeps(l *trailLine, at ledger.Time) bool {
+	if t.authority != "" && l.Authority != t.authority && !slices.Contains(l.Told, t.authority) {
+		return false
+	}
+	if t.outcome != "" {
+		outcome := l.Outcome
+		if l.Kind == ledger.KindAccessDenied.String() {
+			outcome = outcomeDenied
+		}
+		if outcome != t.outcome {
+			return false
+		}
+	}
+	return !t.outOfHours || outOfHours(at)
+}
+
+// outOfHours reports whether a moment is outside 08:00 to 18:00, Monday to
+// Friday, in London. Bank holidays are not known here. The hour is counted from
+// midnight: that is wrong on the days the clocks change, which are Sundays.
+func outOfHours(at ledger.Time) bool {
+	day := at.Day()
+	weekday := (int(day)%7 + 7 + 3) % 7 // 1 January 1970 was a Thursday; Monday is 0
+	hour := (at - day.Start()) / ledger.Hour
+	return weekday > 4 || hour < 8 || hour >= 18
+}
+
+// patterns leaves the lookups that are part of a pattern: the same person by
+// the same actor at least --repeated times, and those without a plan of actors
+// who made at least --no-plan such.
+func (t *trailFlags) patterns(lines []trailLine) []trailLine {
+	type key struct{ issuer, subject, person string }
+	times := func(lines []trailLine, least int, of func(*trailLine) (key, bool)) []trailLine {
+		if least == 0 {
+			return lines
+		}
+		n := map[key]int{}
+		for i := range lines {
+			if k, ok := of(&lines[i]); ok {
+				n[k]++
+			}
+		}
+		return slices.DeleteFunc(lines, func(l trailLine) bool {
+			k, ok := of(&l)
+			return !ok || n[k] < least
+		})
+	}
+	lookup := ledger.KindAccessed.String()
+	lines = times(lines, t.repeated, func(l *trailLine) (key, bool) {
+		return key{l.Issuer, l.Subject, l.Person}, l.Kind == lookup && l.Person != ""
+	})
+	return times(lines, t.noPlan, func(l *trailLine) (key, bool) {
+		return key{issuer: l.Issuer, subject: l.Subject}, l.Kind == lookup && l.Outcome == ledger.OutcomeNotFound.String()
+	})
+}
+
+// trailCSV writes lines as a spreadsheet reads them. A cell that would begin a
+// formula there gets an apostrophe: subjects are what an issuer says they are.
+func trailCSV(to io.Writer, lines []trailLine) error {
+	w := csv.NewWriter(to)
+	rows := [][]string{{"seq", "at", "kind", "outcome", "code", "unscheduled", "in_error", "role", "organisation", "issuer", "subject",
+		"person", "told", "authority", "of", "place"}}
+	for _, l := range lines {
+		of := ""
+		if l.Of != 0 {
+			of = seqText(l.Of)
+		}
+		row := []string{seqText(l.Seq), l.At, l.Kind, l.Outcome, l.Code, strconv.FormatBool(l.Unscheduled), strconv.FormatBool(l.InError),
+			l.Role, l.Organisation, l.Issuer, l.Subject, l.Person, strings.Join(l.Told, " "), l.Authority, of, l.Place}
+		for i, cell := range row {
+			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+				row[i] = "'" + cell
+			}
+		}
+		rows = append(rows, row)
+	}
+	return failing(ExitUnreadable, w.WriteAll(rows))
+}
