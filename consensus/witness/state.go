@@ -1,6 +1,7 @@
 package witness
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -82,7 +83,7 @@ func (m *memory) write(origin string, cosigned []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(cosigned)
+	_, err = f.Write(bytes.Clone(cosigned)) // a file of this interface may keep its buffer and write into it
 	if err == nil {
 		err = f.Sync()
 	}
