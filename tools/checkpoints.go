@@ -25,15 +25,20 @@ type signedTree struct {
 
 // readVerifier reads a C2SP verifier key, given as itself or as a file that holds it.
 func readVerifier(s string) (note.Verifier, string, error) {
-	if b, err := os.ReadFile(s); err == nil {
-		s = string(b)
-	}
-	s = strings.TrimSpace(s)
+	s = readKeyText(s)
 	v, err := note.NewVerifier(s)
 	if err != nil {
 		return nil, "", failf(ExitUsage, "not a C2SP verifier key: %w", err)
 	}
 	return v, s, nil
+}
+
+// readKeyText returns a key that is given as text, or in a file.
+func readKeyText(s string) string {
+	if b, err := os.ReadFile(s); err == nil {
+		s = string(b)
+	}
+	return strings.TrimSpace(s)
 }
 
 // verifierKeys reads every *.vkey of a folder, as text.
