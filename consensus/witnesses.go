@@ -88,7 +88,7 @@ func (w *witnesses) run() {
 		select {
 		case <-w.n.closing:
 			return
-		case <-time.After(pause/2 + rand.N(pause)):
+		case <-time.After(pause/2 + rand.N(pause)): //nolint:gosec // spreads load; nobody gains by guessing it
 		}
 	}
 }
@@ -234,7 +234,7 @@ func (w *witnesses) failed(x *watcher, err error) {
 	}
 	x.failed++
 	pause := min(w.n.config.WitnessInterval<<min(x.failed, 16), witnessBackoff)
-	x.due = time.Now().Add(pause/2 + rand.N(pause))
+	x.due = time.Now().Add(pause/2 + rand.N(pause)) //nolint:gosec // as above
 	if x.failed == 1 {
 		w.n.log.Warn("a witness did not cosign", "witness", x.Name, "why", x.trouble)
 	}
