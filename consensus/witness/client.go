@@ -58,6 +58,10 @@ func (w Witness) Ask(ctx context.Context, c *http.Client, q Request) ([]byte, er
 		if err != nil {
 			return nil, fmt.Errorf("%w: %s: its size is not a number", ErrAnswer, w.Name)
 		}
+		if n == q.Old {
+			// The old size is its own and still refused: so witnesses of an earlier draft say 422.
+			return nil, fmt.Errorf("%w: %s", ErrNotConsistent, w.Name)
+		}
 		return nil, &SizeError{n}
 	case a.StatusCode == http.StatusUnprocessableEntity:
 		return nil, fmt.Errorf("%w: %s", ErrNotConsistent, w.Name)

@@ -348,6 +348,8 @@ func TestAskBelievesOnlyWhatVerifies(t *testing.T) {
 		_, err = ask(write(409, "text/x.tlog.size", []byte(bad)))
 		require.ErrorIs(t, err, ErrAnswer)
 	}
+	_, err = ask(write(409, "text/x.tlog.size", []byte("0\n")))
+	require.ErrorIs(t, err, ErrNotConsistent, "the old size was its own")
 	_, err = ask(write(409, "text/plain", []byte("17\n")))
 	require.ErrorIs(t, err, ErrAnswer)
 	_, err = ask(write(422, "text/plain", nil))
