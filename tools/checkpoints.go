@@ -108,6 +108,16 @@ func (f *folder) checkpoints(origin string, v note.Verifier, pin string) ([]sign
 			return nil, err
 		}
 	}
+	// Last, so that of one size the note with cosignatures is the one that receipts are made of.
+	cosigned, err := guarded(f.db.LastCosigned)
+	if err != nil {
+		return nil, fmt.Errorf("the row of the newest cosigned checkpoint does not read: %w", err)
+	}
+	if cosigned != nil {
+		if err := add(cosigned, "the ledger's newest cosigned checkpoint"); err != nil {
+			return nil, err
+		}
+	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].N < out[j].N })
 	return out, nil
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"custos/consensus/witness"
+	"custos/ledger/store"
 )
 
 func TestAReceiptWithCosignatures(t *testing.T) {
@@ -56,6 +57,15 @@ func TestAReceiptWithCosignatures(t *testing.T) {
 	altered := bytes.Clone(lines[1])
 	altered[len(altered)-8] ^= 1
 	bad := write("bad", receipt+string(lines[0])+string(lines[2])+string(altered))
+	// A folder whose newest checkpoint is cosigned makes such receipts itself.
+	signed := []byte(receipt[bytes.Index([]byte(receipt), []byte("\n\n"))+2:])
+	db, err := store.Open(w.tables(), store.Options{})
+	require.NoError(t, err)
+	require.NoError(t, db.SetLastCosigned(append(append(signed, lines[0]...), lines[2]...)))
+	require.NoError(t, db.Close())
+	code, made, errs := call("prove", "--data", w.dir, "--seq", "3")
+	require.Zero(t, code, errs)
+	require.Equal(t, receipt+string(lines[0])+string(lines[2]), made)
 	for _, c := range []struct {
 		want int
 		args []string
