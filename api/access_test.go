@@ -588,7 +588,7 @@ func TestUnavailable(t *testing.T) {
 	for _, c := range []struct {
 		err  error
 		code string
-	}{{consensus.ErrNoLeader, "unavailable"}, {consensus.ErrReadOnly, "unavailable"}, {consensus.ErrClosed, "unavailable"},
+	}{{consensus.ErrNoLeader, "unavailable"}, {consensus.ErrReadOnly, "unavailable"}, {consensus.ErrClosed, "unavailable"}, {consensus.ErrBehind, "behind-witnesses"},
 		{consensus.ErrBusy, "busy"}, {consensus.ErrUnknown, "outcome-unknown"}, {fmt.Errorf("at %s: %w", nhs(1), consensus.ErrUnknown), "outcome-unknown"},
 		{fmt.Errorf("disk says %s", nhs(1)), "internal"}} {
 		w.hooked(func(context.Context, ledger.Command, proposer) (consensus.Outcome, error) {

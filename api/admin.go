@@ -267,7 +267,7 @@ func (s *Server) getEntry(w http.ResponseWriter, r *http.Request, _ *Identity) e
 }
 
 func (s *Server) checkpoint(w http.ResponseWriter, r *http.Request) {
-	b := s.node.Checkpoint()
+	b := s.node.Published()
 	if b == nil {
 		writeProblem(w, r, problem("unavailable"))
 		return
@@ -282,6 +282,10 @@ func (s *Server) livez(w http.ResponseWriter, _ *http.Request) { plain(w, "live\
 // readyz says whether a record can be committed now. Not being ready is not an
 // error of this process: the directory and the checkpoint still answer.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	if s.node.Status().ReadOnly != "" {
+		writeProblem(w, r, problem("behind-witnesses"))
+		return
+	}
 	if !s.node.Ready() || s.node.View().R.Head().Size == 0 { // a log that is not opened yet records nothing
 		writeProblem(w, r, problem("unavailable"))
 		return
@@ -297,19 +301,22 @@ func plain(w http.ResponseWriter, text string) {
 
 // statusBody is what /statusz says. It holds no child data.
 type statusBody struct {
-	Node    string       `json:"node"`
-	State   string       `json:"state"`
-	Leader  string       `json:"leader"` // its public URL; empty: none is known
-	Name    string       `json:"leaderName"`
-	Term    uint64       `json:"term"`
-	Size    ledger.Seq   `json:"size"`
-	Root    string       `json:"root"`
-	Applied uint64       `json:"applied"`
-	Commit  uint64       `json:"commit"`
-	Ready   bool         `json:"ready"`
-	Clock   bool         `json:"clockOff,omitempty"`
-	Doubted bool         `json:"doubted,omitempty"`
-	Peers   []peerStatus `json:"peers,omitempty"`
+	Node    string     `json:"node"`
+	State   string     `json:"state"`
+	Leader  string     `json:"leader"` // its public URL; empty: none is known
+	Name    string     `json:"leaderName"`
+	Term    uint64     `json:"term"`
+	Size    ledger.Seq `json:"size"`
+	Root    string     `json:"root"`
+	Applied uint64     `json:"applied"`
+	Commit  uint64     `json:"commit"`
+	Ready   bool       `json:"ready"`
+	Clock   bool       `json:"clockOff,omitempty"`
+	Doubted bool       `json:"doubted,omitempty"`
+	// ReadOnly says why nothing is recorded until a person has looked.
+	ReadOnly string       `json:"readOnly,omitempty"`
+	Witness  *witnessBody `json:"witness,omitempty"`
+	Peers    []peerStatus `json:"peers,omitempty"`
 
 	Uploads uploadAlarms `json:"uploads"`
 }
@@ -326,7 +333,8 @@ type peerStatus struct {
 
 func status(s consensus.Status) statusBody {
 	b := statusBody{Node: s.Node, State: s.State, Leader: s.LeaderURL, Name: s.Leader, Term: s.Term, Size: s.Size, Root: s.Root.String(),
-		Applied: s.Applied, Commit: s.Commit, Ready: s.Ready, Clock: s.ClockOff, Doubted: s.Doubted}
+		Applied: s.Applied, Commit: s.Commit, Ready: s.Ready, Clock: s.ClockOff, Doubted: s.Doubted,
+		ReadOnly: s.ReadOnly, Witness: witnesses(s)}
 	for _, p := range s.Peers {
 		out := peerStatus{Node: p.Node, URL: p.URL, Voter: p.Voter, Applied: p.Applied, Size: p.Size, ClockMs: p.Clock.Milliseconds()}
 		if !p.Seen.IsZero() {

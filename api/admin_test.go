@@ -66,8 +66,8 @@ func TestDirectoryWithoutQuorum(t *testing.T) {
 // notReady is a node that has lost its majority.
 type notReady struct{ Node }
 
-func (*notReady) Ready() bool        { return false }
-func (*notReady) Checkpoint() []byte { return nil }
+func (*notReady) Ready() bool       { return false }
+func (*notReady) Published() []byte { return nil }
 
 func TestOrganisations(t *testing.T) {
 	w := newWorld(t)

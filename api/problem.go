@@ -140,6 +140,8 @@ var problems = map[string]kind{
 
 	"busy":        {503, "Too many requests are being answered", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
 	"unavailable": {503, "No record can be made now, so nothing can be disclosed", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
+	"behind-witnesses": {503, "This ledger was restored from a copy older than what its witnesses have signed", "It records nothing until somebody has looked into it: waiting does not help. " +
+		"Nothing was recorded and nothing was disclosed. " + noDisclosure},
 	// A proposal that was sent and not answered may yet commit: saying that nothing was recorded would be a guess.
 	"outcome-unknown": {503, "It is not known yet whether this was recorded", "Nothing was disclosed; whether the request was recorded is not known yet. " +
 		"Ask again with the same Idempotency-Key. " + noDisclosure},

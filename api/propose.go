@@ -132,6 +132,8 @@ func proposeProblem(err error) error {
 	switch {
 	case errors.Is(err, consensus.ErrBusy):
 		return problem("busy")
+	case errors.Is(err, consensus.ErrBehind):
+		return problem("behind-witnesses")
 	case errors.Is(err, consensus.ErrNoLeader), errors.Is(err, consensus.ErrReadOnly), errors.Is(err, consensus.ErrClosed):
 		return problem("unavailable")
 	case errors.Is(err, consensus.ErrUnknown), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

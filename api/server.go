@@ -29,8 +29,9 @@ type Node interface {
 	Tile(level int, n int64) ([]byte, error)
 	// Receipt proves an entry with the newest signed checkpoint that covers it.
 	Receipt(n ledger.Seq) (ledger.Receipt, error)
-	// Checkpoint is the newest signed checkpoint, or nil before the first.
-	Checkpoint() []byte
+	// Published is the newest signed checkpoint, with what cosignatures there are
+	// for its size, or nil before the first.
+	Published() []byte
 	// Ready says whether a record can be committed now.
 	Ready() bool
 	// Status is what the operator sees.
@@ -93,6 +94,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.watchUploads()
 	s.watchWorklists()
+	s.watchWitnesses()
 	s.public = newEdge(cfg.Logger)
 	s.routes()
 	return s, nil

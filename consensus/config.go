@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/hashicorp/raft"
 	"golang.org/x/mod/sumdb/note"
 
+	"custos/consensus/witness"
 	"custos/ledger/store"
 )
 
@@ -35,6 +37,12 @@ type Config struct {
 	Origin   string
 	Signer   note.Signer
 	Verifier note.Verifier
+
+	// Witnesses says who cosigns the log's checkpoints; nil means nobody is asked. It names the log's key. They are
+	// asked every WitnessInterval about what is new, 0 meaning 1 s, by WitnessClient, nil meaning one of our own.
+	Witnesses       *witness.Policy
+	WitnessInterval time.Duration
+	WitnessClient   *http.Client
 
 	// FS is the file system; nil means the real one.
 	FS vfs.FS
@@ -70,6 +78,7 @@ type seams struct {
 	restoreAnything bool                                        // without the refusals of mayRestore
 	snapshots       func(raft.SnapshotStore) raft.SnapshotStore // applied index from elsewhere than the ledger,
 	applyAgain      bool                                        // and entries not skipped by the ledger's own
+	witnessStart    time.Duration                               // how long a leader waits for witnesses at first, if not zero
 	neverSyncLedger bool                                        // truncate without syncing the ledger first
 }
 
@@ -95,6 +104,10 @@ func (c Config) withDefaults() (Config, error) {
 			logger.Error("ending the process", "error", err)
 			os.Exit(70)
 		}
+	}
+	setDefault(&c.WitnessInterval, time.Second)
+	if c.WitnessClient == nil {
+		c.WitnessClient = &http.Client{Timeout: witnessTimeout}
 	}
 	setDefault(&c.MaxClockError, maxClockError)
 	setDefault(&c.SnapshotThreshold, 10_000)

@@ -170,6 +170,10 @@ func (n *Node) dispatch() {
 			return
 		case <-n.queue.waiting:
 		}
+		if n.refusal.Load() != nil {
+			n.failAll(n.queue.drain(false), ErrBehind)
+			continue
+		}
 		t := n.leading.Load()
 		if t == nil {
 			// Nothing of it was proposed: whoever waits may go to the new leader.
@@ -207,8 +211,8 @@ func (n *Node) one(t *term, ws []*waiter) {
 		n.failAll(ws, err)
 		return
 	}
-	if n.leading.Load() != t || f.voided {
-		// It is recorded, but a node that no longer leads does not sign. The new leader answers a retry.
+	if n.leading.Load() != t || f.voided || n.refusal.Load() != nil {
+		// It is recorded, but a node that no longer leads, or must not, does not sign. The new leader answers a retry.
 		n.failAll(ws, ErrUnknown)
 		return
 	}

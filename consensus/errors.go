@@ -13,6 +13,9 @@ var (
 	ErrNoLeader = errors.New("no leader: a record cannot be committed now")
 	// ErrReadOnly says that the leader must not propose: its clock is not its peers'. Nothing was recorded.
 	ErrReadOnly = errors.New("the leader must not propose now")
+	// ErrBehind says that the leader is read-only, for a witness has signed entries that its ledger does not hold, or
+	// others. Nothing was recorded. Only a person can end it.
+	ErrBehind = errors.New("restored behind witnessed history: nothing can be recorded")
 	// ErrCommand says that what was forwarded is not a command. Nothing was recorded.
 	ErrCommand = errors.New("not a command")
 	// ErrClosed says that this node is stopping. Nothing was recorded by this call.

@@ -19,7 +19,7 @@ const proposeFor = 10 * time.Second
 func joinNoLeader(err error) error { return fmt.Errorf("%w: %w", ErrNoLeader, err) }
 
 // Propose has a command decided and recorded, on whichever node leads, and returns its outcome with the parts of a receipt. The
-// error, within proposeFor, is ErrUnknown, ErrBusy, ErrNoLeader, ErrReadOnly, ErrCommand or ErrClosed.
+// error, within proposeFor, is ErrUnknown, ErrBusy, ErrNoLeader, ErrReadOnly, ErrBehind, ErrCommand or ErrClosed.
 //
 // Across a change of leaders, and after a connection broke, the same command is proposed again until ctx ends: the
 // same id and seed are decided once, and an answer that was never shown is then shown for the first time.
@@ -59,6 +59,9 @@ func (n *Node) Propose(ctx context.Context, c ledger.Command) (Outcome, error) {
 
 // try proposes once, here or on the leader.
 func (n *Node) try(ctx context.Context, bulk bool, data []byte, deadline time.Time) (*Outcome, error) {
+	if n.refusal.Load() != nil {
+		return nil, ErrBehind
+	}
 	if n.leading.Load() != nil {
 		w, err := parseWaiter(bulk, data)
 		if err != nil {
@@ -194,6 +197,10 @@ func (n *Node) serve(peer string, c net.Conn) {
 func (n *Node) accept(rep *replies, f frame) {
 	if len(f.payload) < 1 || f.payload[0]&^flagBulk != 0 {
 		rep.putRaw(f.id, statusCommand, nil)
+		return
+	}
+	if n.refusal.Load() != nil {
+		rep.putRaw(f.id, statusBehind, nil)
 		return
 	}
 	if n.leading.Load() == nil {

@@ -36,6 +36,7 @@ const (
 	statusReadOnly
 	statusCommand
 	statusNoTree
+	statusBehind
 )
 
 // errFrame ends a connection.
@@ -51,6 +52,7 @@ var statusErrors = map[byte]error{
 	statusReadOnly: ErrReadOnly,
 	statusCommand:  ErrCommand,
 	statusNoTree:   errNoTree,
+	statusBehind:   ErrBehind,
 }
 
 // statusOf is the status that stands for err; what is not in the table is unknown, never failed.

@@ -59,6 +59,9 @@ func (n *Node) establish(t *term) {
 	if err != nil || !n.confirm(t, f.index) {
 		return
 	}
+	if n.witnesses != nil && !n.witnesses.settle(t) {
+		return
+	}
 	n.log.Info("leading", "term", t.number, "size", n.tree().N)
 	n.leading.Store(t)
 	n.queue.wake()

@@ -43,6 +43,8 @@ type Node struct {
 	flights     flights
 	current     atomic.Pointer[tlog.Tree]
 	checkpoints checkpoints
+	witnesses   *witnesses             // nil: none are configured
+	refusal     atomic.Pointer[string] // why this node is read-only; nil: it is not
 	peers       peers
 	poke        chan struct{} // tell the peers now
 	doubts      atomic.Int32  // how many examinations of this node's tree go on
@@ -94,6 +96,12 @@ func Open(c Config) (*Node, error) {
 	}
 	n.snaps.n, n.peers.n, n.peers.all = n, n, map[string]*peer{}
 	n.checkpoints.origin, n.checkpoints.signer = c.Origin, c.Signer
+	if c.Witnesses != nil {
+		if err := c.Witnesses.Names(c.Verifier); err != nil {
+			return nil, err
+		}
+		n.witnesses = newWitnesses(n, c.Witnesses)
+	}
 	n.applyDog, n.storeDog = newWatchdog("applying entries", n.stop), newWatchdog("writing Raft's log", n.stop)
 	if err := n.open(); err != nil {
 		return nil, errors.Join(err, n.closeFolders())
@@ -128,6 +136,11 @@ func (n *Node) open() error {
 	}
 	n.raftReady.Store(true)
 	n.net.Serve(n.serve)
+	if n.witnesses != nil {
+		n.witnesses.load()
+		n.wait.Add(1)
+		go n.witnesses.run()
+	}
 	n.wait.Add(3)
 	go n.lead()
 	go n.dispatch()

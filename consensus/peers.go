@@ -32,6 +32,8 @@ type ping struct {
 	Applied uint64      `cbor:"4,keyasint"`
 	Leading bool        `cbor:"5,keyasint"` // records can be committed there now
 	Note    []byte      `cbor:"6,keyasint,omitempty"`
+	// Cosigned is only sent where witnesses are configured: a program that does not know it refuses the ping.
+	Cosigned []byte `cbor:"7,keyasint,omitempty"`
 }
 
 func (p ping) encode() []byte {
@@ -85,6 +87,9 @@ func (p *peers) heard(node string, m ping) {
 	p.mu.Unlock()
 	if m.Leading {
 		p.n.learn(m.Note)
+		if p.n.witnesses != nil && len(m.Cosigned) > 0 {
+			p.n.witnesses.learn(m.Cosigned)
+		}
 	}
 }
 

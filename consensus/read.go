@@ -73,10 +73,14 @@ func (n *Node) Tile(level int, number int64) ([]byte, error) {
 	return db.Tile(level, number)
 }
 
-// Receipt proves an entry with the newest signed checkpoint. An entry that it
+// Receipt proves an entry with the newest checkpoint that has the witnesses' signatures if that covers it, and else with
+// the newest that the log signed. An entry that it
 // does not cover yet is [ErrNoLeader]: a moment later it is.
 func (n *Node) Receipt(seq ledger.Seq) (ledger.Receipt, error) {
-	signed := n.Checkpoint()
+	signed, cosigned := n.cosigned()
+	if signed == nil || int64(seq) >= cosigned.N {
+		signed = n.Published()
+	}
 	if signed == nil {
 		return ledger.Receipt{}, ErrNoLeader
 	}

@@ -26,6 +26,9 @@ type Status struct {
 	// Doubted: a peer says that this node's tree is not the majority's, and that is being found out.
 	Doubted bool
 	Peers   []PeerStatus
+	// ReadOnly says why this node records nothing, until it is started again; empty: it is not so.
+	ReadOnly string
+	Witness  *WitnessStatus // nil: none are configured
 }
 
 // PeerStatus is what a node knows of another.
@@ -52,6 +55,12 @@ func (n *Node) Status() Status {
 		Size: ledger.Seq(tree.N), Root: tree.Hash, Ready: n.Ready(),
 		ClockOff: n.peers.clockOff(), Doubted: n.doubts.Load() > 0,
 	}
+	if why := n.refusal.Load(); why != nil {
+		s.ReadOnly = *why
+	}
+	if n.witnesses != nil {
+		s.Witness = n.witnesses.status()
+	}
 	if s.Leader == n.id.Node {
 		s.LeaderURL = n.config.PublicURL
 	}
@@ -73,6 +82,9 @@ func (n *Node) Status() Status {
 
 // Ready tells whether a record can be committed now: this node leads, or it hears of a leader that says so.
 func (n *Node) Ready() bool {
+	if n.refusal.Load() != nil {
+		return false
+	}
 	if n.leading.Load() != nil {
 		return !n.peers.clockOff() && n.doubts.Load() == 0
 	}
@@ -91,6 +103,7 @@ func (n *Node) pingNow() ping {
 	}
 	if p.Leading {
 		p.Note = n.Checkpoint()
+		p.Cosigned, _ = n.cosigned()
 	}
 	return p
 }

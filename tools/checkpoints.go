@@ -25,15 +25,20 @@ type signedTree struct {
 
 // readVerifier reads a C2SP verifier key, given as itself or as a file that holds it.
 func readVerifier(s string) (note.Verifier, string, error) {
-	if b, err := os.ReadFile(s); err == nil {
-		s = string(b)
-	}
-	s = strings.TrimSpace(s)
+	s = readKeyText(s)
 	v, err := note.NewVerifier(s)
 	if err != nil {
 		return nil, "", failf(ExitUsage, "not a C2SP verifier key: %w", err)
 	}
 	return v, s, nil
+}
+
+// readKeyText returns a key that is given as text, or in a file.
+func readKeyText(s string) string {
+	if b, err := os.ReadFile(s); err == nil {
+		s = string(b)
+	}
+	return strings.TrimSpace(s)
 }
 
 // verifierKeys reads every *.vkey of a folder, as text.
@@ -100,6 +105,16 @@ func (f *folder) checkpoints(origin string, v note.Verifier, pin string) ([]sign
 	end := f.end()
 	for _, n := range end.notes {
 		if err := add(n, "a batch in raft/"); err != nil {
+			return nil, err
+		}
+	}
+	// Last, so that of one size the note with cosignatures is the one that receipts are made of.
+	cosigned, err := guarded(f.db.LastCosigned)
+	if err != nil {
+		return nil, fmt.Errorf("the row of the newest cosigned checkpoint does not read: %w", err)
+	}
+	if cosigned != nil {
+		if err := add(cosigned, "the ledger's newest cosigned checkpoint"); err != nil {
 			return nil, err
 		}
 	}

@@ -110,25 +110,28 @@ func (f *folder) covering(seq ledger.Seq) (signedTree, error) {
 
 func (a *app) checkReceiptCommand() *cobra.Command {
 	var vkey, recordFile string
+	var w witnessFlags
 	cmd := &cobra.Command{
 		Use: "check-receipt FILE", Short: "Check a receipt offline, with the log's verifier key alone",
 		Long: "Check a receipt offline, with the log's verifier key alone. FILE holds a receipt, or a whole answer\n" +
 			"in JSON with one in it. With --record, the entry's exact bytes (GET /v1/entries/SEQ), it is proved\n" +
-			"that this entry is in the signed tree; without it, that an entry with the hash the receipt gives is.",
+			"that this entry is in the signed tree; without it, that an entry with the hash the receipt gives is.\n" +
+			"With --policy, or --witness and --cosignatures, the checkpoint must have witnesses' signatures too.",
 		Args: exactly(1, "one receipt file"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := required(map[string]string{"vkey": vkey}); err != nil {
 				return err
 			}
-			return a.checkReceipt(args[0], vkey, recordFile)
+			return a.checkReceipt(args[0], vkey, recordFile, w)
 		},
 	}
 	cmd.Flags().StringVar(&vkey, "vkey", "", "the log's C2SP verifier key, or a file that holds it")
 	cmd.Flags().StringVar(&recordFile, "record", "", "file with the entry's exact bytes")
+	w.on(cmd)
 	return cmd
 }
 
-func (a *app) checkReceipt(file, vkey, recordFile string) error {
+func (a *app) checkReceipt(file, vkey, recordFile string, w witnessFlags) error {
 	v, _, err := readVerifier(vkey)
 	if err != nil {
 		return err
@@ -149,6 +152,10 @@ func (a *app) checkReceipt(file, vkey, recordFile string) error {
 	if int64(r.Seq) >= tree.N {
 		return failf(ExitIntegrity, "the receipt of entry %d does not hold: the signed tree has %d entries", r.Seq, tree.N)
 	}
+	cosigners, err := w.check(r.Checkpoint, v)
+	if err != nil {
+		return err
+	}
 	proved := recordFile != "" || r.Leaf != (ledger.Hash{})
 	switch {
 	case recordFile != "":
@@ -166,9 +173,12 @@ func (a *app) checkReceipt(file, vkey, recordFile string) error {
 	}
 	if a.json() {
 		return a.printJSON(map[string]any{"ok": true, "seq": r.Seq, "size": tree.N, "root": b64(tree.Hash),
-			"signature": true, "inclusion": map[bool]string{true: "proved", false: "not checked"}[proved]})
+			"signature": true, "inclusion": map[bool]string{true: "proved", false: "not checked"}[proved], "witnesses": cosigners})
 	}
 	fmt.Fprintf(a.stdout, "signed: a tree of %d entries, root %s, by %s\n", tree.N, b64(tree.Hash), v.Name())
+	for _, name := range cosigners {
+		fmt.Fprintf(a.stdout, "cosigned: the same tree, by %s\n", name)
+	}
 	switch {
 	case recordFile != "":
 		fmt.Fprintf(a.stdout, "PROVED: the record is entry %d of that tree\n", r.Seq)

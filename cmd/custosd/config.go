@@ -18,6 +18,7 @@ import (
 
 	"custos/api"
 	"custos/consensus"
+	"custos/consensus/witness"
 	"custos/ledger"
 )
 
@@ -43,6 +44,8 @@ type Config struct {
 	PeerKey  string `json:"peerKey"`
 	TLSCert  string `json:"tlsCert,omitempty"` // PEM files of the public listener; without them it must be on loopback
 	TLSKey   string `json:"tlsKey,omitempty"`
+
+	Witnesses string `json:"witnesses,omitempty"` // C2SP policy file: who cosigns the log's checkpoints; none: nobody
 
 	Register *Register `json:"register,omitempty"` // whom uploads are compared with; none: nobody is asked
 	MESH     *MESH     `json:"mesh,omitempty"`     // exchange of messages with authorities; none: there is none
@@ -91,7 +94,7 @@ func readConfig(path string) (*Config, error) {
 		return nil, misuse("%s: something follows the configuration", path)
 	}
 	base := filepath.Dir(path)
-	paths := []*string{&c.Data, &c.Secrets, &c.LogKey, &c.PeerCA, &c.PeerCert, &c.PeerKey, &c.TLSCert, &c.TLSKey, &c.Demo}
+	paths := []*string{&c.Data, &c.Secrets, &c.LogKey, &c.PeerCA, &c.PeerCert, &c.PeerKey, &c.TLSCert, &c.TLSKey, &c.Demo, &c.Witnesses}
 	for _, p := range append(append(paths, c.Register.paths()...), c.MESH.paths()...) {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)
@@ -283,6 +286,22 @@ func (c *Config) consensus() (consensus.Config, error) {
 		out.Members = append(out.Members, consensus.Member{Node: m.Node, Address: m.Address})
 	}
 	return out, nil
+}
+
+// policy reads who cosigns; nil: nobody is asked.
+func (c *Config) policy() (*witness.Policy, error) {
+	if c.Witnesses == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(c.Witnesses)
+	if err != nil {
+		return nil, misuse("witnesses: %w", err)
+	}
+	p, err := witness.ParsePolicy(b)
+	if err != nil {
+		return nil, misuse("witnesses: %w", err)
+	}
+	return &p, nil
 }
 
 // defaultCacheMiB holds the parts of the ledger that lookups read again.

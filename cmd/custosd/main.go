@@ -22,7 +22,7 @@ func run(args []string) int {
 	defer stop()
 	root := &cobra.Command{Use: "custosd", Short: "Child Protection - Information Sharing, on the record",
 		SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(serveCommand(), initCommand(), keysCommand(), demoCommand())
+	root.AddCommand(serveCommand(), initCommand(), keysCommand(), demoCommand(), witnessCommand())
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {

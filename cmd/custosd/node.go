@@ -66,6 +66,9 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 	if cfg.Signer, cfg.Verifier, err = c.signer(); err != nil {
 		return nil, err
 	}
+	if cfg.Witnesses, err = c.policy(); err != nil {
+		return nil, err
+	}
 	credentials, err := c.credentials()
 	if err != nil {
 		return nil, err

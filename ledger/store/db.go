@@ -289,6 +289,19 @@ func (d *DB) SetLastSigned(note []byte) error {
 	return nil
 }
 
+// LastCosigned returns the newest checkpoint that witnesses signed too, as a
+// signed note, or nil.
+func (d *DB) LastCosigned() ([]byte, error) { return d.Get(keyCosigned) }
+
+// SetLastCosigned keeps it. It stands outside the views.
+func (d *DB) SetLastCosigned(note []byte) error {
+	if err := d.p.Set(keyCosigned, note, pebble.NoSync); err != nil {
+		d.fatal(fmt.Errorf("keep cosigned checkpoint: %w", err))
+		return err
+	}
+	return nil
+}
+
 // pebbleLogger passes on what matters. Fatalf must not return: Pebble calls it
 // when a commit cannot be made durable.
 type pebbleLogger struct {

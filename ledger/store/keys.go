@@ -23,6 +23,8 @@ var (
 	keyFormat  = []byte{prefixMeta, 'f'}
 	keyLayout  = []byte{prefixMeta, 'v'}
 	keySigned  = []byte{prefixMeta, 's'}
+	// the newest checkpoint with the cosignatures that its witnesses' policy asks for
+	keyCosigned = []byte{prefixMeta, 'c'}
 )
 
 // formatVersion is the version of this layout. It ratchets: a newer program

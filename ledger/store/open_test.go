@@ -134,11 +134,11 @@ func TestKeyPrefixesAreUnique(t *testing.T) {
 	})
 	require.Len(t, names, 6)
 	metas := map[string]bool{}
-	for _, k := range [][]byte{keyHead, keyApplied, keyFormat, keySigned} {
+	for _, k := range [][]byte{keyHead, keyApplied, keyFormat, keySigned, keyCosigned} {
 		require.Equal(t, byte(prefixMeta), k[0])
 		metas[string(k)] = true
 	}
-	require.Len(t, metas, 4)
+	require.Len(t, metas, 5)
 
 	fs := vfs.NewMem()
 	d := fresh(t, fs)
