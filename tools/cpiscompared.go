@@ -234,18 +234,12 @@ func (c *compare) printCSV(each func(func(*comparedRow) error) error) error {
 	return err
 }
 
-// side is one side's cells. A spreadsheet would run what begins like a formula.
+// side is one side's cells.
 func side(p *cpis.Row) []string {
 	if p == nil {
 		return make([]string, len(cpis.Columns))
 	}
-	cells := p.Values()
-	for i, v := range cells {
-		if v != "" && strings.ContainsRune("=+-@\t\r", rune(v[0])) {
-			cells[i] = "'" + v
-		}
-	}
-	return cells
+	return inert(p.Values())
 }
 
 func number(n int) string {

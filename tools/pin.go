@@ -25,7 +25,7 @@ func (v *verification) pinned() bool {
 // writePin keeps the newest checkpoint for the next time. If we die on any line
 // the old pin is whole, or the new one is: a pin cut short would stop the next
 // run, and its owner would delete it, which is what an attacker wants.
-func (v *verification) writePin() (err error) {
+func (v *verification) writePin() error {
 	if v.flags.pin == "" {
 		return nil
 	}

@@ -75,8 +75,8 @@ func (t *trailFlags) patterns(lines []trailLine) []trailLine {
 	})
 }
 
-// trailCSV writes lines as a spreadsheet reads them. A cell that would begin a
-// formula there gets an apostrophe: subjects are what an issuer says they are.
+// trailCSV writes lines as a spreadsheet reads them: subjects are what an
+// issuer says they are.
 func trailCSV(to io.Writer, lines []trailLine) error {
 	w := csv.NewWriter(to)
 	rows := [][]string{{"seq", "at", "kind", "outcome", "code", "unscheduled", "in_error", "role", "organisation", "issuer", "subject",
@@ -88,12 +88,7 @@ func trailCSV(to io.Writer, lines []trailLine) error {
 		}
 		row := []string{seqText(l.Seq), l.At, l.Kind, l.Outcome, l.Code, strconv.FormatBool(l.Unscheduled), strconv.FormatBool(l.InError),
 			l.Role, l.Organisation, l.Issuer, l.Subject, l.Person, strings.Join(l.Told, " "), l.Authority, of, l.Place}
-		for i, cell := range row {
-			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-				row[i] = "'" + cell
-			}
-		}
-		rows = append(rows, row)
+		rows = append(rows, inert(row))
 	}
 	return failing(ExitUnreadable, w.WriteAll(rows))
 }
