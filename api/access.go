@@ -41,20 +41,20 @@ func (s *Server) postLookup(w http.ResponseWriter, r *http.Request, who *Identit
 	if err != nil {
 		return at(err, "nhsNumber")
 	}
-	person := s.keys.Person(number.Digits())
-	q := &ledger.LookUp{Person: person, Confirmed: in.IdentityConfirmed, Reasoned: in.Reason != ""}
+	l := s.newLookup(number, who, in.Attendance)
+	l.query.Confirmed, l.query.Reasoned = in.IdentityConfirmed, in.Reason != ""
 	if in.DateOfBirth != "" {
 		if _, err := ledger.ParseBirth(in.DateOfBirth); err != nil {
 			return &Problem{Code: "date-format", Pointer: "/dateOfBirth"}
 		}
-		q.Birth = s.birthTag(person, in.DateOfBirth)
+		l.query.Birth = s.birthTag(l.query.Person, in.DateOfBirth)
 	}
 	if in.AttendedAt != "" {
 		t, err := time.Parse(time.RFC3339, in.AttendedAt)
 		if err != nil {
 			return &Problem{Code: "date-format", Pointer: "/attendedAt"}
 		}
-		q.AttendedAt = ledger.Of(t)
+		l.query.AttendedAt = ledger.Of(t)
 	}
 	for _, f := range []struct{ value, name string }{{in.Attendance, "attendance"}, {in.CallBack, "callBack"}, {in.Reason, "reason"}} {
 		if len(f.value) > 1000 {
@@ -62,34 +62,59 @@ func (s *Server) postLookup(w http.ResponseWriter, r *http.Request, who *Identit
 		}
 	}
 	if in.Unscheduled != nil {
-		q.Declared = ledger.DeclaredScheduled
+		l.query.Declared = ledger.DeclaredScheduled
 		if *in.Unscheduled {
-			q.Declared = ledger.DeclaredUnscheduled
+			l.query.Declared = ledger.DeclaredUnscheduled
 		}
 	}
-	if in.Attendance != "" {
-		q.Attendance = s.keys.Tag("attendance", who.Organisation, in.Attendance)
+	l.details.CallBack, l.details.Reason = in.CallBack, in.Reason
+	out, err := s.lookUp(w, r, who, content, l)
+	if err != nil {
+		return err
 	}
+	return s.writeLookup(w, out)
+}
+
+// lookup is one question about a person, in whatever form it was asked.
+type lookup struct {
+	query   ledger.LookUp
+	details ledger.AccessDetails
+}
+
+// newLookup is a question about a number, and where the caller named one, in
+// an attendance. An attendance is told apart within the caller's organisation.
+func (s *Server) newLookup(number NHSNumber, who *Identity, attendance string) *lookup {
+	l := &lookup{query: ledger.LookUp{Person: s.keys.Person(number.Digits())}}
+	l.details.NHSNumber, l.details.Attendance = number.Digits(), attendance
+	if attendance != "" {
+		l.query.Attendance = s.keys.Tag("attendance", who.Organisation, attendance)
+	}
+	return l
+}
+
+// lookUp has a lookup decided and recorded; content says what was asked. Only
+// what it returns may be shown.
+func (s *Server) lookUp(w http.ResponseWriter, r *http.Request, who *Identity, content ledger.Tag, l *lookup) (*consensus.Outcome, error) {
 	d, err := s.draft(w, r, who, content)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	details := &ledger.AccessDetails{NHSNumber: number.Digits(), Attendance: in.Attendance, CallBack: in.CallBack, Reason: in.Reason}
 	if i := requestInfoOf(r); i != nil {
-		details.Correlation, details.Trace = i.CorrelationID, i.TraceID
+		l.details.Correlation, l.details.Trace = i.CorrelationID, i.TraceID
 		if i.given {
-			details.Request = i.RequestID
+			l.details.Request = i.RequestID
 		}
 	}
-	if err := d.seal(ledger.HolderPerson, person[:], ledger.PayloadAccess, 0, details); err != nil {
-		return err
+	person := l.query.Person
+	if err := d.seal(ledger.HolderPerson, person[:], ledger.PayloadAccess, 0, &l.details); err != nil {
+		return nil, err
 	}
-	out, err := d.propose(r.Context(), q)
+	out, err := d.propose(r.Context(), &l.query)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.stats.lookups.WithLabelValues(out.Answer.Access.Outcome.String()).Inc()
-	return s.writeLookup(w, out)
+	return out, nil
 }
 
 // writeLookup opens what the committed outcome disclosed, and nothing else.
@@ -135,11 +160,11 @@ func (s *Server) writeLookup(w http.ResponseWriter, out *consensus.Outcome) erro
 // writePlans appends "person" (with who) and "plans".
 func (s *Server) writePlans(j *jsonWriter, plans []projection.PlanShown, today ledger.Day, who bool) error {
 	if who && len(plans) > 0 {
-		var d ledger.PlanDetails
-		if err := s.open(plans[0].Details, &d); err != nil {
+		d, err := s.openPerson(plans)
+		if err != nil {
 			return err
 		}
-		writePerson(j, &d)
+		writePerson(j, d)
 	}
 	j.key("plans")
 	j.open('[')
@@ -170,6 +195,12 @@ func (s *Server) writePlans(j *jsonWriter, plans []projection.PlanShown, today l
 	}
 	j.close(']')
 	return nil
+}
+
+// openPerson opens whom the plans of one answer are about.
+func (s *Server) openPerson(plans []projection.PlanShown) (*ledger.PlanDetails, error) {
+	d := new(ledger.PlanDetails)
+	return d, s.open(plans[0].Details, d)
 }
 
 func writePerson(j *jsonWriter, d *ledger.PlanDetails) {
