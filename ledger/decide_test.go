@@ -44,13 +44,14 @@ func everyRequest(w *world) {
 	w.deny(RefusedRole, w.cmd(nobody, &OpenLog{ID: ID{9}}))
 	w.refuse(RefusedState, w.cmd(system(), &OpenLog{ID: ID{9}}))
 	w.refuse(RefusedState, w.cmd(system(), &RaiseRules{To: 1}))
-	w.deny(RefusedRole, w.cmd(nobody, &RaiseRules{To: 3}))
+	const next = CurrentRules + 1
+	w.deny(RefusedRole, w.cmd(nobody, &RaiseRules{To: next}))
 	if w.view.log.Rules == 1 {
 		restOfStory(w, auditor)
 		return
 	}
-	withRules(t, 3, decideV2, func() { w.grant(w.cmd(system(), &RaiseRules{To: 3})) })
-	withRules(t, 3, decideV2, func() { restOfStory(w, auditor) })
+	withRules(t, next, decideV3, func() { w.grant(w.cmd(system(), &RaiseRules{To: next})) })
+	withRules(t, next, decideV3, func() { restOfStory(w, auditor) })
 }
 
 // withRules releases another rules version while f runs.

@@ -100,6 +100,12 @@ const (
 	ActRecordNumber
 	ActTrace
 
+	// Of rules version 3.
+	ActRecordPolicy
+	ActReadPolicy
+	ActBreakGlass
+	ActReview
+
 	actionEnd // no action: one past the last
 )
 
@@ -129,6 +135,10 @@ var actionNames = map[Action]string{
 	ActListUnmatched:      "list unmatched rows, without what is in them",
 	ActRecordNumber:       "record that an NHS number was replaced or is no longer used",
 	ActTrace:              "ask by exact names and birth date",
+	ActRecordPolicy:       "record the policy of care settings",
+	ActReadPolicy:         "read the policy of care settings",
+	ActBreakGlass:         "look up in an emergency what would be denied",
+	ActReview:             "review an emergency access",
 }
 
 // String returns the action in words.
@@ -175,6 +185,10 @@ var matrix = map[Action][]Role{
 	ActListUnmatched:      {RoleUploader, RoleSocialWorkManager, RoleOperator},
 	ActRecordNumber:       {RoleIGOfficer, RoleSystem},
 	ActTrace:              {RoleClinician, RoleScheduledClinician},
+	ActRecordPolicy:       {RoleOperator, RoleSystem},
+	ActReadPolicy:         Roles(),
+	ActBreakGlass:         {RoleClinician, RoleScheduledClinician},
+	ActReview:             {RoleIGOfficer, RoleSiteIG},
 }
 
 // May reports whether a role may ask for an action at all.
