@@ -20,6 +20,14 @@ type lookupBody struct {
 	CallBack          string `json:"callBack"`
 	IdentityConfirmed bool   `json:"identityConfirmed"`
 	Reason            string `json:"reason"`
+
+	Responsible *responsibleBody `json:"responsible"` // who answers for it, where a system asks
+}
+
+// responsibleBody is a person in whose name a system asks.
+type responsibleBody struct {
+	Name string `json:"name" strict:"required"`
+	Role string `json:"role"`
 }
 
 // caution goes with every answer that shows no plan.
@@ -68,6 +76,11 @@ func (s *Server) postLookup(w http.ResponseWriter, r *http.Request, who *Identit
 		}
 	}
 	l.details.CallBack, l.details.Reason = in.CallBack, in.Reason
+	if in.Responsible != nil {
+		if who, err = s.responsible(l, who, in.Responsible); err != nil {
+			return err
+		}
+	}
 	out, err := s.lookUp(w, r, who, content, l)
 	if err != nil {
 		return err
@@ -81,10 +94,25 @@ type lookup struct {
 	details ledger.AccessDetails
 }
 
+// responsible has a lookup made in the name of whom a system names. A person who
+// signed in names nobody: they answer for it themselves.
+func (s *Server) responsible(l *lookup, who *Identity, by *responsibleBody) (*Identity, error) {
+	switch {
+	case !who.Machine:
+		return nil, (&Problem{Code: "field-value", Pointer: "/responsible"}).with("A person signed in, and answers for it themselves.")
+	case !readable(by.Name, 1), !readable(by.Role, 0):
+		return nil, &Problem{Code: "field-value", Pointer: "/responsible"}
+	}
+	if err := s.needs(3); err != nil {
+		return nil, err
+	}
+	return s.inName(l, who, &answerable{Name: by.Name, Role: by.Role, System: who.Subject}), nil
+}
+
 // newLookup is a question about a number, and where the caller named one, in
 // an attendance. An attendance is told apart within the caller's organisation.
 func (s *Server) newLookup(number NHSNumber, who *Identity, attendance string) *lookup {
-	l := &lookup{query: ledger.LookUp{Person: s.keys.Person(number.Digits())}}
+	l := &lookup{query: ledger.LookUp{Person: s.keys.Person(number.Digits()), System: who.Machine}}
 	l.details.NHSNumber, l.details.Attendance = number.Digits(), attendance
 	if attendance != "" {
 		l.query.Attendance = s.keys.Tag("attendance", who.Organisation, attendance)

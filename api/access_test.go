@@ -297,6 +297,9 @@ func (w *world) badly(who caller, path string, body any) problemBody {
 }
 
 func (r *reply) code() string {
+	if code := r.queryCode(); code != "" {
+		return code
+	}
 	p := r.json()
 	s, _ := p["code"].(string)
 	return s

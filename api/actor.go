@@ -17,17 +17,27 @@ type actor struct {
 // actorCache keeps actors by token, bounded.
 type actorCache struct {
 	mu  sync.RWMutex
-	all map[[32]byte]*actor
+	all map[actorKey]*actor
+}
+
+// actorKey is a token, and for a system's lookup whoever answers for that one.
+type actorKey struct {
+	token              [32]byte
+	system, name, role string
 }
 
 const actorsKept = 1 << 14
 
-func newActorCache() *actorCache { return &actorCache{all: make(map[[32]byte]*actor)} }
+func newActorCache() *actorCache { return &actorCache{all: make(map[actorKey]*actor)} }
 
 func (s *Server) actor(who *Identity) (*actor, error) {
 	c := s.actors
 	c.mu.RLock()
-	a, ok := c.all[who.TokenHash]
+	key := actorKey{token: who.TokenHash}
+	if who.System != "" {
+		key.system, key.name, key.role = who.System, who.Name, who.RoleCode+who.RoleName
+	}
+	a, ok := c.all[key]
 	c.mu.RUnlock()
 	if ok {
 		return a, nil
@@ -37,11 +47,12 @@ func (s *Server) actor(who *Identity) (*actor, error) {
 		return nil, problem("role-unknown")
 	}
 	a = &actor{
-		details: ledger.ProfileDetails{Name: who.Name, RoleName: who.RoleName, Organisation: who.OrganisationName},
+		details: ledger.ProfileDetails{Name: who.Name, RoleName: who.RoleName, Organisation: who.OrganisationName,
+			RoleCode: who.RoleCode, RoleProfile: who.RoleProfile, System: who.System},
 		actor: ledger.Actor{
 			Issuer: who.Issuer, Subject: who.Subject, Role: role, Organisation: who.Organisation, Team: who.Team,
 			KeyID: who.KeyID, Expires: who.Expires, Token: who.TokenHash, Node: s.cfg.NodeID, Assurance: who.Assurance,
-			Profile: s.keys.Tag("profile", who.Issuer+"\x00"+who.Subject, who.Name, who.RoleName, who.OrganisationName),
+			Profile: s.keys.Tag("profile", who.Issuer+"\x00"+who.Subject, who.profile()...),
 		},
 	}
 	_, recorded, err := s.node.View().Profile(a.actor.ID(), a.actor.Profile)
@@ -51,14 +62,24 @@ func (s *Server) actor(who *Identity) (*actor, error) {
 	a.recorded.Store(recorded)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if have, ok := c.all[who.TokenHash]; ok {
+	if have, ok := c.all[key]; ok {
 		return have, nil
 	}
 	if len(c.all) >= actorsKept {
 		clear(c.all)
 	}
-	c.all[who.TokenHash] = a
+	c.all[key] = a
 	return a, nil
+}
+
+// profile is what a profile's tag is made of. What not every token says is left
+// out where it is not said, so that a profile that says no more stays the same.
+func (who *Identity) profile() []string {
+	p := []string{who.Name, who.RoleName, who.OrganisationName}
+	if who.RoleCode != "" || who.RoleProfile != "" || who.System != "" {
+		p = append(p, who.RoleCode, who.RoleProfile, who.System)
+	}
+	return p
 }
 
 // nameCache keeps opened profiles by their entry, bounded. Only what a

@@ -183,7 +183,7 @@ func TestVerifyAccepts(t *testing.T) {
 		token := a.token(t, "r512", a.cis2Claims(nil))
 		id, p := v.Verify([]string{"bearer " + token})
 		require.Nil(t, p)
-		require.Equal(t, &Identity{Issuer: cis2, Subject: "u-17", Role: "clinician", RoleName: "Practitioner", Organisation: "RX9", OrganisationName: "Another",
+		require.Equal(t, &Identity{Issuer: cis2, Subject: "u-17", Role: "clinician", RoleName: "Practitioner", RoleCode: "R0260", RoleProfile: "555", Organisation: "RX9", OrganisationName: "Another",
 			Name: "Ada Nurse", KeyID: "r512", TokenID: "j1", Expires: a.now.Unix() + 600, NotBefore: a.now.Unix() - 60,
 			TokenHash: sha256.Sum256([]byte(token)), Assurance: "AAL3"}, id)
 		id, p = v.Verify([]string{"Bearer " + a.token(t, "r512", a.cis2Claims(object{"selected_roleid": "444"}))})

@@ -22,6 +22,10 @@ type Identity struct {
 	Issuer, Subject     string
 	Role                string // one of Roles
 	RoleName            string // as the issuer calls it; may be empty
+	RoleCode            string // of the national directory's job roles; may be empty
+	RoleProfile         string // which of the person's roles, there; may be empty
+	Machine             bool   // a system's own token: no person signed in
+	System              string // the system in which the person of Name answers for a lookup; empty: they asked themselves
 	Organisation        string // ODS code
 	OrganisationName    string // may be empty
 	Name                string // the person's, as it is shown in histories
@@ -50,6 +54,7 @@ type claims struct {
 	Session   string    `json:"sid"`
 	Assurance string    `json:"acr"`
 	AuthTime  int64     `json:"auth_time"`
+	Client    string    `json:"client_id"` // equal to sub in a token of a system's own (RFC 9068, 2.2)
 
 	// As NHS CIS2 gives them.
 	SelectedRole  string      `json:"selected_roleid"`
@@ -98,7 +103,7 @@ func (is *IssuerConfig) identity(t *parsedToken) (*Identity, *Problem) {
 		Issuer: c.Issuer, Subject: c.Subject, Name: c.Name, KeyID: t.header.KeyID, SessionID: c.Session, TokenID: c.ID,
 		Expires: c.Expires, NotBefore: c.NotBefore, Assurance: assurance(c.Assurance), AuthenticatedAtUnix: c.AuthTime,
 		Role: c.Role, RoleName: c.RoleName, Organisation: c.Organisation, OrganisationName: c.OrganisationName,
-		Team: c.Team, Places: c.Places,
+		Team: c.Team, Places: c.Places, Machine: c.Client != "" && c.Client == c.Subject,
 	}
 	if is.CIS2 {
 		if p := is.selectedRole(c, id); p != nil {
@@ -164,6 +169,7 @@ func (is *IssuerConfig) selectedRole(c *claims, id *Identity) *Problem {
 		}
 	}
 	job := chosen.RoleCode[strings.LastIndexByte(chosen.RoleCode, ':')+1:]
+	id.RoleCode, id.RoleProfile = job, chosen.PersonRole
 	for _, m := range is.Map {
 		if m.Code == chosen.RoleCode || m.Code == job || slices.Contains(chosen.ActivityCodes, m.Code) {
 			id.Role = m.Role

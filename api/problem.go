@@ -64,6 +64,7 @@ var problems = map[string]kind{
 	"body-empty":           {400, "The body is empty", ""},
 	"body-incomplete":      {400, "The body ended before it was complete", ""},
 	"cpis-message":         {400, "The CP-IS message cannot be read, and has no sender to be answered", ""},
+	"query-unreadable":     {400, "The query cannot be read", ""},
 	"query-parameter":      {400, "A query parameter is unknown, doubled or not allowed", ""},
 
 	"nhs-number-format":      {400, "The NHS number is not ten digits", "Spaces, no-break spaces and hyphens are accepted; digits must be 0 to 9."},
@@ -104,26 +105,27 @@ var problems = map[string]kind{
 	"not-live":                   {403, "The service is not yet live for this area", noDisclosure},
 
 	// Refusals of the ledger: their codes are its own.
-	"organisation-unknown":    {403, "Your organisation is not one that may ask this", "It is not recorded here, or not as a care setting or authority."},
-	"other-authority":         {403, "This is another authority's", ""},
-	"not-own-access":          {403, "This lookup was not yours", ""},
-	"not-assigned":            {403, "This caseload is not assigned to you", "A team leader assigns caseloads and cover."},
-	"own-organisation-only":   {403, "Only your own organisation's accesses are open to you", ""},
-	"already-done":            {409, "This was done before", ""},
-	"notification-not-opened": {409, "The notification has not been opened", "Open it before acknowledging it."},
-	"not-in-this-state":       {409, "The request does not fit what is recorded", ""},
-	"sequence-lower":          {409, "The sequence number is not higher than the last upload's", ""},
-	"sequence-content":        {409, "The sequence number was used for another file", ""},
-	"upload-not-open":         {409, "The upload is not open", ""},
-	"upload-overtaken":        {409, "A later file was begun before this one was finished", "What is left of it would undo the later file. Send a new file with a new number."},
-	"second-person-needed":    {403, "Somebody else must approve this", "Whoever sent the file, or a part of it, cannot also approve what it would end."},
-	"approval-expired":        {409, "It is too late to approve this", "Send a new snapshot: it says how things are now."},
-	"rules-not-raised":        {409, "This log does not decide such requests yet", "The operator raises its rules version once every node runs a program that knows it."},
-	"request-too-long":        {413, "The request is longer than a record can hold", ""},
-	"reason-missing":          {400, "A reason is required", ""},
-	"idempotency-key-actor":   {409, "The idempotency key was used by somebody else", ""},
-	"idempotency-key-expired": {409, "The same request was answered before", "The receipt is that of the first answer. Ask again with a new key."},
-	"idempotency-key-content": {422, "The idempotency key was used for another request", ""},
+	"organisation-unknown":       {403, "Your organisation is not one that may ask this", "It is not recorded here, or not as a care setting or authority."},
+	"other-authority":            {403, "This is another authority's", ""},
+	"not-own-access":             {403, "This lookup was not yours", ""},
+	"not-assigned":               {403, "This caseload is not assigned to you", "A team leader assigns caseloads and cover."},
+	"own-organisation-only":      {403, "Only your own organisation's accesses are open to you", ""},
+	"already-done":               {409, "This was done before", ""},
+	"notification-not-opened":    {409, "The notification has not been opened", "Open it before acknowledging it."},
+	"not-in-this-state":          {409, "The request does not fit what is recorded", ""},
+	"sequence-lower":             {409, "The sequence number is not higher than the last upload's", ""},
+	"sequence-content":           {409, "The sequence number was used for another file", ""},
+	"upload-not-open":            {409, "The upload is not open", ""},
+	"upload-overtaken":           {409, "A later file was begun before this one was finished", "What is left of it would undo the later file. Send a new file with a new number."},
+	"responsible-person-missing": {403, "A system asks, and names nobody who answers for that", "Name the person in whose name it is asked. The attempt was recorded."},
+	"second-person-needed":       {403, "Somebody else must approve this", "Whoever sent the file, or a part of it, cannot also approve what it would end."},
+	"approval-expired":           {409, "It is too late to approve this", "Send a new snapshot: it says how things are now."},
+	"rules-not-raised":           {409, "This log does not decide such requests yet", "The operator raises its rules version once every node runs a program that knows it."},
+	"request-too-long":           {413, "The request is longer than a record can hold", ""},
+	"reason-missing":             {400, "A reason is required", ""},
+	"idempotency-key-actor":      {409, "The idempotency key was used by somebody else", ""},
+	"idempotency-key-expired":    {409, "The same request was answered before", "The receipt is that of the first answer. Ask again with a new key."},
+	"idempotency-key-content":    {422, "The idempotency key was used for another request", ""},
 
 	"not-found":          {404, "There is nothing here", ""},
 	"method-not-allowed": {405, "The method is not allowed here", ""},
@@ -186,10 +188,24 @@ func asProblem(err error) *Problem {
 
 // writeProblem is the only writer of JSON error bodies. err is a *Problem, or becomes a bare 500.
 func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
+	b := problemHead(w, r, err)
+	body, err := json.Marshal(b)
+	if err != nil { // strings and integers always encode
+		panic(err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(b.Status)
+	_, _ = w.Write(body)
+}
+
+// problemHead sets the headers that go with an error, and gives what is said of it.
+func problemHead(w http.ResponseWriter, r *http.Request, err error) *problemBody {
 	p := asProblem(err)
 	k := problems[p.Code]
 	info := requestInfoOf(r)
-	b := problemBody{
+	b := &problemBody{
 		Type: "/docs/problems#" + p.Code, Title: k.title, Status: k.status, Code: p.Code,
 		Detail: p.Detail, Pointer: p.Pointer, Seq: p.Seq, Receipt: p.Receipt, From: p.From,
 	}
@@ -228,14 +244,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Seq != nil {
 		h.Set("Custos-Seq", strconv.FormatUint(*p.Seq, 10))
 	}
-	body, err := json.Marshal(b)
-	if err != nil { // strings and integers always encode
-		panic(err)
-	}
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(k.status)
-	_, _ = w.Write(body)
+	return b
 }
 
 // challenge is the WWW-Authenticate value of a 401. RFC 6750 gives no error to one who sent no token.

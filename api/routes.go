@@ -31,6 +31,7 @@ var jsonType = []string{"application/json"}
 // routeTable is every route that asks for a token.
 var routeTable = []route{
 	{"POST", "/v1/lookups", jsonBody, jsonType, false, ledger.ActLookUp, true, (*Server).postLookup, "look a person up"},
+	{"POST", "/v1/queries", jsonBody, queryTypes, false, ledger.ActLookUp, true, (*Server).postQuery, "look a person up by CP-IS message 03, bare or in Spine's SOAP envelope, answered with message 04"},
 	{"POST", "/v1/lookups/{seq}/corrections", jsonBody, jsonType, false, ledger.ActCorrectAccess, true, (*Server).postCorrection, "mark an own lookup as one of the wrong person"},
 	{"POST", "/v1/traces", jsonBody, jsonType, false, ledger.ActTrace, true, (*Server).postTrace, "ask by exact names and birth date, where no NHS number is known"},
 	{"POST", "/v1/uploads", uploadBody, []string{"text/csv", "application/json", "application/xml", "text/xml"}, true, ledger.ActUpload, true, (*Server).postUpload, "upload plans: CSV, JSON, or CP-IS message 01, which is answered with message 02"},
@@ -127,13 +128,19 @@ func (s *Server) authenticated(t route) http.HandlerFunc {
 			return
 		}
 		if err := t.handle(s, w, r, who); err != nil {
-			if !may && unrecorded(err) {
-				err = s.deny(r.Context(), who, t.action)
-			}
-			s.unexpected(r, t.path, err)
-			writeProblem(w, r, err)
+			writeProblem(w, r, s.settle(r, who, t.action, err))
 		}
 	}
+}
+
+// settle is what a caller is told of an error. One that is the mistake of a role
+// that may not ask at all is recorded as a denial first.
+func (s *Server) settle(r *http.Request, who *Identity, a ledger.Action, err error) error {
+	if !s.may(who, a) && unrecorded(err) {
+		err = s.deny(r.Context(), who, a)
+	}
+	s.unexpected(r, err)
+	return err
 }
 
 // unrecorded reports whether err is the caller's own mistake and no entry tells
@@ -157,7 +164,7 @@ func (s *Server) may(who *Identity, a ledger.Action) bool {
 
 // unexpected tells the operator of an error that the caller sees as a bare
 // 500: its type and where, never its text, which may quote what was sent.
-func (s *Server) unexpected(r *http.Request, route string, err error) {
+func (s *Server) unexpected(r *http.Request, err error) {
 	var p *Problem
 	if errors.As(err, &p) {
 		return
@@ -166,9 +173,9 @@ func (s *Server) unexpected(r *http.Request, route string, err error) {
 	for next := errors.Unwrap(cause); next != nil; next = errors.Unwrap(cause) {
 		cause = next
 	}
-	id := ""
+	id, route := "", ""
 	if i := requestInfoOf(r); i != nil {
-		id = i.RequestID
+		id, route = i.RequestID, i.route
 	}
 	s.cfg.Logger.Error("request failed", "route", route, "error_type", fmt.Sprintf("%T", cause), "request_id", id)
 }

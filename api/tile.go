@@ -45,7 +45,7 @@ func (s *Server) tile(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if err != nil {
-		s.unexpected(r, "/tile/{tile}", err)
+		s.unexpected(r, err)
 		writeProblem(w, r, err)
 		return
 	}

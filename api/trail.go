@@ -35,6 +35,10 @@ type trailEntry struct {
 	Of           *ledger.Seq  `json:"of,omitempty"`
 	InError      bool         `json:"inError,omitempty"`
 	Place        ledger.Place `json:"place,omitempty"`
+
+	AuthorDiffers bool `json:"authorDiffers,omitempty"` // a message named another author than who signed in
+	BySystem      bool `json:"bySystem,omitempty"`      // a system asked, and name answers for it
+	Arrival       bool `json:"arrival,omitempty"`
 }
 
 // postTrail shows who looked. Reading a trail is itself recorded, and stands
@@ -101,7 +105,8 @@ func (s *Server) postTrail(w http.ResponseWriter, r *http.Request, who *Identity
 		}
 		e := trailEntry{Seq: row.Seq, At: row.At.String(), Kind: row.Kind.String(), Name: name.Name, Actor: row.Subject,
 			Role: roleShown(name, row.Role), ODS: row.Organisation, Organisation: organisationShown(o, row.Organisation, name),
-			Told: row.Told, Authority: row.Authority, Code: row.Code, InError: row.InError, Place: row.Place}
+			Told: row.Told, Authority: row.Authority, Code: row.Code, InError: row.InError, Place: row.Place,
+			AuthorDiffers: row.Differs, BySystem: row.System, Arrival: row.Arrival}
 		if row.Outcome != 0 {
 			e.Outcome, e.Unscheduled = row.Outcome.String(), &row.Unscheduled
 		}

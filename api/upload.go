@@ -98,9 +98,12 @@ func (u *upload) take() (*acknowledgement, error) {
 
 // needsTwo refuses what came with rules version 2 while it is not in force, here:
 // a request that an older program cannot read must not reach it.
-func (s *Server) needsTwo() error {
+func (s *Server) needsTwo() error { return s.needs(2) }
+
+// needs wants the log to decide under a rules version, or a later one.
+func (s *Server) needs(version int) error {
 	l, err := s.node.View().Log()
-	if err == nil && l.Rules < 2 {
+	if err == nil && l.Rules < version {
 		err = problem("rules-not-raised")
 	}
 	return err

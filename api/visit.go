@@ -152,6 +152,7 @@ func (s *Server) writeVisit(j *jsonWriter, profiles []*ledger.Shown, v *projecti
 	j.field("name", name.Name)
 	j.field("role", roleShown(name, v.Role))
 	j.field("organisation", organisationShown(o, v.Organisation, name))
+	j.optional("system", name.System)
 	if v.InError {
 		j.key("inError")
 		j.boolean(true)

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -414,7 +415,14 @@ func (r *reply) check() {
 	if r.status < 400 {
 		return
 	}
-	if r.header.Get("Content-Type") == xmlType { // a file that was refused: message 02 says why
+	if code := r.queryCode(); code != "" {
+		k, known := problems[code]
+		require.True(t, known, code)
+		if r.header.Get("Content-Type") == soapType {
+			k.status = http.StatusInternalServerError // SOAP's for every fault
+		}
+		require.Equal(t, k.status, r.status, "%s", r.body)
+	} else if r.header.Get("Content-Type") == xmlType { // a file that was refused: message 02 says why
 		_, err := cpis.DecodeResponse(bytes.NewReader(r.body), cpis.Limits{})
 		require.NoError(t, err, "%s", r.body)
 	} else {
@@ -474,9 +482,25 @@ func (r *reply) json() object {
 func (r *reply) problem(code string) problemBody {
 	r.w.t.Helper()
 	var p problemBody
-	require.NoError(r.w.t, json.Unmarshal(r.body, &p), "%s", r.body)
+	if p.Code = r.queryCode(); p.Code == "" {
+		require.NoError(r.w.t, json.Unmarshal(r.body, &p), "%s", r.body)
+	} else if n, err := strconv.ParseUint(r.header.Get("Custos-Seq"), 10, 64); err == nil { // a message has no room for a receipt
+		p.Seq, p.Receipt = &n, string(r.w.call(auditor, http.MethodGet, fmt.Sprintf("/v1/receipts/%d", n), nil).body)
+	}
 	require.Equal(r.w.t, code, p.Code, "%d %s", r.status, r.body)
 	return p
+}
+
+// queryCodes are where the code of a query that was refused stands: in the
+// generic acknowledgement, or in a SOAP fault.
+var queryCodes = regexp.MustCompile(`<code code="([a-z0-9-]+)" codeSystemName="custos"|<code>([a-z0-9-]+)</code>`)
+
+// queryCode is why a CP-IS query was refused; empty where the answer is no such refusal.
+func (r *reply) queryCode() string {
+	if found := queryCodes.FindSubmatch(r.body); found != nil {
+		return string(found[1]) + string(found[2])
+	}
+	return ""
 }
 
 // denied wants a recorded denial, proves it, and returns its entry.

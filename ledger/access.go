@@ -1,5 +1,7 @@
 package ledger
 
+import "encoding/binary"
+
 // Outcome is what a lookup found.
 type Outcome uint8
 
@@ -42,6 +44,12 @@ type LookUp struct {
 	AttendedAt Time      `cbor:"5,keyasint,omitempty"`
 	Confirmed  bool      `cbor:"6,keyasint,omitempty"` // identity confirmed although the birth date differs
 	Reasoned   bool      `cbor:"7,keyasint,omitempty"` // a reason travels sealed
+
+	// From rules version 3.
+	System      bool `cbor:"8,keyasint,omitempty"`  // a system asks by itself: somebody must answer for that
+	Responsible Tag  `cbor:"9,keyasint,omitzero"`   // keyed tag of who does, named in what travels sealed
+	Differs     bool `cbor:"10,keyasint,omitempty"` // who the message says asks is not who signed in
+	Arrival     bool `cbor:"11,keyasint,omitempty"` // somebody arrived, and nobody had to think of asking
 }
 
 // Accessed records a lookup and what it disclosed. Entries never change, so
@@ -93,6 +101,16 @@ type Reopened struct {
 	Of Seq `cbor:"1,keyasint"`
 }
 
+// QueryID is what CP-IS messages call an access: the same in every one of them.
+func QueryID(log ID, access Seq) ID {
+	return DeriveID("cp-is query", log[:], binary.BigEndian.AppendUint64(nil, uint64(access)))
+}
+
+// AnswerID is what a CP-IS message calls the answer to an access.
+func AnswerID(log ID, access Seq) ID {
+	return DeriveID("cp-is answer", log[:], binary.BigEndian.AppendUint64(nil, uint64(access)))
+}
+
 // HistoryWindow is how long after a shown access the same author's next one
 // stays out of the access history.
 const HistoryWindow = 24 * Hour
@@ -122,10 +140,33 @@ func (*Reopen) action() Action        { return ActLookUp }
 
 func (q *LookUp) about() PersonRef { return q.Person }
 
+// ofThree reports whether the lookup says what came with rules version 3.
+func (q *LookUp) ofThree() bool {
+	return q.System || q.Differs || q.Arrival || !q.Responsible.IsZero()
+}
+
+// Author is whose lookups the history shows once within [HistoryWindow]: the
+// actor's, and where a system asks, those of each person who answers for it.
+func (q *LookUp) Author(a Actor) ActorID {
+	id := a.ID()
+	if q.Responsible.IsZero() {
+		return id
+	}
+	return ActorIDOf(string(id[:]), string(q.Responsible[:]))
+}
+
 func (q *LookUp) decide(d *decider) error {
+	if q.ofThree() && !d.three() {
+		d.refuse(RefusedRules)
+		return nil
+	}
 	org, ok, err := d.careSetting()
 	if err != nil || !ok {
 		return err
+	}
+	if q.System && q.Responsible.IsZero() {
+		d.deny(RefusedResponsible, 0)
+		return nil
 	}
 	all, err := d.View.Plans(q.Person)
 	if err != nil {
@@ -164,7 +205,7 @@ func (q *LookUp) decide(d *decider) error {
 		}
 	}
 	if e.Outcome == OutcomeFound && e.Unscheduled {
-		if e.Shown, err = d.shown(q.Person, org); err != nil {
+		if e.Shown, err = d.shown(q, org); err != nil {
 			return err
 		}
 		if !org.Silent {
@@ -217,11 +258,11 @@ func (o *Organisation) unscheduled(declared Declared) (unscheduled, conflict boo
 
 // shown says whether an unscheduled access appears in the history: the same
 // author's next one within 24 hours of a shown one does not.
-func (d *decider) shown(p PersonRef, o Organisation) (bool, error) {
+func (d *decider) shown(q *LookUp, o Organisation) (bool, error) {
 	if o.Hidden {
 		return false, nil
 	}
-	last, err := d.LastShown(p, d.c.Actor.ID())
+	last, err := d.LastShown(q.Person, q.Author(d.c.Actor))
 	if err != nil {
 		return false, err
 	}

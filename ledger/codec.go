@@ -277,6 +277,10 @@ func (q *LookUp) fields(c *codec) {
 	integer(c, 5, &q.AttendedAt, orZero)
 	c.boolean(6, &q.Confirmed)
 	c.boolean(7, &q.Reasoned)
+	c.boolean(8, &q.System)
+	c.fixed(9, q.Responsible[:], orZero)
+	c.boolean(10, &q.Differs)
+	c.boolean(11, &q.Arrival)
 }
 
 func (e *Accessed) fields(c *codec) {
@@ -332,6 +336,7 @@ func (d *AccessDetails) fields(c *codec) {
 	c.text(5, &d.Request, orZero)
 	c.text(6, &d.Correlation, orZero)
 	c.text(7, &d.Trace, orZero)
+	c.text(8, &d.Stated, orZero)
 }
 
 func (s *Sealed) fields(c *codec) {

@@ -60,6 +60,9 @@ const (
 	RefusedOvertaken    = "upload-overtaken"
 	RefusedSecondPerson = "second-person-needed"
 	RefusedExpired      = "approval-expired"
+
+	// Of rules version 3.
+	RefusedResponsible = "responsible-person-missing"
 )
 
 // repeatWindow is how long, in ledger time, a command may be asked again and

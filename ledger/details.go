@@ -29,6 +29,10 @@ type AccessDetails struct {
 	Request     string `cbor:"5,keyasint,omitempty"`
 	Correlation string `cbor:"6,keyasint,omitempty"`
 	Trace       string `cbor:"7,keyasint,omitempty"`
+
+	// Stated is what a message said of itself and its author, or an arrival of who
+	// answers for its lookup: JSON. The edge alone reads it.
+	Stated string `cbor:"8,keyasint,omitempty"`
 }
 
 // ProfileDetails names an actor: [PayloadProfile].
@@ -36,6 +40,11 @@ type ProfileDetails struct {
 	Name         string `cbor:"1,keyasint"`
 	RoleName     string `cbor:"2,keyasint,omitempty"`
 	Organisation string `cbor:"3,keyasint,omitempty"` // its name, as the token gave it
+
+	// Not from 4 on: what is sealed as a plan must not read as a profile.
+	RoleCode    string `cbor:"16,keyasint,omitempty"` // of the national directory's job roles
+	RoleProfile string `cbor:"17,keyasint,omitempty"` // which of a person's roles, there
+	System      string `cbor:"18,keyasint,omitempty"` // the system that asked; the name is then that of who answers for it
 }
 
 // RowDetails keeps what a rejected or unmatched row said, for its authority:

@@ -217,7 +217,11 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 	case *Accessed:
 		v.accesses[e.Seq] = Access{Person: ref, Actor: id, Outcome: x.Outcome}
 		if x.Shown {
-			v.shown[string(ref[:])+string(id[:])] = e.Time
+			by := id
+			if look, ok := q.(*LookUp); ok {
+				by = look.Author(actor)
+			}
+			v.shown[string(ref[:])+string(by[:])] = e.Time
 		}
 	case *AccessCorrected:
 		a := v.accesses[x.Access]

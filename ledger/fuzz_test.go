@@ -52,6 +52,7 @@ func FuzzDecide(f *testing.F) {
 	}
 	for _, c := range []*Command{
 		w.cmd(named(clinician()), &LookUp{Person: person(20), Birth: tag("x"), Confirmed: true, Reasoned: true}, PayloadAccess),
+		w.cmd(named(clinician()), &LookUp{Person: person(20), System: true, Responsible: tag("r"), Differs: true, Arrival: true}, PayloadAccess),
 		w.chunk(as(RoleUploader, authorityA, "u"), ID{0xa2}, 1, row(1), row(2)),
 	} {
 		c.Content = Tag{}

@@ -181,6 +181,14 @@ func entryWithFirst(r store.Reader, n ledger.Seq) (e, first ledger.Entry, err er
 	return e, first, err
 }
 
+// authorOf is whose lookup the first entry of its command tells of.
+func authorOf(first *ledger.Entry) ledger.ActorID {
+	if q, ok := first.Request.(*ledger.LookUp); ok {
+		return q.Author(*first.Actor)
+	}
+	return first.Actor.ID()
+}
+
 func foldAccess(t *store.Txn, e *ledger.Entry, ev *ledger.Accessed, first *ledger.Entry) error {
 	if !ev.Shown {
 		return nil
@@ -194,7 +202,7 @@ func foldAccess(t *store.Txn, e *ledger.Entry, ev *ledger.Accessed, first *ledge
 		return err
 	}
 	visit := Visit{Seq: e.Seq, At: e.Time, Profile: ev.Profile, Role: first.Actor.Role, Organisation: first.Actor.Organisation}
-	by := first.Actor.ID()
+	by := authorOf(first)
 	next := *have
 	next.shown++
 	next.recent = append(append(make([]Visit, 0, HistoryLength), visit), have.recent[:min(len(have.recent), HistoryLength-1)]...)

@@ -108,7 +108,7 @@ func (v View) shownIn(p ledger.PersonRef, asOf ledger.Seq) ([]Visit, []ledger.Ac
 		}
 		visits = append(visits, Visit{Seq: n, At: e.Time, Profile: a.Profile, Role: first.Actor.Role,
 			Organisation: first.Actor.Organisation, InError: corrected != 0 && ledger.Seq(corrected) <= asOf})
-		by = append(by, first.Actor.ID())
+		by = append(by, authorOf(&first))
 	}
 	return visits, by, nil
 }

@@ -25,6 +25,9 @@ type TrailRow struct {
 	Of           ledger.Seq     `cbor:"14,keyasint,omitempty"` // the entry it answers to
 	InError      bool           `cbor:"15,keyasint,omitempty"`
 	Place        ledger.Place   `cbor:"16,keyasint,omitempty"`
+	System       bool           `cbor:"17,keyasint,omitempty"` // a system asked, and the profile names who answers for it
+	Differs      bool           `cbor:"18,keyasint,omitempty"` // a message named another author than who signed in
+	Arrival      bool           `cbor:"19,keyasint,omitempty"`
 }
 
 // trail reads the trail that a TrailRead entry was granted: everything its
@@ -96,6 +99,13 @@ func (v View) accesses(prefix []byte) ([]ledger.Seq, error) {
 	return out, err
 }
 
+// asked notes by what way a lookup came, from the first entry of its command.
+func (r *TrailRow) asked(first *ledger.Entry) {
+	if q, ok := first.Request.(*ledger.LookUp); ok {
+		r.System, r.Differs, r.Arrival = q.System, q.Differs, q.Arrival
+	}
+}
+
 // TrailRow reads one entry as trails show it.
 func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 	e, first, err := entryWithFirst(v.R, n)
@@ -106,9 +116,11 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		Role: first.Actor.Role, Organisation: first.Actor.Organisation}
 	switch ev := e.Event.(type) {
 	case *ledger.Accessed:
+		row.asked(&first)
 		row.Profile, row.Outcome, row.Unscheduled, row.Told = ev.Profile, ev.Outcome, ev.Unscheduled, ev.Told
 		_, row.InError, err = v.number(correctedKey(e.Seq))
 	case *ledger.AccessDenied:
+		row.asked(&first)
 		row.Profile, row.Code = ev.Profile, ev.Code
 	case *ledger.AccessCorrected:
 		row.Profile, row.Of, row.Told = ev.Profile, ev.Access, ev.Told

@@ -21,7 +21,7 @@ type Holding struct {
 func DecodeAnswer(r io.Reader, l Limits) (*Answer, error) {
 	c := newCursor(r, l.or(defaultTotal, defaultElements))
 	a := &Answer{}
-	if c.root("CP-ISNHSQueryResponse") {
+	if c.root(answerRoot) {
 		c.answer(a)
 		c.finish()
 	}
@@ -88,7 +88,7 @@ func (c *cursor) counted(said, found int, place string) {
 }
 
 func (a *Answer) check() *ValueError {
-	const place = "/CP-ISNHSQueryResponse"
+	const place = "/" + answerRoot
 	if err := checkAsked(a.Time, a.ID, nil, place); err != nil {
 		return err
 	}
@@ -118,7 +118,15 @@ func (a *Answer) Append(dst []byte) ([]byte, error) {
 		return dst, err
 	}
 	o := &out{dst}
-	o.document("CP-ISNHSQueryResponse")
+	o.document(answerRoot)
+	o.answer(a)
+	o.close(answerRoot)
+	o.line()
+	return o.b, nil
+}
+
+// answer writes what is in a CP-ISNHSQueryResponse.
+func (o *out) answer(a *Answer) {
 	o.asked(a.Time, a.ID, nil)
 	o.line()
 	o.total("pertinentInformation11", "pertinentTotalReturnedAccessRecords", len(a.Accesses))
@@ -141,9 +149,6 @@ func (a *Answer) Append(dst []byte) ([]byte, error) {
 	o.close("pertinentCP-ISRecordControlAct")
 	o.close("pertinentInformation14")
 	o.line()
-	o.close("CP-ISNHSQueryResponse")
-	o.line()
-	return o.b, nil
 }
 
 func (o *out) total(around, name string, n int) {

@@ -49,6 +49,9 @@ const (
 	MessageID           Detail = "message-id"
 	AuthorID            Detail = "author-id"
 	AcknowledgementCode Detail = "acknowledgement-code"
+	AccessEventType     Detail = "access-event-type"
+	InteractionID       Detail = "interaction-id"
+	EnvelopeHeader      Detail = "envelope-header"
 )
 
 // What is wrong with a record that has the form.
@@ -139,6 +142,9 @@ var Details = []Explanation{
 	{MessageID, OfFile, "CPF01", "the message's identifier is not a UUID in capitals"},
 	{AuthorID, OfFile, "CPF01", "an author's identifier is missing, or not one of the national directory"},
 	{AcknowledgementCode, OfFile, "CPF01", "an acknowledgement's code is not of the published list"},
+	{AccessEventType, OfFile, "CPF01", "accessEventType is neither true nor false, or is said twice"},
+	{InteractionID, OfFile, "CPF01", "the interaction is not the query's, QUPC_IN000006GB01"},
+	{EnvelopeHeader, OfFile, "CPF01", "a header of the envelope must be understood, and is not understood here"},
 	{ElementMissing, OfEither, "CPR07", "an element is missing"},
 	{ElementUnexpected, OfEither, "CPR07", "an element stands where it may not, or is prohibited"},
 	{AttributeMissing, OfEither, "CPR07", "an attribute is missing or empty"},

@@ -10,9 +10,19 @@ const declaration = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 // document begins a message.
 func (o *out) document(root string) {
 	o.b = append(o.b, declaration...)
-	o.b = append(o.b, '<')
-	o.b = append(o.b, root...)
-	o.b = append(o.b, ` xmlns="`+nsHL7+`" xmlns:npfitlc="`+nsLocal+`">`+"\n"...)
+	o.beginning(root)
+}
+
+// beginning begins what has HL7's namespaces in it.
+func (o *out) beginning(name string, attrs ...string) {
+	o.begin(name, append([]string{"xmlns", nsHL7, "xmlns:npfitlc", nsLocal}, attrs...)...)
+	o.line()
+}
+
+// begin begins an element with attributes, as leaf has them.
+func (o *out) begin(name string, attrs ...string) {
+	o.leaf(name, attrs...)
+	o.b = append(o.b[:len(o.b)-2], '>')
 }
 
 func (o *out) open(name string) {

@@ -12,6 +12,7 @@ type Query struct {
 	ID        string // a UUID in capitals
 	Author    Author
 	NHSNumber string
+	Event     AccessEvent // read and never written
 }
 
 // Format withholds the person from every verb of fmt.
@@ -20,23 +21,37 @@ func (Query) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(withheld)) }
 // LogValue withholds the person from slog.
 func (Query) LogValue() slog.Value { return slog.StringValue(withheld) }
 
-const queryPlace = "/CP-ISQueryStub/cP-ISNHSQuery"
+const queryPlace = "/" + queryStub + "/cP-ISNHSQuery"
 
 // DecodeQuery reads message 03. Its error is a *FileError, or what the source said.
 func DecodeQuery(r io.Reader, l Limits) (*Query, error) {
 	c := newCursor(r, l.or(defaultTotal, defaultElements))
 	q := &Query{}
-	if c.root("CP-ISQueryStub") {
-		c.within("cP-ISNHSQuery", func() {
-			c.asked(&q.Time, &q.ID, &q.Author)
-			c.within("queryByParameter", func() { q.NHSNumber = c.askedNumber() })
-		})
+	if c.root(queryStub) {
+		c.stub(q)
 		c.finish()
 	}
 	if err := c.whole(func() *ValueError { return q.check(queryPlace) }); err != nil {
 		return nil, err
 	}
 	return q, nil
+}
+
+// stub reads what is in a CP-ISQueryStub that has just begun.
+func (c *cursor) stub(q *Query) {
+	c.eventAttribute(&q.Event)
+	c.within("cP-ISNHSQuery", func() {
+		c.eventAttribute(&q.Event)
+		c.eventElement(&q.Event)
+		q.Time = c.timestamp("effectiveTime")
+		c.eventElement(&q.Event)
+		q.ID = c.messageID()
+		c.eventElement(&q.Event)
+		q.Author = c.author()
+		c.eventElement(&q.Event)
+		c.within("queryByParameter", func() { q.NHSNumber = c.askedNumber() })
+		c.eventElement(&q.Event)
+	})
 }
 
 // asked reads when, under which id and by whom something was asked.
@@ -116,10 +131,10 @@ func (q *Query) Append(dst []byte) ([]byte, error) {
 		return dst, err
 	}
 	o := &out{dst}
-	o.document("CP-ISQueryStub")
+	o.document(queryStub)
 	o.query("cP-ISNHSQuery", q)
 	o.line()
-	o.close("CP-ISQueryStub")
+	o.close(queryStub)
 	o.line()
 	return o.b, nil
 }

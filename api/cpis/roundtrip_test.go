@@ -161,7 +161,7 @@ func anyResponse(t *rapid.T) (r Response) {
 }
 
 func anyQuery(t *rapid.T) Query {
-	return Query{anyTime.Draw(t, "time"), anyUUID.Draw(t, "id"), anyAuthor.Draw(t, "author"), anyNHS.Draw(t, "nhs")}
+	return Query{anyTime.Draw(t, "time"), anyUUID.Draw(t, "id"), anyAuthor.Draw(t, "author"), anyNHS.Draw(t, "nhs"), EventNotSaid}
 }
 
 func anyAnswer(t *rapid.T) (a Answer) {

@@ -211,7 +211,7 @@ func TestRules(t *testing.T) {
 
 // Each detail that the reader may say is shown by a rule above, or beside.
 func TestEveryDetailIsShown(t *testing.T) {
-	elsewhere := []Detail{StartInFuture, PlanRepeated, PlanTypeUnknown, MessageID, AuthorID, AcknowledgementCode}
+	elsewhere := []Detail{StartInFuture, PlanRepeated, PlanTypeUnknown, MessageID, AuthorID, AcknowledgementCode, AccessEventType, InteractionID, EnvelopeHeader}
 	for _, e := range Details {
 		shown := slices.ContainsFunc(slices.Concat(formRules, ruleRules, brokenRules), func(r rule) bool { return r.detail == e.Detail })
 		require.Equalf(t, e.Scope != OfTheOther && !slices.Contains(elsewhere, e.Detail), shown, "%s", e.Detail)

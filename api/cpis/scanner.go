@@ -15,6 +15,8 @@ const (
 	spaceLocal       // NPFIT:HL7:Localisation
 	spaceXSI         // the schema language's own attributes
 	spaceXML
+	spaceSOAP       // of version 1.1
+	spaceAddressing // WS-Addressing, as Spine has it
 	spaceOther
 )
 
@@ -24,6 +26,9 @@ const (
 	nsXSI   = "http://www.w3.org/2001/XMLSchema-instance"
 	nsXML   = "http://www.w3.org/XML/1998/namespace"
 	nsXMLNS = "http://www.w3.org/2000/xmlns/"
+
+	nsSOAP       = "http://schemas.xmlsoap.org/soap/envelope/"
+	nsAddressing = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
 )
 
 type kind uint8

@@ -227,6 +227,10 @@ func (s *scanner) bind(prefix string, uri []byte, declared int) error {
 		b.space = spaceXSI
 	case nsXML:
 		b.space = spaceXML
+	case nsSOAP:
+		b.space = spaceSOAP
+	case nsAddressing:
+		b.space = spaceAddressing
 	case nsXMLNS:
 		return Malformed
 	case "":

@@ -69,7 +69,7 @@ func (c *Config) check() error {
 	}
 	seen := map[string]bool{}
 	for _, a := range c.authorities() {
-		if !odsCode(a) {
+		if !cpis.ValidCode(a) {
 			return errors.New("an authority's code is not three to ten capital letters and digits")
 		}
 		if seen[c.Mailboxes[a]] || c.Mailboxes[a] == "" {
@@ -78,8 +78,8 @@ func (c *Config) check() error {
 		seen[c.Mailboxes[a]] = true
 	}
 	// A message with everything that configuration gives must be one.
-	n := cpis.Notification{Time: cpis.TimestampOf(time.Unix(0, 0)), ID: uuid(ledger.ID{}), Recipient: c.Service, Accesses: []cpis.Access{{UploadFile: "1",
-		Asked: []cpis.Asked{{Time: cpis.TimestampOf(time.Unix(0, 0)), ID: uuid(ledger.ID{}), Author: c.service(), Person: cpis.Identity{LocalID: "1"}}}}}}
+	n := cpis.Notification{Time: cpis.TimestampOf(time.Unix(0, 0)), ID: cpis.UUID(ledger.ID{}), Recipient: c.Service, Accesses: []cpis.Access{{UploadFile: "1",
+		Asked: []cpis.Asked{{Time: cpis.TimestampOf(time.Unix(0, 0)), ID: cpis.UUID(ledger.ID{}), Author: c.service(), Person: cpis.Identity{LocalID: "1"}}}}}}
 	if _, err := n.Append(nil); err != nil {
 		return errors.New("delivery needs the service's organisation, and its accredited system id of twelve digits")
 	}

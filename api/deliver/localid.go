@@ -1,7 +1,6 @@
 package deliver
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -47,9 +46,4 @@ func attemptOf(log ledger.ID, local string) (ledger.Seq, bool) {
 // comes again until it is acknowledged, and its answer is sent once.
 func answerID(log ledger.ID, message string) string {
 	return localAnswer + ledger.DeriveID("answer", log[:], []byte(message)).String()
-}
-
-// uuid writes an identifier as HL7 has it.
-func uuid(i ledger.ID) string {
-	return fmt.Sprintf("%X-%X-%X-%X-%X", i[:4], i[4:6], i[6:8], i[8:10], i[10:])
 }

@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"custos/api/cpis"
 	"custos/ledger"
@@ -33,7 +30,7 @@ func (s *Service) message(log ledger.ID, d *projection.Delivery, profiles []*led
 			return nil, err
 		}
 		n.Accesses = append(n.Accesses, cpis.Access{UploadFile: strconv.FormatInt(item.File, 10), Asked: []cpis.Asked{{
-			Time: cpis.TimestampOf(item.Visit.At.Std()), ID: uuid(derived("query", log, item.Visit.Seq)), Author: by, Person: who,
+			Time: cpis.TimestampOf(item.Visit.At.Std()), ID: cpis.UUID(ledger.QueryID(log, item.Visit.Seq)), Author: by, Person: who,
 		}}})
 	}
 	return n.Append(nil)
@@ -52,11 +49,7 @@ func (s *Service) inactive(log ledger.ID, d *projection.Delivery) ([]byte, error
 }
 
 func messageID(log ledger.ID, attempt ledger.Seq) string {
-	return uuid(derived("message", log, attempt))
-}
-
-func derived(what string, log ledger.ID, n ledger.Seq) ledger.ID {
-	return ledger.DeriveID("cp-is "+what, log[:], binary.BigEndian.AppendUint64(nil, uint64(n)))
+	return cpis.UUID(ledger.DeriveID("cp-is message", log[:], binary.BigEndian.AppendUint64(nil, uint64(attempt))))
 }
 
 var errNobody = errors.New("a notification of nobody who can be named")
@@ -77,7 +70,7 @@ func (s *Service) identity(authority string, item *projection.DeliveryItem) (cpi
 		return cpis.Identity{}, fmt.Errorf("open whom notification %d is about: %w", item.Notification, err)
 	}
 	who := cpis.Identity{NHSNumber: d.NHSNumber, LocalID: d.LocalID}
-	if len(who.LocalID) > 64 || strings.ContainsFunc(who.LocalID, strange) {
+	if len(who.LocalID) > 64 || !cpis.Sendable(who.LocalID) {
 		who.LocalID = "" // the message has no room for it; the number is there
 	}
 	if who.LocalID != "" {
@@ -86,19 +79,11 @@ func (s *Service) identity(authority string, item *projection.DeliveryItem) (cpi
 	return who, nil
 }
 
-// jobRoles are the codes of the national directory by which clinicians look
-// children up. The ledger has the role's own name, which goes with the code, and
-// not its code.
-var jobRoles = map[ledger.Role]cpis.JobRole{
-	ledger.RoleClinician:          {Code: "R8000", Words: "Clinical Practitioner Access Role"},
-	ledger.RoleScheduledClinician: {Code: "R8000", Words: "Clinical Practitioner Access Role"},
-}
-
 // author says who looked and where; of a restricted person, and where what is
 // known of them has not the form that CP-IS wants, it is the service itself.
 func (s *Service) author(d *projection.Delivery, item *projection.DeliveryItem, profiles []*ledger.Shown) (cpis.Author, error) {
-	role, ok := jobRoles[item.Visit.Role]
-	if !ok || !odsCode(item.Visit.Organisation) {
+	asks := item.Visit.Role == ledger.RoleClinician || item.Visit.Role == ledger.RoleScheduledClinician
+	if !asks || !cpis.ValidCode(item.Visit.Organisation) {
 		return s.cfg.service(), nil
 	}
 	var who ledger.ProfileDetails
@@ -110,23 +95,17 @@ func (s *Service) author(d *projection.Delivery, item *projection.DeliveryItem, 
 			return cpis.Author{}, fmt.Errorf("open who looked, of notification %d: %w", item.Notification, err)
 		}
 	}
-	name := cpis.Name{Text: tidy(who.Name, 100)}
-	if name.Text == "" {
-		name.Text = "name erased"
-	}
-	if words := tidy(who.RoleName, 200); words != "" {
-		role.Words = words
-	}
 	employer := party(d, item.Visit.Organisation)
-	if theirs := tidy(who.Organisation, 200); employer.Name == employer.Code && theirs != "" {
+	if theirs := cpis.Tidy(who.Organisation, 200); employer.Name == employer.Code && theirs != "" {
 		employer.Name = theirs
 	}
-	return cpis.Author{Staff: &cpis.Staff{UserID: userID(item), Role: role, Name: name, Employer: employer}}, nil
+	return cpis.Asker{UserID: userID(item), RoleProfile: who.RoleProfile, RoleCode: who.RoleCode, RoleWords: who.RoleName,
+		Name: who.Name, System: who.System, Employer: employer}.Author(), nil
 }
 
 // party is an organisation as it was called, or its code.
 func party(d *projection.Delivery, code string) cpis.Party {
-	p := cpis.Party{Code: code, Name: tidy(d.Name(code), 200)}
+	p := cpis.Party{Code: code, Name: cpis.Tidy(d.Name(code), 200)}
 	if p.Name == "" {
 		p.Name = code
 	}
@@ -136,40 +115,9 @@ func party(d *projection.Delivery, code string) cpis.Party {
 // userID is the directory's own id of whoever looked; one that is longer than
 // the message has room for is digested.
 func userID(item *projection.DeliveryItem) string {
-	if item.Subject != "" && len(item.Subject) <= 64 && !strings.ContainsFunc(item.Subject, strange) {
+	if item.Subject != "" && len(item.Subject) <= 64 && cpis.Sendable(item.Subject) {
 		return item.Subject
 	}
 	id := ledger.ActorIDOf(item.Issuer, item.Subject)
 	return hex.EncodeToString(id[:])
-}
-
-// odsCode tells whether a code has the form that CP-IS wants: three to ten
-// capital letters and digits.
-func odsCode(s string) bool {
-	return len(s) >= 3 && len(s) <= 10 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ""
-}
-
-// tidy makes a text one that XML holds and gives back: without controls, with
-// single spaces, and of so many bytes at most.
-func tidy(s string, most int) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case strange(r):
-			return -1
-		}
-		return r
-	}, s)
-	s = strings.Join(strings.Fields(s), " ")
-	for len(s) > most {
-		_, n := utf8.DecodeLastRuneInString(s)
-		s = s[:len(s)-n]
-	}
-	return strings.TrimSpace(s)
-}
-
-// strange is a character that XML does not hold, or that nobody sees.
-func strange(r rune) bool {
-	return r == utf8.RuneError || unicode.IsControl(r) || r >= 0xfffe && r <= 0xffff
 }
