@@ -156,8 +156,7 @@ func (q *LookUp) Author(a Actor) ActorID {
 }
 
 func (q *LookUp) decide(d *decider) error {
-	if q.ofThree() && !d.three() {
-		d.refuse(RefusedRules)
+	if q.ofThree() && !d.under(3) {
 		return nil
 	}
 	org, ok, err := d.careSetting()
