@@ -60,6 +60,10 @@ const (
 	RefusedOvertaken    = "upload-overtaken"
 	RefusedSecondPerson = "second-person-needed"
 	RefusedExpired      = "approval-expired"
+
+	// Of rules version 3.
+	RefusedPast       = "policy-in-the-past"
+	RefusedPolicyRole = "role-not-permitted-here"
 )
 
 // repeatWindow is how long, in ledger time, a command may be asked again and
@@ -158,7 +162,8 @@ const roomForRest = 4 << 10
 // snapshots, holdings and numbers that change. Delivery came with it, too.
 func decideV2(d *decider) error { return decideV1(d) }
 
-// decideV3 takes the same steps. What differs is what asks [decider.three].
+// decideV3 takes the same steps. What differs is what asks [decider.three]: a
+// lookup is decided by the policy that holds where it is made.
 func decideV3(d *decider) error { return decideV1(d) }
 
 // two reports whether the command is decided under version 2 or a later one.

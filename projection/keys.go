@@ -38,6 +38,7 @@ const (
 	viewEnrolledAt   = 'E' // place, person -> nothing
 	viewAssignment   = 's' // place -> []ledger.Assignment
 	viewLastCaseload = 'L' // actor, place -> time
+	viewPolicy       = 'C' // place -> []ledger.DatedPolicy; from rules version 3
 )
 
 // The parts of one person stand together, so that reading one brings the others
@@ -63,6 +64,7 @@ func profileAtKey(n ledger.Seq) []byte    { return store.ViewKey(viewProfileAt, 
 func correctedKey(n ledger.Seq) []byte    { return store.ViewKey(viewCorrected, u64(uint64(n))) }
 func uploadKey(id ledger.ID) []byte       { return store.ViewKey(viewUpload, id[:]) }
 func lastUploadKey(a string) []byte       { return store.ViewKey(viewLastUpload, []byte(a)) }
+func policyKey(place string) []byte       { return store.ViewKey(viewPolicy, []byte(place)) }
 func assignmentKey(p ledger.Place) []byte { return store.ViewKey(viewAssignment, []byte(p)) }
 
 func decidedKey(id ledger.ID) []byte {
