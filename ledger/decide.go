@@ -61,7 +61,11 @@ const (
 	RefusedSecondPerson = "second-person-needed"
 	RefusedExpired      = "approval-expired"
 
-	// Of rules version 3.
+	// Of rules version 3, of caseloads.
+	RefusedNotCovered = "nobody-to-cover"
+	RefusedCoverEnded = "cover-ended"
+
+	// Of rules version 3, of policy.
 	RefusedPast       = "policy-in-the-past"
 	RefusedPolicyRole = "role-not-permitted-here"
 )
