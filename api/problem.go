@@ -107,8 +107,12 @@ var problems = map[string]kind{
 	// Refusals of the ledger: their codes are its own.
 	"organisation-unknown":       {403, "Your organisation is not one that may ask this", "It is not recorded here, or not as a care setting or authority."},
 	"other-authority":            {403, "This is another authority's", ""},
+	"role-not-permitted-here":    {403, "Where you work, your role may not look people up", "The policy of the place says which roles may."},
+	"policy-in-the-past":         {400, "A policy holds from today or a later day", "Which rules held on a day that is over has one answer for ever."},
 	"not-own-access":             {403, "This lookup was not yours", ""},
 	"not-assigned":               {403, "This caseload is not assigned to you", "A team leader assigns caseloads and cover."},
+	"cover-ended":                {403, "Your cover of this caseload has run out", "A team leader assigns caseloads and cover."},
+	"nobody-to-cover":            {409, "The person or team named has no assignment to this caseload on those days", ""},
 	"own-organisation-only":      {403, "Only your own organisation's accesses are open to you", ""},
 	"already-done":               {409, "This was done before", ""},
 	"notification-not-opened":    {409, "The notification has not been opened", "Open it before acknowledging it."},
@@ -117,7 +121,6 @@ var problems = map[string]kind{
 	"sequence-content":           {409, "The sequence number was used for another file", ""},
 	"upload-not-open":            {409, "The upload is not open", ""},
 	"upload-overtaken":           {409, "A later file was begun before this one was finished", "What is left of it would undo the later file. Send a new file with a new number."},
-	"responsible-person-missing": {403, "A system asks, and names nobody who answers for that", "Name the person in whose name it is asked. The attempt was recorded."},
 	"second-person-needed":       {403, "Somebody else must approve this", "Whoever sent the file, or a part of it, cannot also approve what it would end."},
 	"approval-expired":           {409, "It is too late to approve this", "Send a new snapshot: it says how things are now."},
 	"rules-not-raised":           {409, "This log does not decide such requests yet", "The operator raises its rules version once every node runs a program that knows it."},
@@ -126,6 +129,7 @@ var problems = map[string]kind{
 	"idempotency-key-actor":      {409, "The idempotency key was used by somebody else", ""},
 	"idempotency-key-expired":    {409, "The same request was answered before", "The receipt is that of the first answer. Ask again with a new key."},
 	"idempotency-key-content":    {422, "The idempotency key was used for another request", ""},
+	"responsible-person-missing": {403, "A system asks, and names nobody who answers for that", "Name the person in whose name it is asked. The attempt was recorded."},
 
 	"not-found":          {404, "There is nothing here", ""},
 	"method-not-allowed": {405, "The method is not allowed here", ""},
@@ -140,8 +144,9 @@ var problems = map[string]kind{
 
 	"register-unavailable": {503, "The register of demographics cannot be asked now", "Nothing of the file was recorded and nothing was disclosed. Send it again later, with the same number. " + noDisclosure},
 
-	"busy":        {503, "Too many requests are being answered", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
-	"unavailable": {503, "No record can be made now, so nothing can be disclosed", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
+	"busy":                   {503, "Too many requests are being answered", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
+	"token-keys-unavailable": {503, "The token's issuer could not be asked for its keys", "Nobody can be signed in by it until it answers. Nothing was recorded and nothing was disclosed. " + noDisclosure},
+	"unavailable":            {503, "No record can be made now, so nothing can be disclosed", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
 	"behind-witnesses": {503, "This ledger was restored from a copy older than what its witnesses have signed", "It records nothing until somebody has looked into it: waiting does not help. " +
 		"Nothing was recorded and nothing was disclosed. " + noDisclosure},
 	// A proposal that was sent and not answered may yet commit: saying that nothing was recorded would be a guess.

@@ -35,6 +35,8 @@ type trailEntry struct {
 	Of           *ledger.Seq  `json:"of,omitempty"`
 	InError      bool         `json:"inError,omitempty"`
 	Place        ledger.Place `json:"place,omitempty"`
+	Cover        bool         `json:"cover,omitempty"` // read by who stood in, and for whom
+	CoveringFor  string       `json:"coveringFor,omitempty"`
 
 	AuthorDiffers bool `json:"authorDiffers,omitempty"` // a message named another author than who signed in
 	BySystem      bool `json:"bySystem,omitempty"`      // a system asked, and name answers for it
@@ -105,7 +107,7 @@ func (s *Server) postTrail(w http.ResponseWriter, r *http.Request, who *Identity
 		}
 		e := trailEntry{Seq: row.Seq, At: row.At.String(), Kind: row.Kind.String(), Name: name.Name, Actor: row.Subject,
 			Role: roleShown(name, row.Role), ODS: row.Organisation, Organisation: organisationShown(o, row.Organisation, name),
-			Told: row.Told, Authority: row.Authority, Code: row.Code, InError: row.InError, Place: row.Place,
+			Told: row.Told, Authority: row.Authority, Code: row.Code, InError: row.InError, Place: row.Place, Cover: row.Cover, CoveringFor: row.For,
 			AuthorDiffers: row.Differs, BySystem: row.System, Arrival: row.Arrival}
 		if row.Outcome != 0 {
 			e.Outcome, e.Unscheduled = row.Outcome.String(), &row.Unscheduled
