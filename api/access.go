@@ -12,15 +12,16 @@ import (
 
 // lookupBody is what a lookup may say.
 type lookupBody struct {
-	NHSNumber         string `json:"nhsNumber" strict:"required"`
-	DateOfBirth       string `json:"dateOfBirth"`
-	Unscheduled       *bool  `json:"unscheduled"`
-	Attendance        string `json:"attendance"`
-	AttendedAt        string `json:"attendedAt"`
-	CallBack          string `json:"callBack"`
-	IdentityConfirmed bool   `json:"identityConfirmed"`
-	Reason            string `json:"reason"`
+	NHSNumber         *string `json:"nhsNumber"`
+	DateOfBirth       string  `json:"dateOfBirth"`
+	Unscheduled       *bool   `json:"unscheduled"`
+	Attendance        string  `json:"attendance"`
+	AttendedAt        string  `json:"attendedAt"`
+	CallBack          string  `json:"callBack"`
+	IdentityConfirmed bool    `json:"identityConfirmed"`
+	Reason            string  `json:"reason"`
 
+	Trace       *tracedBody      `json:"trace"`       // instead of a number
 	Responsible *responsibleBody `json:"responsible"` // who answers for it, where a system asks
 }
 
@@ -45,28 +46,47 @@ func (s *Server) postLookup(w http.ResponseWriter, r *http.Request, who *Identit
 	if err != nil {
 		return err
 	}
-	number, err := ParseNHSNumber(in.NHSNumber)
+	switch {
+	case in.Trace != nil:
+		return s.postTraced(w, r, who, &in, content)
+	case in.NHSNumber == nil:
+		return &Problem{Code: "json-missing-field", Pointer: "/nhsNumber"}
+	}
+	number, err := ParseNHSNumber(*in.NHSNumber)
 	if err != nil {
 		return at(err, "nhsNumber")
 	}
+	l, who, err := s.lookupOf(number, who, &in)
+	if err != nil {
+		return err
+	}
+	out, err := s.lookUp(w, r, who, content, l)
+	if err != nil {
+		return err
+	}
+	return s.writeAsked(w, out, "")
+}
+
+// lookupOf is what a body asks about a number, and in whose name.
+func (s *Server) lookupOf(number NHSNumber, who *Identity, in *lookupBody) (*lookup, *Identity, error) {
 	l := s.newLookup(number, who, in.Attendance)
 	l.query.Confirmed, l.query.Reasoned = in.IdentityConfirmed, in.Reason != ""
 	if in.DateOfBirth != "" {
 		if _, err := ledger.ParseBirth(in.DateOfBirth); err != nil {
-			return &Problem{Code: "date-format", Pointer: "/dateOfBirth"}
+			return nil, nil, &Problem{Code: "date-format", Pointer: "/dateOfBirth"}
 		}
 		l.query.Birth = s.birthTag(l.query.Person, in.DateOfBirth)
 	}
 	if in.AttendedAt != "" {
 		t, err := time.Parse(time.RFC3339, in.AttendedAt)
 		if err != nil {
-			return &Problem{Code: "date-format", Pointer: "/attendedAt"}
+			return nil, nil, &Problem{Code: "date-format", Pointer: "/attendedAt"}
 		}
 		l.query.AttendedAt = ledger.Of(t)
 	}
 	for _, f := range []struct{ value, name string }{{in.Attendance, "attendance"}, {in.CallBack, "callBack"}, {in.Reason, "reason"}} {
 		if len(f.value) > 1000 {
-			return &Problem{Code: "field-value", Pointer: "/" + f.name}
+			return nil, nil, &Problem{Code: "field-value", Pointer: "/" + f.name}
 		}
 	}
 	if in.Unscheduled != nil {
@@ -76,37 +96,15 @@ func (s *Server) postLookup(w http.ResponseWriter, r *http.Request, who *Identit
 		}
 	}
 	l.details.CallBack, l.details.Reason = in.CallBack, in.Reason
-	if in.Responsible != nil {
-		if who, err = s.responsible(l, who, in.Responsible); err != nil {
-			return err
-		}
-	}
-	out, err := s.lookUp(w, r, who, content, l)
-	if err != nil {
-		return err
-	}
-	return s.writeLookup(w, out)
+	as, tag, err := s.inTheNameOf(who, in.Responsible)
+	l.query.Responsible = tag
+	return l, as, err
 }
 
 // lookup is one question about a person, in whatever form it was asked.
 type lookup struct {
 	query   ledger.LookUp
 	details ledger.AccessDetails
-}
-
-// responsible has a lookup made in the name of whom a system names. A person who
-// signed in names nobody: they answer for it themselves.
-func (s *Server) responsible(l *lookup, who *Identity, by *responsibleBody) (*Identity, error) {
-	switch {
-	case !who.Machine:
-		return nil, (&Problem{Code: "field-value", Pointer: "/responsible"}).with("A person signed in, and answers for it themselves.")
-	case !readable(by.Name, 1), !readable(by.Role, 0):
-		return nil, &Problem{Code: "field-value", Pointer: "/responsible"}
-	}
-	if err := s.needs(3); err != nil {
-		return nil, err
-	}
-	return s.inName(l, who, &answerable{Name: by.Name, Role: by.Role, System: who.Subject}), nil
 }
 
 // newLookup is a question about a number, and where the caller named one, in
@@ -141,16 +139,20 @@ func (s *Server) lookUp(w http.ResponseWriter, r *http.Request, who *Identity, c
 	if err != nil {
 		return nil, err
 	}
-	s.stats.lookups.WithLabelValues(out.Answer.Access.Outcome.String()).Inc()
+	if out.Answer.Access != nil { // else the same command was a trace before
+		s.stats.lookups.WithLabelValues(out.Answer.Access.Outcome.String()).Inc()
+	}
 	return out, nil
 }
 
 // writeLookup opens what the committed outcome disclosed, and nothing else.
-func (s *Server) writeLookup(w http.ResponseWriter, out *consensus.Outcome) error {
+// A number that the register gave goes with it: whoever asked must see whom it found.
+func (s *Server) writeLookup(w http.ResponseWriter, out *consensus.Outcome, number string) error {
 	a := &out.Answer
 	j := newJSONWriter()
 	j.open('{')
 	j.field("outcome", a.Access.Outcome.String())
+	j.optional("nhsNumber", number)
 	j.key("seq")
 	j.number(int64(a.Seq))
 	j.key("asOf")

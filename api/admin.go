@@ -12,6 +12,7 @@ import (
 
 	"custos/consensus"
 	"custos/ledger"
+	"custos/projection"
 )
 
 type directoryEntry struct {
@@ -28,9 +29,21 @@ type directoryEntry struct {
 // answers from this node's own copy, whether or not a record can be made.
 func (s *Server) getDirectory(w http.ResponseWriter, _ *http.Request, _ *Identity) error {
 	view := s.node.View()
-	all, err := view.Organisations()
+	out, err := directory(view)
 	if err != nil {
 		return err
+	}
+	return sendJSON(w, struct {
+		Authorities []directoryEntry `json:"authorities"`
+		AsOf        ledger.Seq       `json:"asOf"`
+	}{out, view.R.Head().Size})
+}
+
+// directory is how each authority is reached.
+func directory(view projection.View) ([]directoryEntry, error) {
+	all, err := view.Organisations()
+	if err != nil {
+		return nil, err
 	}
 	out := make([]directoryEntry, 0, len(all))
 	for _, o := range all {
@@ -44,10 +57,7 @@ func (s *Server) getDirectory(w http.ResponseWriter, _ *http.Request, _ *Identit
 		}
 		out = append(out, e)
 	}
-	return sendJSON(w, struct {
-		Authorities []directoryEntry `json:"authorities"`
-		AsOf        ledger.Seq       `json:"asOf"`
-	}{out, view.R.Head().Size})
+	return out, nil
 }
 
 type directoryBody struct {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"custos/api/cpis"
+	"custos/ledger"
 )
 
 // Who asks is who signed in, whatever a message says of its author. Where a
@@ -17,21 +18,38 @@ type answerable struct {
 	System   string // what asked
 }
 
-// inName has a lookup recorded as one that a system asked, and gives the
-// identity under which it is: the same token, with the name of who answers for
-// it. Where a person signed in, the name stays theirs.
-func (s *Server) inName(l *lookup, who *Identity, by *answerable) *Identity {
-	l.query.System = true
+// inName gives the identity under which a system asks in somebody's name: the
+// same token, with the name of who answers for it, and a keyed tag of them. Where
+// a person signed in, the name stays theirs. Nobody has no tag, which the ledger
+// denies, and records.
+func (s *Server) inName(who *Identity, by *answerable) (*Identity, ledger.Tag) {
 	if by.Name == "" {
-		return who // which the ledger denies, and records
+		return who, ledger.Tag{}
 	}
-	l.query.Responsible = s.keys.Tag("responsible", who.Organisation, by.Name, by.RoleCode, by.Role)
 	as := *who
 	as.System = by.System
 	if who.Machine {
 		as.Name, as.RoleName, as.RoleCode, as.RoleProfile = by.Name, by.Role, by.RoleCode, ""
 	}
-	return &as
+	return &as, s.keys.Tag("responsible", who.Organisation, by.Name, by.RoleCode, by.Role)
+}
+
+// inTheNameOf is inName for whom a JSON body names. A person who signed in names
+// nobody: they answer for it themselves.
+func (s *Server) inTheNameOf(who *Identity, by *responsibleBody) (*Identity, ledger.Tag, error) {
+	switch {
+	case by == nil:
+		return who, ledger.Tag{}, nil
+	case !who.Machine:
+		return nil, ledger.Tag{}, (&Problem{Code: "field-value", Pointer: "/responsible"}).with("A person signed in, and answers for it themselves.")
+	case !readable(by.Name, 1), !readable(by.Role, 0):
+		return nil, ledger.Tag{}, &Problem{Code: "field-value", Pointer: "/responsible"}
+	}
+	if err := s.needs(3); err != nil {
+		return nil, ledger.Tag{}, err
+	}
+	as, tag := s.inName(who, &answerable{Name: by.Name, Role: by.Role, System: who.Subject})
+	return as, tag, nil
 }
 
 // stated reads what a message says of its author: who answers for the lookup if

@@ -73,7 +73,8 @@ func (s *Server) query(w http.ResponseWriter, r *http.Request, who *Identity, q 
 	by, differs := stated(who, &q.Query.Author)
 	l.query.Differs = differs
 	if by != nil {
-		who = s.inName(l, who, by)
+		l.query.System = true
+		who, l.query.Responsible = s.inName(who, by)
 	}
 	if l.details.Stated, err = statement(&q.Query); err != nil {
 		return nil, err

@@ -11,6 +11,8 @@ type traceBody struct {
 	FamilyName  string `json:"familyName" strict:"required"`
 	GivenNames  string `json:"givenNames" strict:"required"`
 	DateOfBirth string `json:"dateOfBirth" strict:"required"`
+
+	Responsible *responsibleBody `json:"responsible"` // who answers for it, where a system asks
 }
 
 // traceCaution goes with a possible match.
@@ -34,14 +36,18 @@ func (s *Server) postTrace(w http.ResponseWriter, r *http.Request, who *Identity
 	if err := s.needsTwo(); err != nil {
 		return err
 	}
-	d, err := s.draft(w, r, who, content)
+	as, tag, err := s.inTheNameOf(who, in.Responsible)
+	if err != nil {
+		return err
+	}
+	d, err := s.draft(w, r, as, content)
 	if err != nil {
 		return err
 	}
 	if err := d.reason(in.FamilyName + ", " + in.GivenNames + ", " + in.DateOfBirth); err != nil {
 		return err
 	}
-	out, err := d.propose(r.Context(), &ledger.Trace{Trace: s.traceTag(in.FamilyName, in.GivenNames, in.DateOfBirth)})
+	out, err := d.propose(r.Context(), &ledger.Trace{Trace: s.traceTag(in.FamilyName, in.GivenNames, in.DateOfBirth), System: who.Machine, Responsible: tag})
 	if err != nil {
 		return err
 	}
@@ -58,9 +64,18 @@ func (s *Server) postTrace(w http.ResponseWriter, r *http.Request, who *Identity
 	}
 	j.field("outcome", "possible-match")
 	j.field("caution", traceCaution)
+	if err := s.writeAuthorities(j, out.Answer.Traced.Authorities); err != nil {
+		return err
+	}
+	j.finish(w, out, http.StatusOK)
+	return nil
+}
+
+// writeAuthorities appends "authorities": how each is reached.
+func (s *Server) writeAuthorities(j *jsonWriter, codes []string) error {
 	j.key("authorities")
 	j.open('[')
-	for _, code := range out.Answer.Traced.Authorities {
+	for _, code := range codes {
 		o, err := s.organisation(code)
 		if err != nil {
 			return err
@@ -73,6 +88,5 @@ func (s *Server) postTrace(w http.ResponseWriter, r *http.Request, who *Identity
 		j.close('}')
 	}
 	j.close(']')
-	j.finish(w, out, http.StatusOK)
 	return nil
 }

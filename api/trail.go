@@ -41,6 +41,7 @@ type trailEntry struct {
 	AuthorDiffers bool `json:"authorDiffers,omitempty"` // a message named another author than who signed in
 	BySystem      bool `json:"bySystem,omitempty"`      // a system asked, and name answers for it
 	Arrival       bool `json:"arrival,omitempty"`
+	Traced        bool `json:"traced,omitempty"` // the register of demographics named the person
 }
 
 // postTrail shows who looked. Reading a trail is itself recorded, and stands
@@ -108,7 +109,7 @@ func (s *Server) postTrail(w http.ResponseWriter, r *http.Request, who *Identity
 		e := trailEntry{Seq: row.Seq, At: row.At.String(), Kind: row.Kind.String(), Name: name.Name, Actor: row.Subject,
 			Role: roleShown(name, row.Role), ODS: row.Organisation, Organisation: organisationShown(o, row.Organisation, name),
 			Told: row.Told, Authority: row.Authority, Code: row.Code, InError: row.InError, Place: row.Place, Cover: row.Cover, CoveringFor: row.For,
-			AuthorDiffers: row.Differs, BySystem: row.System, Arrival: row.Arrival}
+			AuthorDiffers: row.Differs, BySystem: row.System, Arrival: row.Arrival, Traced: row.Traced}
 		if row.Outcome != 0 {
 			e.Outcome, e.Unscheduled = row.Outcome.String(), &row.Unscheduled
 		}

@@ -50,6 +50,7 @@ type LookUp struct {
 	Responsible Tag  `cbor:"9,keyasint,omitzero"`   // keyed tag of who does, named in what travels sealed
 	Differs     bool `cbor:"10,keyasint,omitempty"` // who the message says asks is not who signed in
 	Arrival     bool `cbor:"11,keyasint,omitempty"` // somebody arrived, and nobody had to think of asking
+	Traced      bool `cbor:"12,keyasint,omitempty"` // the register of demographics named the person, by what travels sealed
 }
 
 // Accessed records a lookup and what it disclosed. Entries never change, so
@@ -142,7 +143,7 @@ func (q *LookUp) about() PersonRef { return q.Person }
 
 // ofThree reports whether the lookup says what came with rules version 3.
 func (q *LookUp) ofThree() bool {
-	return q.System || q.Differs || q.Arrival || !q.Responsible.IsZero()
+	return q.System || q.Differs || q.Arrival || q.Traced || !q.Responsible.IsZero()
 }
 
 // Author is whose lookups the history shows once within [HistoryWindow]: the

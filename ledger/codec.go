@@ -281,6 +281,7 @@ func (q *LookUp) fields(c *codec) {
 	c.fixed(9, q.Responsible[:], orZero)
 	c.boolean(10, &q.Differs)
 	c.boolean(11, &q.Arrival)
+	c.boolean(12, &q.Traced)
 }
 
 func (e *Accessed) fields(c *codec) {

@@ -17,6 +17,9 @@ func taleOfMessages(w *world) {
 	w.grant(w.cmd(machine, &LookUp{Person: person(1), System: true, Responsible: tag("r1"), Arrival: true}, PayloadAccess))
 	w.grant(w.cmd(machine, &LookUp{Person: person(1), System: true, Responsible: tag("r2"), Arrival: true}, PayloadAccess))
 	w.grant(w.cmd(doctor, &LookUp{Person: person(2), Arrival: true}, PayloadAccess))
+	w.grant(w.cmd(doctor, &LookUp{Person: person(1), Traced: true}, PayloadAccess))
+	w.deny(RefusedResponsible, w.cmd(machine, &Trace{Trace: tag("t"), System: true}, PayloadReason))
+	w.grant(w.cmd(machine, &Trace{Trace: tag("t"), System: true, Responsible: tag("r1"), Arrival: true}, PayloadReason))
 }
 
 // A system has somebody who answers for each of its questions, or no answer,
@@ -44,4 +47,7 @@ func TestMessagesComeWithRulesThree(t *testing.T) {
 		q.Person = person(1)
 		w.refuse(RefusedRules, w.cmd(clinician(), q, PayloadAccess))
 	}
+	w := worldUnder(t, 2)
+	w.refuse(RefusedRules, w.cmd(clinician(), &Trace{Trace: tag("t"), Arrival: true}, PayloadReason))
+	w.refuse(RefusedRules, w.cmd(clinician(), &LookUp{Person: person(1), Traced: true}, PayloadAccess))
 }

@@ -8,6 +8,11 @@ package ledger
 // date. What was asked travels sealed, as the actor's reason.
 type Trace struct {
 	Trace Tag `cbor:"1,keyasint"`
+
+	// From rules version 3, as in [LookUp].
+	System      bool `cbor:"2,keyasint,omitempty"`
+	Responsible Tag  `cbor:"3,keyasint,omitzero"`
+	Arrival     bool `cbor:"4,keyasint,omitempty"`
 }
 
 // Traced records a possible match.
@@ -52,10 +57,16 @@ func (q *Trace) decide(d *decider) error {
 	if !d.under(2) {
 		return nil
 	}
+	if (q.System || q.Arrival || !q.Responsible.IsZero()) && !d.under(3) {
+		return nil
+	}
 	if _, ok, err := d.careSetting(); err != nil || !ok {
 		return err
 	}
 	switch {
+	case q.System && q.Responsible.IsZero():
+		d.deny(RefusedResponsible, 0)
+		return nil
 	case q.Trace.IsZero():
 		d.refuse(RefusedState)
 		return nil

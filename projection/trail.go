@@ -31,6 +31,7 @@ type TrailRow struct {
 	System       bool           `cbor:"19,keyasint,omitempty"` // a system asked, and the profile names who answers for it
 	Differs      bool           `cbor:"20,keyasint,omitempty"` // a message named another author than who signed in
 	Arrival      bool           `cbor:"21,keyasint,omitempty"`
+	Traced       bool           `cbor:"22,keyasint,omitempty"` // the register of demographics named the person
 }
 
 // trail reads the trail that a TrailRead entry was granted: everything its
@@ -104,8 +105,11 @@ func (v View) accesses(prefix []byte) ([]ledger.Seq, error) {
 
 // asked notes by what way a lookup came, from the first entry of its command.
 func (r *TrailRow) asked(first *ledger.Entry) {
-	if q, ok := first.Request.(*ledger.LookUp); ok {
-		r.System, r.Differs, r.Arrival = q.System, q.Differs, q.Arrival
+	switch q := first.Request.(type) {
+	case *ledger.LookUp:
+		r.System, r.Differs, r.Arrival, r.Traced = q.System, q.Differs, q.Arrival, q.Traced
+	case *ledger.Trace:
+		r.System, r.Arrival = q.System, q.Arrival
 	}
 }
 
