@@ -244,4 +244,6 @@ const (
 	SortSchool    = "school"
 	SortArea      = "area"
 	SortNational  = "national"
+	SortRegion    = "region"
+	SortService   = "service"
 )
