@@ -37,14 +37,16 @@ func (t *trailFlags) keeps(l *trailLine, at ledger.Time) bool {
 }
 
 // outOfHours reports whether a moment is outside 08:00 to 18:00, Monday to
-// Friday, in London. Bank holidays are not known here. The hour is counted from
-// midnight: that is wrong on the days the clocks change, which are Sundays.
+// Friday, in London. Bank holidays are not known here.
 func outOfHours(at ledger.Time) bool {
-	day := at.Day()
-	weekday := (int(day)%7 + 7 + 3) % 7 // 1 January 1970 was a Thursday; Monday is 0
-	hour := (at - day.Start()) / ledger.Hour
+	weekday := (int(at.Day())%7 + 7 + 3) % 7 // 1 January 1970 was a Thursday; Monday is 0
+	hour := hourOf(at)
 	return weekday > 4 || hour < 8 || hour >= 18
 }
+
+// hourOf is the hour of the day in London, counted from midnight: that is wrong
+// on the days the clocks change, which are Sundays.
+func hourOf(at ledger.Time) int { return min(int((at-at.Day().Start())/ledger.Hour), 23) }
 
 // patterns leaves the lookups that are part of a pattern: the same person by
 // the same actor at least --repeated times, and those without a plan of actors

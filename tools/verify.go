@@ -76,6 +76,11 @@ func (a *app) verifyCommand() *cobra.Command {
 		Args: exactly(0, ""),
 		RunE: func(*cobra.Command, []string) error { return a.verify(v) },
 	}
+	v.add(cmd)
+	return cmd
+}
+
+func (v *verifyFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&v.data, "data", "", "a node's data folder, holding ledger/ and raft/")
 	f.StringVar(&v.url, "url", "", "a running node, http://HOST:PORT")
@@ -83,7 +88,6 @@ func (a *app) verifyCommand() *cobra.Command {
 	f.StringVar(&v.keys, "keys", "", "folder with your own copy of the log's verifier key, *.vkey")
 	f.StringVar(&v.pin, "pin", "", "file of the checkpoint you saw last; the ledger must go on from it. Written when verified")
 	f.StringVar(&v.scratch, "scratch", "", "folder for temporary files, as large as the ledger (the system's)")
-	return cmd
 }
 
 // verification is one run of verify.
@@ -98,6 +102,8 @@ type verification struct {
 	opened *ledger.LogOpened
 	notes  []signedTree
 	links  func() // reports level 3
+
+	watch func(group []ledger.Entry) error // sees each command that was decided again and holds; nil: nobody
 }
 
 func (a *app) verify(flags verifyFlags) error {
@@ -113,6 +119,11 @@ func (a *app) verify(flags verifyFlags) error {
 	} else {
 		v.printVerdict()
 	}
+	return v.exit()
+}
+
+// exit ends the program with the code that the verdict means.
+func (v *verification) exit() error {
 	switch v.report.Verdict {
 	case failed:
 		return failing(ExitIntegrity, errSaid)
@@ -121,6 +132,9 @@ func (a *app) verify(flags verifyFlags) error {
 	}
 	return nil
 }
+
+// notChecked begins the detail of a level that could not be checked.
+const notChecked = "not checked"
 
 // run checks every level it can. Its error is of the means, not of the ledger.
 func (v *verification) run() error {
@@ -227,7 +241,7 @@ func (v *verification) level(n int, ok bool, checked int64, started time.Time, d
 	}
 	word := "ok"
 	switch {
-	case strings.HasPrefix(detail, "not checked"):
+	case strings.HasPrefix(detail, notChecked):
 		word = "-"
 	case !ok:
 		word = "FAILED"
