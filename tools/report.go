@@ -34,7 +34,7 @@ type step struct {
 	Command string `json:"command,omitempty"`
 }
 
-//go:embed report.html
+//go:embed reportpage.html
 var reportPage string
 
 func (a *app) reportCommand() *cobra.Command {

@@ -77,20 +77,24 @@ func (t *trailFlags) patterns(lines []trailLine) []trailLine {
 	})
 }
 
-// trailCSV writes lines as a spreadsheet reads them: subjects are what an
-// issuer says they are.
-func trailCSV(to io.Writer, lines []trailLine) error {
-	w := csv.NewWriter(to)
-	rows := [][]string{{"seq", "at", "kind", "outcome", "code", "unscheduled", "in_error", "role", "organisation", "issuer", "subject",
-		"person", "told", "authority", "of", "place"}}
-	for _, l := range lines {
-		of := ""
-		if l.Of != 0 {
-			of = seqText(l.Of)
-		}
-		row := []string{seqText(l.Seq), l.At, l.Kind, l.Outcome, l.Code, strconv.FormatBool(l.Unscheduled), strconv.FormatBool(l.InError),
-			l.Role, l.Organisation, l.Issuer, l.Subject, l.Person, strings.Join(l.Told, " "), l.Authority, of, l.Place}
-		rows = append(rows, inert(row))
+// trailColumns head the lines of a trail as a spreadsheet reads them.
+var trailColumns = []string{"seq", "at", "kind", "outcome", "code", "unscheduled", "in_error", "role", "organisation", "issuer", "subject",
+	"person", "told", "authority", "of", "place"}
+
+// cells are a line's: subjects are what an issuer says they are, and disarmed.
+func (l *trailLine) cells() []string {
+	of := ""
+	if l.Of != 0 {
+		of = seqText(l.Of)
 	}
-	return failing(ExitUnreadable, w.WriteAll(rows))
+	return inert([]string{seqText(l.Seq), l.At, l.Kind, l.Outcome, l.Code, strconv.FormatBool(l.Unscheduled), strconv.FormatBool(l.InError),
+		l.Role, l.Organisation, l.Issuer, l.Subject, l.Person, strings.Join(l.Told, " "), l.Authority, of, l.Place})
+}
+
+func trailCSV(to io.Writer, lines []trailLine) error {
+	rows := [][]string{trailColumns}
+	for i := range lines {
+		rows = append(rows, lines[i].cells())
+	}
+	return failing(ExitUnreadable, csv.NewWriter(to).WriteAll(rows))
 }
