@@ -70,6 +70,7 @@ type Server struct {
 	cover   coverageCache
 	orgs    organisations
 	visits  visitCache
+	alarms  caseloadAlarms
 	public  *edge
 	match   matcher // asks the register of demographics; nil: there is none, and rows are not asked about
 }
@@ -99,6 +100,7 @@ func New(cfg Config) (*Server, error) {
 	s.watchUploads()
 	s.watchWorklists()
 	s.watchWitnesses()
+	s.watchCaseloads()
 	s.public = newEdge(cfg.Logger)
 	s.routes()
 	return s, nil

@@ -96,13 +96,7 @@ func (u *upload) take() (*acknowledgement, error) {
 
 // needsTwo refuses what came with rules version 2 while it is not in force, here:
 // a request that an older program cannot read must not reach it.
-func (s *Server) needsTwo() error {
-	l, err := s.node.View().Log()
-	if err == nil && l.Rules < 2 {
-		err = problem("rules-not-raised")
-	}
-	return err
-}
+func (s *Server) needsTwo() error { return s.needs(2) }
 
 // identity makes the upload's id: the same file under the same number, declared
 // alike, is the same upload.
