@@ -83,7 +83,7 @@ func createTiles(out string) (write func(name string, b []byte) error, closing f
 			return os.WriteFile(file, b, 0o644)
 		}, func() error { return nil }, nil
 	}
-	file, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	file, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, nil, failf(ExitUnreadable, "%s is already there", out)
 	}
