@@ -23,7 +23,7 @@ func TestPatientFlag(t *testing.T) {
 	out := r.ok(200)
 	e := w.entry(r.seq())
 	a := w.disclosed(e, nhs(1), 2)
-	require.Equal(t, []string{authority1, authority2}, a.Told)
+	require.Equal(t, []string{authority1}, a.Told, "the other's plan has ended")
 	require.True(t, a.Unscheduled && !a.Conflict)
 	require.Equal(t, "collection", out["type"])
 	require.NotContains(t, out, "total")

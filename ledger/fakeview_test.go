@@ -24,6 +24,7 @@ type fakeView struct {
 	rejected      map[ID][]HeldRow
 	numbers       map[PersonRef]Number
 	outboxes      map[string]Outbox
+	policies      map[string][]DatedPolicy
 	attempts      map[Seq]Attempt
 	err           error // if set, every read fails with it
 }
@@ -37,6 +38,7 @@ func newFakeView() *fakeView {
 		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{}, looked: map[Seq]Time{},
 		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
 		numbers: map[PersonRef]Number{}, outboxes: map[string]Outbox{}, attempts: map[Seq]Attempt{},
+		policies: map[string][]DatedPolicy{},
 	}
 }
 
@@ -53,6 +55,7 @@ func (v *fakeView) Organisation(code string) (Organisation, bool, error) {
 	o, ok := v.organisations[code]
 	return o, ok, v.err
 }
+func (v *fakeView) Policies(place string) ([]DatedPolicy, error) { return v.policies[place], v.err }
 func (v *fakeView) Plans(p PersonRef) ([]Plan, error) {
 	if len(v.plans[p]) > 0 {
 		return v.plans[p], v.err
@@ -113,6 +116,41 @@ func (v *fakeView) LastCaseload(a ActorID, at Place) (Time, error) {
 }
 func (v *fakeView) Looked(assignment Seq) (Time, error) { return v.looked[assignment], v.err }
 
+// Unassigned asks of every person what the projection keeps an index of.
+func (v *fakeView) Unassigned(authority string, on Day, after PersonRef, limit int) ([]PersonRef, error) {
+	var out []PersonRef
+	for p, plans := range v.plans {
+		concerned, shown, covered := false, false, false
+		for i := range plans {
+			if plans[i].Visible(on) {
+				shown = true
+				concerned = concerned || plans[i].Authority == authority
+			}
+		}
+		for place, people := range v.enrolments {
+			here := false
+			for ref, spans := range people {
+				for i := range spans {
+					here = here || (v.follow(ref) == p && spans[i].At(on))
+				}
+			}
+			if !here {
+				continue
+			}
+			for i := range v.assignments[place] {
+				covered = covered || v.assignments[place][i].Live(on)
+			}
+			parent := v.organisations[v.organisations[place.Code()].Parent]
+			concerned = concerned || (parent.Sort == SortAuthority && parent.Code == authority)
+		}
+		if shown && concerned && !covered && string(p[:]) > string(after[:]) {
+			out = append(out, p)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return string(out[i][:]) < string(out[j][:]) })
+	return out[:min(limit, len(out))], v.err
+}
+
 // fold takes one command's decoded entries.
 func (v *fakeView) fold(group []Entry) {
 	first := &group[0]
@@ -145,6 +183,8 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		o := v.organisations[x.Code]
 		o.Directory = x.Directory
 		v.organisations[x.Code] = o
+	case *PolicyRecorded:
+		v.policies[x.Place] = AddPolicy(v.policies[x.Place], x, e.Seq, e.Time)
 	case *ActorProfiled:
 		v.profiles[string(id[:])+string(x.Profile[:])] = e.Seq
 	case *UploadOpened:

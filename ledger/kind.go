@@ -20,7 +20,7 @@ const (
 
 	KindOrganisationRecorded Kind = 16
 	KindDirectoryRecorded    Kind = 17
-	KindPolicyRecorded       Kind = 18 // reserved
+	KindPolicyRecorded       Kind = 18
 	KindActorProfiled        Kind = 19
 	KindSchoolRecorded       Kind = 20 // reserved
 
@@ -75,6 +75,7 @@ const (
 	KindAssignmentEnded    Kind = 101
 	KindCaseloadAccessed   Kind = 102
 	KindSubjectAccessed    Kind = 103
+	KindUnassignedRead     Kind = 104
 
 	KindTrailRead   Kind = 112
 	KindKeyReleased Kind = 113 // reserved
@@ -99,6 +100,7 @@ var events = map[Kind]func() Event{
 	KindProposerDiverged:         func() Event { return new(ProposerDiverged) },
 	KindOrganisationRecorded:     func() Event { return new(OrganisationRecorded) },
 	KindDirectoryRecorded:        func() Event { return new(DirectoryRecorded) },
+	KindPolicyRecorded:           func() Event { return new(PolicyRecorded) },
 	KindActorProfiled:            func() Event { return new(ActorProfiled) },
 	KindUploadOpened:             func() Event { return new(UploadOpened) },
 	KindUploadResumed:            func() Event { return new(UploadResumed) },
@@ -142,6 +144,7 @@ var events = map[Kind]func() Event{
 	KindAssignmentEnded:          func() Event { return new(AssignmentEnded) },
 	KindCaseloadAccessed:         func() Event { return new(CaseloadAccessed) },
 	KindSubjectAccessed:          func() Event { return new(SubjectAccessed) },
+	KindUnassignedRead:           func() Event { return new(UnassignedRead) },
 	KindTrailRead:                func() Event { return new(TrailRead) },
 }
 
@@ -157,14 +160,16 @@ var kindNames = map[Kind]string{
 	KindNotificationQueued: "notification-queued", KindNotificationOpened: "notification-opened",
 	KindNotificationAcknowledged: "notification-acknowledged", KindAppointmentMissed: "appointment-missed",
 	KindEnrolmentsRecorded: "enrolments-recorded", KindEnrolled: "enrolled", KindEnrolmentNotKept: "enrolment-not-kept",
-	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindAssignmentEnded: "assignment-ended", KindCaseloadAccessed: "caseload-accessed",
-	KindSubjectAccessed: "subject-accessed", KindTrailRead: "trail-read",
+	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindAssignmentEnded: "assignment-ended", KindUnassignedRead: "unassigned-read",
+	KindCaseloadAccessed: "caseload-accessed",
+	KindSubjectAccessed:  "subject-accessed", KindTrailRead: "trail-read",
 	KindSnapshotHeld: "snapshot-held", KindSnapshotApproved: "snapshot-approved", KindPlanLapsed: "plan-lapsed",
 	KindHoldingsRead: "holdings-read", KindPlanUnmatched: "plan-unmatched", KindPersonMatched: "person-matched",
 	KindNumberSuperseded: "number-superseded", KindNumberInactivated: "number-inactivated", KindNumbersParted: "numbers-parted",
 	KindNumberFollowed: "number-followed", KindTraced: "traced", KindNotTraced: "not-traced",
 	KindNotificationAttempted: "notification-attempted", KindNotificationDelivered: "notification-delivered",
 	KindNotificationFailed: "notification-failed",
+	KindPolicyRecorded:     "policy-recorded",
 }
 
 // String returns the kind's name as listings and exports spell it.

@@ -29,6 +29,9 @@ type View interface {
 	Attempt(Seq) (Attempt, bool, error)
 	EachStanding(authority string, each func(Item, Standing)) error // in order of items
 
+	// From rules version 3.
+	Policies(place string) ([]DatedPolicy, error) // in order of days; must not be changed
+
 	Enrolments(PersonRef, Place) ([]Enrolment, error)
 	Enrolled(Place) ([]PersonRef, error) // in order of reference
 	Assignments(Place) ([]Assignment, error)
@@ -36,6 +39,8 @@ type View interface {
 
 	// From rules version 3.
 	Looked(assignment Seq) (Time, error) // when a caseload was last read under an assignment; zero if never
+	// Unassigned lists who, on a day, has a visible plan and is in no live caseload, for an authority, in order of reference.
+	Unassigned(authority string, on Day, after PersonRef, limit int) ([]PersonRef, error)
 }
 
 // Log is what the log says of itself.

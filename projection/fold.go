@@ -23,6 +23,8 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 	switch ev := e.Event.(type) {
 	case *ledger.LogOpened, *ledger.RulesRaised, *ledger.OrganisationRecorded, *ledger.DirectoryRecorded, *ledger.ActorProfiled:
 		return foldAdmin(t, e, first)
+	case *ledger.PolicyRecorded:
+		return foldPolicy(t, e, ev)
 	case *ledger.UploadOpened, *ledger.ChunkRecorded, *ledger.UploadClosed:
 		return foldUpload(t, e, first)
 	case *ledger.PlanRecorded, *ledger.PlanDeleted, *ledger.PlanUnchanged, *ledger.PlanRejected, *ledger.PlanUnmatched:
@@ -32,6 +34,11 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 	case *ledger.NumberSuperseded, *ledger.NumbersParted, *ledger.NumberInactivated:
 		if err := foldNumber(t, e); err != nil {
 			return err
+		}
+		if e.Rules >= 3 {
+			if err := foldNumberGaps(t, e); err != nil {
+				return err
+			}
 		}
 		return foldTrail(t, e, first)
 	case *ledger.PersonMatched:
@@ -74,7 +81,7 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		}
 		return foldTrail(t, e, first)
 	case *ledger.AccessDenied, *ledger.Reopened, *ledger.TrailRead, *ledger.AckRead, *ledger.AppointmentMissed,
-		*ledger.HoldingsRead, *ledger.Traced, *ledger.NotTraced:
+		*ledger.HoldingsRead, *ledger.UnassignedRead, *ledger.Traced, *ledger.NotTraced:
 		return foldTrail(t, e, first)
 	}
 	return nil
