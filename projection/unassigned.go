@@ -73,7 +73,8 @@ func foldGaps(t *store.Txn, p ledger.PersonRef, today ledger.Day) error {
 	if err != nil {
 		return err
 	}
-	plans, err := v.planRow(p)
+	// Read past planRow: plans follow to a number before it has its first entry.
+	plans, _, err := read[[]ledger.Plan](t, plansKey(p))
 	if err != nil {
 		return err
 	}
