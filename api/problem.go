@@ -106,6 +106,8 @@ var problems = map[string]kind{
 	// Refusals of the ledger: their codes are its own.
 	"organisation-unknown":    {403, "Your organisation is not one that may ask this", "It is not recorded here, or not as a care setting or authority."},
 	"other-authority":         {403, "This is another authority's", ""},
+	"role-not-permitted-here": {403, "Where you work, your role may not look people up", "The policy of the place says which roles may."},
+	"policy-in-the-past":      {400, "A policy holds from today or a later day", "Which rules held on a day that is over has one answer for ever."},
 	"not-own-access":          {403, "This lookup was not yours", ""},
 	"not-assigned":            {403, "This caseload is not assigned to you", "A team leader assigns caseloads and cover."},
 	"cover-ended":             {403, "Your cover of this caseload has run out", "A team leader assigns caseloads and cover."},
@@ -140,8 +142,9 @@ var problems = map[string]kind{
 
 	"register-unavailable": {503, "The register of demographics cannot be asked now", "Nothing of the file was recorded and nothing was disclosed. Send it again later, with the same number. " + noDisclosure},
 
-	"busy":        {503, "Too many requests are being answered", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
-	"unavailable": {503, "No record can be made now, so nothing can be disclosed", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
+	"busy":                   {503, "Too many requests are being answered", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
+	"token-keys-unavailable": {503, "The token's issuer could not be asked for its keys", "Nobody can be signed in by it until it answers. Nothing was recorded and nothing was disclosed. " + noDisclosure},
+	"unavailable":            {503, "No record can be made now, so nothing can be disclosed", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
 	"behind-witnesses": {503, "This ledger was restored from a copy older than what its witnesses have signed", "It records nothing until somebody has looked into it: waiting does not help. " +
 		"Nothing was recorded and nothing was disclosed. " + noDisclosure},
 	// A proposal that was sent and not answered may yet commit: saying that nothing was recorded would be a guess.

@@ -246,4 +246,6 @@ const (
 	SortSchool    = "school"
 	SortArea      = "area"
 	SortNational  = "national"
+	SortRegion    = "region"
+	SortService   = "service"
 )

@@ -20,6 +20,7 @@ type tale struct {
 var tales3 = []tale{
 	{"caseload", []Kind{KindAssignmentEnded, KindUnassignedRead, KindEnrolmentEnded, KindEnrolmentTakenBack,
 		KindSchoolRecorded, KindOrganisationListed, KindEnrolmentsWanted}, taleOfCaseloads},
+	{"policy", []Kind{KindPolicyRecorded}, taleOfPolicy},
 }
 
 // goldenWorld3 is the beginning of every tale of rules version 3.

@@ -29,6 +29,9 @@ type View interface {
 	Attempt(Seq) (Attempt, bool, error)
 	EachStanding(authority string, each func(Item, Standing)) error // in order of items
 
+	// From rules version 3.
+	Policies(place string) ([]DatedPolicy, error) // in order of days; must not be changed
+
 	Enrolments(PersonRef, Place) ([]Enrolment, error)
 	Enrolled(Place) ([]PersonRef, error) // in order of reference
 	Assignments(Place) ([]Assignment, error)

@@ -42,6 +42,7 @@ const (
 	viewGap          = 'S' // authority, person -> []ledger.Days: when a visible plan is in no live caseload
 	viewWanted       = 'X' // source, person -> nothing: whose enrolment it is asked for again
 	viewAssigning    = 'T' // organisation, place -> nothing: places that its team leaders have assigned
+	viewPolicy       = 'C' // place -> []ledger.DatedPolicy; from rules version 3
 )
 
 // The parts of one person stand together, so that reading one brings the others
@@ -68,6 +69,7 @@ func profileAtKey(n ledger.Seq) []byte    { return store.ViewKey(viewProfileAt, 
 func correctedKey(n ledger.Seq) []byte    { return store.ViewKey(viewCorrected, u64(uint64(n))) }
 func uploadKey(id ledger.ID) []byte       { return store.ViewKey(viewUpload, id[:]) }
 func lastUploadKey(a string) []byte       { return store.ViewKey(viewLastUpload, []byte(a)) }
+func policyKey(place string) []byte       { return store.ViewKey(viewPolicy, []byte(place)) }
 func assignmentKey(p ledger.Place) []byte { return store.ViewKey(viewAssignment, []byte(p)) }
 
 func decidedKey(id ledger.ID) []byte {
