@@ -300,6 +300,9 @@ func (r *reply) code() string {
 	if code := r.queryCode(); code != "" {
 		return code
 	}
+	if r.fhir {
+		return r.asProblem().Code
+	}
 	p := r.json()
 	s, _ := p["code"].(string)
 	return s
