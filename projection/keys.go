@@ -41,6 +41,7 @@ const (
 	viewLooked       = 'R' // assignment -> when a caseload was last read under it; from rules version 3, as are the next
 	viewGap          = 'S' // authority, person -> []ledger.Days: when a visible plan is in no live caseload
 	viewAssigning    = 'T' // organisation, place -> nothing: places that its team leaders have assigned
+	viewArrival      = 'Z' // organisation, day -> Arrivals; from rules version 3
 	viewPolicy       = 'C' // place -> []ledger.DatedPolicy; from rules version 3
 )
 
