@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -125,17 +126,27 @@ func (s *Server) lookUp(w http.ResponseWriter, r *http.Request, who *Identity, c
 	if err != nil {
 		return nil, err
 	}
+	l.from(r)
+	return s.look(r.Context(), d, l)
+}
+
+// from notes the identifiers that the caller's own systems gave the request.
+func (l *lookup) from(r *http.Request) {
 	if i := requestInfoOf(r); i != nil {
 		l.details.Correlation, l.details.Trace = i.CorrelationID, i.TraceID
 		if i.given {
 			l.details.Request = i.RequestID
 		}
 	}
+}
+
+// look is lookUp for a command that is begun.
+func (s *Server) look(ctx context.Context, d *draft, l *lookup) (*consensus.Outcome, error) {
 	person := l.query.Person
 	if err := d.seal(ledger.HolderPerson, person[:], ledger.PayloadAccess, 0, &l.details); err != nil {
 		return nil, err
 	}
-	out, err := d.propose(r.Context(), &l.query)
+	out, err := d.propose(ctx, &l.query)
 	if err != nil {
 		return nil, err
 	}

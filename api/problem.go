@@ -64,6 +64,8 @@ var problems = map[string]kind{
 	"body-empty":           {400, "The body is empty", ""},
 	"body-incomplete":      {400, "The body ended before it was complete", ""},
 	"cpis-message":         {400, "The CP-IS message cannot be read, and has no sender to be answered", ""},
+	"arrival-nobody":       {400, "Nobody can be looked up from this arrival", "It has no NHS number, and not the names and birth date by which the register of demographics could know one."},
+	"prefetch-missing":     {412, "The patient is missing from the prefetch", "This service reads no record system: send the Patient, and for a system's own token the user."},
 	"query-unreadable":     {400, "The query cannot be read", ""},
 	"query-parameter":      {400, "A query parameter is unknown, doubled or not allowed", ""},
 	"header-value":         {400, "A header is missing, doubled or holds a value that is not allowed", ""},

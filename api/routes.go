@@ -32,6 +32,8 @@ var jsonType = []string{"application/json"}
 var routeTable = []route{
 	{"POST", "/v1/lookups", jsonBody, jsonType, false, ledger.ActLookUp, true, (*Server).postLookup, "look a person up"},
 	{"POST", "/v1/queries", jsonBody, queryTypes, false, ledger.ActLookUp, true, (*Server).postQuery, "look a person up by CP-IS message 03, bare or in Spine's SOAP envelope, answered with message 04"},
+	{"POST", "/cds-services/{id}", hookBody, jsonType, false, ledger.ActLookUp, true, (*Server).postHook, "CDS Hooks, encounter-start: look up who arrives, and give a card"},
+	{"GET", "/v1/arrivals", 0, nil, false, ledger.ActReadSiteTrail, false, (*Server).getArrivals, "how many arrivals of a site were looked up, and how many were not"},
 	{"POST", "/v1/lookups/{seq}/corrections", jsonBody, jsonType, false, ledger.ActCorrectAccess, true, (*Server).postCorrection, "mark an own lookup as one of the wrong person"},
 	{"POST", "/v1/traces", jsonBody, jsonType, false, ledger.ActTrace, true, (*Server).postTrace, "ask by exact names and birth date, where no NHS number is known"},
 	{"POST", "/v1/uploads", uploadBody, []string{"text/csv", "application/json", "application/xml", "text/xml"}, true, ledger.ActUpload, true, (*Server).postUpload, "upload plans: CSV, JSON, or CP-IS message 01, which is answered with message 02"},
@@ -85,6 +87,7 @@ func openRoutes() []openRoute {
 		{"GET", "/readyz", (*Server).readyz, "a record can be committed now"},
 		{"GET", "/checkpoint", (*Server).checkpoint, "the newest signed checkpoint"},
 		{"GET", "/tile/{tile}", (*Server).tile, "up to 256 hashes of the tree, as C2SP tlog-tiles"},
+		{"GET", "/cds-services", (*Server).hookServices, "the CDS Hooks services, described"},
 		{"GET", "/FHIR/R4/metadata", (*Server).fhirMetadata, "what is answered in FHIR R4"},
 		{"GET", "/openapi.json", (*Server).openAPI, "this interface, described"},
 		{"GET", "/docs", (*Server).docs, "this interface, for reading"},

@@ -40,6 +40,8 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		body = object{"reason": "checked with the team"}
 	case "/v1/queries":
 		body, h = message03(nhs(1), doctor), asXML
+	case "/cds-services/{id}":
+		path, body = "/cds-services/"+hookID, hookOf(nhs(1), nil)
 	case "/v1/traces":
 		body = object{"familyName": "Featherstonehaugh", "givenNames": "Annunziata", "dateOfBirth": "2015-05-04"}
 	case "/v1/holdings":

@@ -10,6 +10,7 @@ import (
 type statistics struct {
 	registry        *prometheus.Registry
 	lookups         *prometheus.CounterVec
+	arrivals        *prometheus.CounterVec
 	refused         prometheus.Counter
 	failed          prometheus.Counter
 	unauthenticated prometheus.Counter
@@ -32,6 +33,8 @@ func newStatistics() *statistics {
 		registry: prometheus.NewRegistry(),
 		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "custos_lookups_total", Help: "Lookups recorded and answered, by outcome."}, []string{"outcome"}),
+		arrivals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "custos_arrivals_total", Help: "Arrivals that systems told of: looked up, by outcome, or not, by why."}, []string{"result"}),
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "custos_refused_total", Help: "Requests that were decided and not granted."}),
 		failed: prometheus.NewCounter(prometheus.CounterOpts{
@@ -43,7 +46,7 @@ func newStatistics() *statistics {
 		gaps: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "custos_upload_gaps_total", Help: "Uploads taken here although numbers before theirs never came."}),
 	}
-	s.registry.MustRegister(s.lookups, s.refused, s.failed, s.unauthenticated, s.busy, s.gaps,
+	s.registry.MustRegister(s.lookups, s.arrivals, s.refused, s.failed, s.unauthenticated, s.busy, s.gaps,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s
 }

@@ -49,7 +49,11 @@ func (s *Server) postTraced(w http.ResponseWriter, r *http.Request, who *Identit
 		return err
 	}
 	if !found {
-		out, err := s.notTraced(w, r, as, content, in.Trace, &ledger.Trace{System: who.Machine, Responsible: tag})
+		d, err := s.draft(w, r, as, content)
+		if err != nil {
+			return err
+		}
+		out, err := s.notTraced(r.Context(), d, in.Trace, &ledger.Trace{System: who.Machine, Responsible: tag})
 		if err != nil {
 			return err
 		}
@@ -113,11 +117,7 @@ func (s *Server) traced(ctx context.Context, q demographics.TraceQuery) (number 
 
 // notTraced records that the register named nobody. Rows that have no number
 // either may still be somebody of these names: then the authority is named.
-func (s *Server) notTraced(w http.ResponseWriter, r *http.Request, as *Identity, content ledger.Tag, b *tracedBody, q *ledger.Trace) (*consensus.Outcome, error) {
-	d, err := s.draft(w, r, as, content)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) notTraced(ctx context.Context, d *draft, b *tracedBody, q *ledger.Trace) (*consensus.Outcome, error) {
 	text, err := b.stated()
 	if err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func (s *Server) notTraced(w http.ResponseWriter, r *http.Request, as *Identity,
 		return nil, err
 	}
 	q.Trace = s.traceTag(b.FamilyName, b.GivenNames, b.DateOfBirth)
-	out, err := d.propose(r.Context(), q)
+	out, err := d.propose(ctx, q)
 	if err == nil {
 		s.stats.lookups.WithLabelValues(outcomeNotTraced).Inc()
 	}

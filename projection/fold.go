@@ -100,6 +100,9 @@ func foldDecided(t *store.Txn, e *ledger.Entry) error {
 
 // foldTrail indexes an access by where it was made from, and by whom there.
 func foldTrail(t *store.Txn, e, first *ledger.Entry) error {
+	if err := foldArrival(t, e, first); err != nil {
+		return err
+	}
 	by, org := first.Actor.ID(), first.Actor.Organisation
 	acting := actingKey(by, org)
 	if have, err := t.Get(acting); err != nil {
