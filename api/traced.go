@@ -145,7 +145,7 @@ func (s *Server) writeAsked(w http.ResponseWriter, out *consensus.Outcome, numbe
 		}
 		return s.writeLookup(w, out, number)
 	}
-	all, err := directory(s.node.View())
+	all, err := s.authorities()
 	if err != nil {
 		return err
 	}
