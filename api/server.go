@@ -100,6 +100,7 @@ func New(cfg Config) (*Server, error) {
 	s.watchUploads()
 	s.watchWorklists()
 	s.watchWitnesses()
+	s.watchReviews()
 	s.watchCaseloads()
 	s.public = newEdge(cfg.Logger)
 	s.routes()

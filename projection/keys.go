@@ -40,6 +40,7 @@ const (
 	viewLastCaseload = 'L' // actor, place -> time
 	viewLooked       = 'R' // assignment -> when a caseload was last read under it; from rules version 3, as are the next
 	viewAssigning    = 'T' // organisation, place -> nothing: places that its team leaders have assigned
+	viewGlass        = 'B' // open or concluded, sequence number -> ledger.Glass; from rules version 3
 	viewPolicy       = 'C' // place -> []ledger.DatedPolicy; from rules version 3
 )
 
