@@ -137,6 +137,14 @@ func TestBreakGlassAndItsReview(t *testing.T) {
 	require.Contains(t, w.admin("/metrics"), "\ncustos_break_glass_total 1\n")
 	require.Contains(t, w.admin("/metrics"), "\ncustos_reviews_open 1\n")
 	require.Contains(t, w.admin("/statusz"), `"reviews":{"open":1,"overdue":0}`)
+	key := header{"Idempotency-Key": "0d6a3e5c-3f0a-4b7e-9d5c-0a1b2c3d4e5f"}
+	first, _ := w.emergency(otherDoctor, "AAL3_ANY", key).recorded(200)
+	again, _ := w.emergency(otherDoctor, "AAL3_ANY", key).recorded(200)
+	require.Equal(t, first["breakGlass"], again["breakGlass"], "shown again, it is the same emergency")
+	require.Contains(t, w.admin("/metrics"), "\ncustos_break_glass_total 2\n")
+	second := fmt.Sprint(first["breakGlass"].(object)["review"])
+	w.call(officer, http.MethodPost, "/v1/reviews/"+second, object{"finding": "not-justified", "note": "a drill"}).recorded(201)
+	require.Len(t, w.reviews(officer, "not-justified"), 1)
 	for _, who := range []caller{officer, siteOfficer} {
 		all := w.reviews(who, "open")
 		require.Len(t, all, 1)

@@ -102,6 +102,7 @@ func New(cfg Config) (*Server, error) {
 	s.watchWitnesses()
 	s.watchReviews()
 	s.watchCaseloads()
+	s.watchUnassigned()
 	s.public = newEdge(cfg.Logger)
 	s.routes()
 	return s, nil
