@@ -112,6 +112,7 @@ func New(cfg Config) (*Server, error) {
 	s.watchReviews()
 	s.watchCaseloads()
 	s.watchUnassigned()
+	s.watchDirectory()
 	s.public = newEdge(cfg.Logger)
 	s.routes()
 	return s, nil
