@@ -47,6 +47,7 @@ func (s *Server) postLookup(w http.ResponseWriter, r *http.Request, who *Identit
 	if err != nil {
 		return err
 	}
+<<<<<<< HEAD
 	switch {
 	case in.Trace != nil:
 		return s.postTraced(w, r, who, &in, content)
@@ -54,8 +55,24 @@ func (s *Server) postLookup(w http.ResponseWriter, r *http.Request, who *Identit
 		return &Problem{Code: "json-missing-field", Pointer: "/nhsNumber"}
 	}
 	number, err := ParseNHSNumber(*in.NHSNumber)
+=======
+	l, err := s.readLookup(&in, who)
 	if err != nil {
-		return at(err, "nhsNumber")
+		return err
+	}
+	out, err := s.lookUp(w, r, who, content, l)
+	if err != nil {
+		return err
+	}
+	return s.writeLookup(w, out)
+}
+
+// readLookup makes a question of what a caller said, or says what is wrong with it.
+func (s *Server) readLookup(in *lookupBody, who *Identity) (*lookup, error) {
+	number, err := ParseNHSNumber(in.NHSNumber)
+>>>>>>> main
+	if err != nil {
+		return nil, at(err, "nhsNumber")
 	}
 	l, who, err := s.lookupOf(number, who, &in)
 	if err != nil {
@@ -74,20 +91,32 @@ func (s *Server) lookupOf(number NHSNumber, who *Identity, in *lookupBody) (*loo
 	l.query.Confirmed, l.query.Reasoned = in.IdentityConfirmed, in.Reason != ""
 	if in.DateOfBirth != "" {
 		if _, err := ledger.ParseBirth(in.DateOfBirth); err != nil {
+<<<<<<< HEAD
 			return nil, nil, &Problem{Code: "date-format", Pointer: "/dateOfBirth"}
+=======
+			return nil, &Problem{Code: "date-format", Pointer: "/dateOfBirth"}
+>>>>>>> main
 		}
 		l.query.Birth = s.birthTag(l.query.Person, in.DateOfBirth)
 	}
 	if in.AttendedAt != "" {
 		t, err := time.Parse(time.RFC3339, in.AttendedAt)
 		if err != nil {
+<<<<<<< HEAD
 			return nil, nil, &Problem{Code: "date-format", Pointer: "/attendedAt"}
+=======
+			return nil, &Problem{Code: "date-format", Pointer: "/attendedAt"}
+>>>>>>> main
 		}
 		l.query.AttendedAt = ledger.Of(t)
 	}
 	for _, f := range []struct{ value, name string }{{in.Attendance, "attendance"}, {in.CallBack, "callBack"}, {in.Reason, "reason"}} {
 		if len(f.value) > 1000 {
+<<<<<<< HEAD
 			return nil, nil, &Problem{Code: "field-value", Pointer: "/" + f.name}
+=======
+			return nil, &Problem{Code: "field-value", Pointer: "/" + f.name}
+>>>>>>> main
 		}
 	}
 	if in.Unscheduled != nil {
@@ -97,15 +126,20 @@ func (s *Server) lookupOf(number NHSNumber, who *Identity, in *lookupBody) (*loo
 		}
 	}
 	l.details.CallBack, l.details.Reason = in.CallBack, in.Reason
+<<<<<<< HEAD
 	as, tag, err := s.inTheNameOf(who, in.Responsible)
 	l.query.Responsible = tag
 	return l, as, err
+=======
+	return l, nil
+>>>>>>> main
 }
 
 // lookup is one question about a person, in whatever form it was asked.
 type lookup struct {
-	query   ledger.LookUp
-	details ledger.AccessDetails
+	query     ledger.LookUp
+	details   ledger.AccessDetails
+	emergency bool
 }
 
 // newLookup is a question about a number, and where the caller named one, in
@@ -146,7 +180,15 @@ func (s *Server) look(ctx context.Context, d *draft, l *lookup) (*consensus.Outc
 	if err := d.seal(ledger.HolderPerson, person[:], ledger.PayloadAccess, 0, &l.details); err != nil {
 		return nil, err
 	}
+<<<<<<< HEAD
 	out, err := d.propose(ctx, &l.query)
+=======
+	var q ledger.Request = &l.query
+	if l.emergency {
+		q = &ledger.BreakGlass{LookUp: l.query}
+	}
+	out, err := d.propose(r.Context(), q)
+>>>>>>> main
 	if err != nil {
 		return nil, err
 	}
@@ -170,6 +212,7 @@ func (s *Server) writeLookup(w http.ResponseWriter, out *consensus.Outcome, numb
 	j.time(a.At)
 	j.key("unscheduled")
 	j.boolean(a.Access.Unscheduled)
+	writeBroken(j, a.Glass)
 	if a.Access.Conflict { // what was declared contradicts the policy: told, and recorded
 		j.key("conflict")
 		j.boolean(true)

@@ -109,6 +109,7 @@ var problems = map[string]kind{
 	"not-live":                   {403, "The service is not yet live for this area", noDisclosure},
 
 	// Refusals of the ledger: their codes are its own.
+<<<<<<< HEAD
 	"organisation-unknown":       {403, "Your organisation is not one that may ask this", "It is not recorded here, or not as a care setting or authority."},
 	"other-authority":            {403, "This is another authority's", ""},
 	"role-not-permitted-here":    {403, "Where you work, your role may not look people up", "The policy of the place says which roles may."},
@@ -134,6 +135,32 @@ var problems = map[string]kind{
 	"idempotency-key-expired":    {409, "The same request was answered before", "The receipt is that of the first answer. Ask again with a new key."},
 	"idempotency-key-content":    {422, "The idempotency key was used for another request", ""},
 	"responsible-person-missing": {403, "A system asks, and names nobody who answers for that", "Name the person in whose name it is asked. The attempt was recorded."},
+=======
+	"organisation-unknown":    {403, "Your organisation is not one that may ask this", "It is not recorded here, or not as a care setting or authority."},
+	"other-authority":         {403, "This is another authority's", ""},
+	"role-not-permitted-here": {403, "Where you work, your role may not look people up", "The policy of the place says which roles may."},
+	"policy-in-the-past":      {400, "A policy holds from today or a later day", "Which rules held on a day that is over has one answer for ever."},
+	"not-own-access":          {403, "This lookup was not yours", ""},
+	"not-assigned":            {403, "This caseload is not assigned to you", "A team leader assigns caseloads and cover."},
+	"cover-ended":             {403, "Your cover of this caseload has run out", "A team leader assigns caseloads and cover."},
+	"nobody-to-cover":         {409, "The person or team named has no assignment to this caseload on those days", ""},
+	"own-organisation-only":   {403, "Only your own organisation's accesses are open to you", ""},
+	"already-done":            {409, "This was done before", ""},
+	"notification-not-opened": {409, "The notification has not been opened", "Open it before acknowledging it."},
+	"not-in-this-state":       {409, "The request does not fit what is recorded", ""},
+	"sequence-lower":          {409, "The sequence number is not higher than the last upload's", ""},
+	"sequence-content":        {409, "The sequence number was used for another file", ""},
+	"upload-not-open":         {409, "The upload is not open", ""},
+	"upload-overtaken":        {409, "A later file was begun before this one was finished", "What is left of it would undo the later file. Send a new file with a new number."},
+	"second-person-needed":    {403, "Somebody else must approve this", "Whoever sent a file, or a part of it, cannot also approve what it would end; whoever looked up in an emergency cannot also review it."},
+	"approval-expired":        {409, "It is too late to approve this", "Send a new snapshot: it says how things are now."},
+	"rules-not-raised":        {409, "This log does not decide such requests yet", "The operator raises its rules version once every node runs a program that knows it."},
+	"request-too-long":        {413, "The request is longer than a record can hold", ""},
+	"reason-missing":          {400, "A reason is required", ""},
+	"idempotency-key-actor":   {409, "The idempotency key was used by somebody else", ""},
+	"idempotency-key-expired": {409, "The same request was answered before", "The receipt is that of the first answer. Ask again with a new key."},
+	"idempotency-key-content": {422, "The idempotency key was used for another request", ""},
+>>>>>>> main
 
 	"not-found":          {404, "There is nothing here", ""},
 	"method-not-allowed": {405, "The method is not allowed here", ""},
