@@ -48,6 +48,7 @@ type Config struct {
 	Witnesses string `json:"witnesses,omitempty"` // C2SP policy file: who cosigns the log's checkpoints; none: nobody
 
 	Register *Register `json:"register,omitempty"` // whom uploads are compared with; none: nobody is asked
+	MLLP     *MLLP     `json:"mllp,omitempty"`     // arrivals by HL7 version 2; none: there is no such listener
 	MESH     *MESH     `json:"mesh,omitempty"`     // exchange of messages with authorities; none: there is none
 
 	Audience string   `json:"audience"` // the aud of accepted tokens
@@ -98,7 +99,7 @@ func readConfig(path string) (*Config, error) {
 	}
 	base := filepath.Dir(path)
 	paths := []*string{&c.Data, &c.Secrets, &c.LogKey, &c.PeerCA, &c.PeerCert, &c.PeerKey, &c.TLSCert, &c.TLSKey, &c.Demo, &c.Witnesses}
-	for _, p := range append(append(paths, c.Register.paths()...), c.MESH.paths()...) {
+	for _, p := range append(append(paths, c.Register.paths()...), append(c.MESH.paths(), c.MLLP.paths()...)...) {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)
 		}
@@ -127,6 +128,11 @@ func (c *Config) check() error {
 	}
 	if c.TLSCert == "" && !loopback(c.Public) {
 		return misuse("without tlsCert and tlsKey the public listener must be on loopback")
+	}
+	if c.MLLP != nil {
+		if _, err := c.MLLP.senders(); err != nil {
+			return err
+		}
 	}
 	return c.Register.check(c.Data)
 }

@@ -27,6 +27,7 @@ type node struct {
 	edge     *api.Server
 	servers  []*http.Server
 	failed   chan error
+	opened   context.Context // ends when the node is to stop
 	openStop context.CancelFunc
 	register func() // ends the watch over the register's file
 	running  sync.WaitGroup
@@ -100,7 +101,7 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 		return nil, errors.Join(err, n.cluster.Close(), n.tokens.Close())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	n.openStop = cancel
+	n.opened, n.openStop = ctx, cancel
 	if err := n.startMESH(ctx, keys, o.clock, o.log); err != nil {
 		cancel()
 		n.register()
@@ -146,6 +147,9 @@ func (n *node) listen() error {
 	admin, err := net.Listen("tcp", n.cfg.Admin)
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the admin listener: %w", err), public.Close())
+	}
+	if err := n.listenMLLP(n.opened); err != nil {
+		return errors.Join(err, public.Close(), admin.Close())
 	}
 	public = api.Listener(public)
 	p, a := n.edge.PublicServer(n.cfg.Public), n.edge.AdminServer(n.cfg.Admin)
