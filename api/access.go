@@ -47,76 +47,53 @@ func (s *Server) postLookup(w http.ResponseWriter, r *http.Request, who *Identit
 	if err != nil {
 		return err
 	}
-<<<<<<< HEAD
-	switch {
-	case in.Trace != nil:
+	if in.Trace != nil {
 		return s.postTraced(w, r, who, &in, content)
-	case in.NHSNumber == nil:
-		return &Problem{Code: "json-missing-field", Pointer: "/nhsNumber"}
 	}
-	number, err := ParseNHSNumber(*in.NHSNumber)
-=======
-	l, err := s.readLookup(&in, who)
+	l, as, err := s.readLookup(&in, who)
 	if err != nil {
 		return err
 	}
-	out, err := s.lookUp(w, r, who, content, l)
-	if err != nil {
-		return err
-	}
-	return s.writeLookup(w, out)
-}
-
-// readLookup makes a question of what a caller said, or says what is wrong with it.
-func (s *Server) readLookup(in *lookupBody, who *Identity) (*lookup, error) {
-	number, err := ParseNHSNumber(in.NHSNumber)
->>>>>>> main
-	if err != nil {
-		return nil, at(err, "nhsNumber")
-	}
-	l, who, err := s.lookupOf(number, who, &in)
-	if err != nil {
-		return err
-	}
-	out, err := s.lookUp(w, r, who, content, l)
+	out, err := s.lookUp(w, r, as, content, l)
 	if err != nil {
 		return err
 	}
 	return s.writeAsked(w, out, "")
 }
 
-// lookupOf is what a body asks about a number, and in whose name.
+// readLookup makes a question of what a caller said, and says in whose name it is
+// asked, or what is wrong with it.
+func (s *Server) readLookup(in *lookupBody, who *Identity) (*lookup, *Identity, error) {
+	if in.NHSNumber == nil {
+		return nil, nil, &Problem{Code: "json-missing-field", Pointer: "/nhsNumber"}
+	}
+	number, err := ParseNHSNumber(*in.NHSNumber)
+	if err != nil {
+		return nil, nil, at(err, "nhsNumber")
+	}
+	return s.lookupOf(number, who, in)
+}
+
+// lookupOf is readLookup of a number that is known.
 func (s *Server) lookupOf(number NHSNumber, who *Identity, in *lookupBody) (*lookup, *Identity, error) {
 	l := s.newLookup(number, who, in.Attendance)
 	l.query.Confirmed, l.query.Reasoned = in.IdentityConfirmed, in.Reason != ""
 	if in.DateOfBirth != "" {
 		if _, err := ledger.ParseBirth(in.DateOfBirth); err != nil {
-<<<<<<< HEAD
 			return nil, nil, &Problem{Code: "date-format", Pointer: "/dateOfBirth"}
-=======
-			return nil, &Problem{Code: "date-format", Pointer: "/dateOfBirth"}
->>>>>>> main
 		}
 		l.query.Birth = s.birthTag(l.query.Person, in.DateOfBirth)
 	}
 	if in.AttendedAt != "" {
 		t, err := time.Parse(time.RFC3339, in.AttendedAt)
 		if err != nil {
-<<<<<<< HEAD
 			return nil, nil, &Problem{Code: "date-format", Pointer: "/attendedAt"}
-=======
-			return nil, &Problem{Code: "date-format", Pointer: "/attendedAt"}
->>>>>>> main
 		}
 		l.query.AttendedAt = ledger.Of(t)
 	}
 	for _, f := range []struct{ value, name string }{{in.Attendance, "attendance"}, {in.CallBack, "callBack"}, {in.Reason, "reason"}} {
 		if len(f.value) > 1000 {
-<<<<<<< HEAD
 			return nil, nil, &Problem{Code: "field-value", Pointer: "/" + f.name}
-=======
-			return nil, &Problem{Code: "field-value", Pointer: "/" + f.name}
->>>>>>> main
 		}
 	}
 	if in.Unscheduled != nil {
@@ -126,13 +103,9 @@ func (s *Server) lookupOf(number NHSNumber, who *Identity, in *lookupBody) (*loo
 		}
 	}
 	l.details.CallBack, l.details.Reason = in.CallBack, in.Reason
-<<<<<<< HEAD
 	as, tag, err := s.inTheNameOf(who, in.Responsible)
 	l.query.Responsible = tag
 	return l, as, err
-=======
-	return l, nil
->>>>>>> main
 }
 
 // lookup is one question about a person, in whatever form it was asked.
@@ -180,15 +153,11 @@ func (s *Server) look(ctx context.Context, d *draft, l *lookup) (*consensus.Outc
 	if err := d.seal(ledger.HolderPerson, person[:], ledger.PayloadAccess, 0, &l.details); err != nil {
 		return nil, err
 	}
-<<<<<<< HEAD
-	out, err := d.propose(ctx, &l.query)
-=======
 	var q ledger.Request = &l.query
 	if l.emergency {
 		q = &ledger.BreakGlass{LookUp: l.query}
 	}
-	out, err := d.propose(r.Context(), q)
->>>>>>> main
+	out, err := d.propose(ctx, q)
 	if err != nil {
 		return nil, err
 	}

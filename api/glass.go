@@ -22,17 +22,20 @@ func (s *Server) postEmergency(w http.ResponseWriter, r *http.Request, who *Iden
 	if strings.TrimSpace(in.Reason) == "" {
 		return &Problem{Code: ledger.RefusedReasonMissing, Pointer: "/reason"}
 	}
-	l, err := s.readLookup(&in, who)
+	if in.Trace != nil {
+		return (&Problem{Code: "field-value", Pointer: "/trace"}).with("An emergency lookup is by nhsNumber.")
+	}
+	l, as, err := s.readLookup(&in, who)
 	if err != nil {
 		return err
 	}
 	l.emergency = true
-	out, err := s.lookUp(w, r, who, content, l)
+	out, err := s.lookUp(w, r, as, content, l)
 	if err != nil {
 		return err
 	}
 	s.noticeGlass(out)
-	return s.writeLookup(w, out)
+	return s.writeLookup(w, out, "")
 }
 
 // noticeGlass raises the alarm of an emergency access, once: its reference, and

@@ -49,11 +49,7 @@ func newStatistics() *statistics {
 		gaps: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "custos_upload_gaps_total", Help: "Uploads taken here although numbers before theirs never came."}),
 	}
-<<<<<<< HEAD
-	s.registry.MustRegister(s.lookups, s.arrivals, s.refused, s.failed, s.unauthenticated, s.busy, s.gaps,
-=======
-	s.registry.MustRegister(s.lookups, s.refused, s.failed, s.unauthenticated, s.busy, s.gaps, s.broken,
->>>>>>> main
+	s.registry.MustRegister(s.lookups, s.arrivals, s.refused, s.failed, s.unauthenticated, s.busy, s.gaps, s.broken,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s
 }

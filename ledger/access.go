@@ -164,19 +164,16 @@ func (q *LookUp) decide(d *decider) error {
 	if err != nil || !ok {
 		return err
 	}
-<<<<<<< HEAD
-	if q.System && q.Responsible.IsZero() {
-		d.deny(RefusedResponsible, 0)
-		return nil
-	}
-=======
 	return q.look(d, org, nil)
 }
 
 // look decides what a lookup discloses and whom it tells, once it may be made;
 // broken is what is recorded beside it where that took an emergency.
 func (q *LookUp) look(d *decider, org Organisation, broken *GlassBroken) error {
->>>>>>> main
+	if q.System && q.Responsible.IsZero() {
+		d.deny(RefusedResponsible, 0)
+		return nil
+	}
 	all, err := d.View.Plans(q.Person)
 	if err != nil {
 		return err

@@ -68,12 +68,10 @@ const (
 	// Of rules version 3, of policy.
 	RefusedPast       = "policy-in-the-past"
 	RefusedPolicyRole = "role-not-permitted-here"
-<<<<<<< HEAD
+	RefusedAssurance  = "assurance-too-low"
+
 	// Of rules version 3.
 	RefusedResponsible = "responsible-person-missing"
-=======
-	RefusedAssurance  = "assurance-too-low"
->>>>>>> main
 )
 
 // repeatWindow is how long, in ledger time, a command may be asked again and

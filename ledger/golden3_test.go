@@ -21,11 +21,8 @@ var tales3 = []tale{
 	{"caseload", []Kind{KindAssignmentEnded, KindUnassignedRead, KindEnrolmentEnded, KindEnrolmentTakenBack,
 		KindSchoolRecorded, KindOrganisationListed, KindEnrolmentsWanted, KindCallBackRecorded}, taleOfCaseloads},
 	{"policy", []Kind{KindPolicyRecorded}, taleOfPolicy},
-<<<<<<< HEAD
-	{"messages", nil, taleOfMessages},
-=======
 	{"glass", []Kind{KindGlassBroken, KindReviewed}, taleOfGlass},
->>>>>>> main
+	{"messages", nil, taleOfMessages},
 }
 
 // goldenWorld3 is the beginning of every tale of rules version 3.

@@ -183,8 +183,11 @@ func entryWithFirst(r store.Reader, n ledger.Seq) (e, first ledger.Entry, err er
 
 // authorOf is whose lookup the first entry of its command tells of.
 func authorOf(first *ledger.Entry) ledger.ActorID {
-	if q, ok := first.Request.(*ledger.LookUp); ok {
+	switch q := first.Request.(type) {
+	case *ledger.LookUp:
 		return q.Author(*first.Actor)
+	case *ledger.BreakGlass:
+		return q.LookUp.Author(*first.Actor)
 	}
 	return first.Actor.ID()
 }

@@ -108,6 +108,8 @@ func (r *TrailRow) asked(first *ledger.Entry) {
 	switch q := first.Request.(type) {
 	case *ledger.LookUp:
 		r.System, r.Differs, r.Arrival, r.Traced = q.System, q.Differs, q.Arrival, q.Traced
+	case *ledger.BreakGlass:
+		r.System = q.LookUp.System
 	case *ledger.Trace:
 		r.System, r.Arrival = q.System, q.Arrival
 	}
