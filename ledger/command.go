@@ -14,6 +14,7 @@ const (
 	RequestRaiseRules         RequestKind = 2
 	RequestRecordKey          RequestKind = 3
 	RequestVoidBatch          RequestKind = 4
+	RequestRecordState        RequestKind = 5
 	RequestRecordOrganisation RequestKind = 16
 	RequestRecordDirectory    RequestKind = 17
 	RequestOpenUpload         RequestKind = 32
@@ -59,6 +60,7 @@ var requests = map[RequestKind]func() Request{
 	RequestRaiseRules:         func() Request { return new(RaiseRules) },
 	RequestRecordKey:          func() Request { return new(RecordKey) },
 	RequestVoidBatch:          func() Request { return new(VoidBatch) },
+	RequestRecordState:        func() Request { return new(RecordState) },
 	RequestRecordOrganisation: func() Request { return new(RecordOrganisation) },
 	RequestRecordDirectory:    func() Request { return new(RecordDirectory) },
 	RequestOpenUpload:         func() Request { return new(OpenUpload) },

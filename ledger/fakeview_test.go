@@ -1,6 +1,11 @@
 package ledger
 
-import "sort"
+import (
+	"crypto/sha256"
+	"sort"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
 
 // fakeView is the smallest fold that decisions can be tested against: maps
 // filled from entries, one switch. It keeps no history and no rows on disk.
@@ -24,6 +29,8 @@ type fakeView struct {
 	numbers       map[PersonRef]Number
 	outboxes      map[string]Outbox
 	attempts      map[Seq]Attempt
+	leaves        []Hash
+	uncovered     Seq
 	err           error // if set, every read fails with it
 }
 
@@ -111,6 +118,48 @@ func (v *fakeView) LastCaseload(a ActorID, at Place) (Time, error) {
 	return v.caseloads[string(a[:])+string(at)], v.err
 }
 
+// Uncovered implements [View].
+func (v *fakeView) Uncovered() (Seq, error) { return v.uncovered, v.err }
+
+// State stands for the real one, which projection makes: its hashes follow from
+// the last entry, and that is all that a decision needs to be repeated.
+func (v *fakeView) State() (State, error) {
+	last := v.leaves[len(v.leaves)-1]
+	s := State{Views: sha256.Sum256(append([]byte("views"), last[:]...)), Index: sha256.Sum256(append([]byte("index"), last[:]...)),
+		People: uint64(len(v.plans))}
+	for _, n := range v.notifications {
+		if n.Undelivered() {
+			s.Undelivered++
+		}
+	}
+	if s.Undelivered > 0 {
+		s.Outbox = sha256.Sum256(append([]byte("outbox"), last[:]...))
+	}
+	return s, v.err
+}
+
+// Root implements [View] with the reference's own algorithm.
+func (v *fakeView) Root(size Seq) (Hash, bool, error) {
+	if size > Seq(len(v.leaves)) {
+		return Hash{}, false, v.err
+	}
+	return rootOf(v.leaves[:size]), true, v.err
+}
+
+func rootOf(leaves []Hash) Hash {
+	switch len(leaves) {
+	case 0:
+		return sha256.Sum256(nil)
+	case 1:
+		return leaves[0]
+	}
+	k := 1
+	for 2*k < len(leaves) {
+		k *= 2
+	}
+	return tlog.NodeHash(rootOf(leaves[:k]), rootOf(leaves[k:]))
+}
+
 // fold takes one command's decoded entries.
 func (v *fakeView) fold(group []Entry) {
 	first := &group[0]
@@ -123,6 +172,7 @@ func (v *fakeView) fold(group []Entry) {
 }
 
 func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
+	v.leaves = append(v.leaves, e.Hash())
 	id := actor.ID()
 	var ref PersonRef
 	if e.Person != nil {
@@ -133,6 +183,8 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.log = Log{ID: x.ID, Origin: x.Origin, Rules: x.Rules, Synthetic: x.Synthetic, DemoClock: x.DemoClock, Verifier: x.Verifier}
 	case *RulesRaised:
 		v.log.Rules = x.To
+	case *StateRecorded:
+		v.uncovered = e.Seq + 1
 	case *OrganisationRecorded:
 		o := x.Organisation
 		if o.Directory.IsZero() {

@@ -12,7 +12,7 @@ const (
 	KindRulesRaised          Kind = 2
 	KindKeyRecorded          Kind = 3 // log, person, key-encryption and token keys
 	KindMembershipChanged    Kind = 4 // reserved
-	KindState                Kind = 5 // reserved
+	KindStateRecorded        Kind = 5
 	KindClockCorrected       Kind = 6 // reserved
 	KindProposerDiverged     Kind = 7
 	KindTransitionsDue       Kind = 8 // reserved
@@ -96,6 +96,7 @@ var events = map[Kind]func() Event{
 	KindLogOpened:                func() Event { return new(LogOpened) },
 	KindRulesRaised:              func() Event { return new(RulesRaised) },
 	KindKeyRecorded:              func() Event { return new(KeyRecorded) },
+	KindStateRecorded:            func() Event { return new(StateRecorded) },
 	KindProposerDiverged:         func() Event { return new(ProposerDiverged) },
 	KindOrganisationRecorded:     func() Event { return new(OrganisationRecorded) },
 	KindDirectoryRecorded:        func() Event { return new(DirectoryRecorded) },
@@ -146,7 +147,7 @@ var events = map[Kind]func() Event{
 
 var kindNames = map[Kind]string{
 	KindLogOpened: "log-opened", KindRulesRaised: "rules-raised", KindKeyRecorded: "key-recorded",
-	KindProposerDiverged: "proposer-diverged", KindOrganisationRecorded: "organisation-recorded",
+	KindStateRecorded: "state-recorded", KindProposerDiverged: "proposer-diverged", KindOrganisationRecorded: "organisation-recorded",
 	KindDirectoryRecorded: "directory-recorded", KindActorProfiled: "actor-profiled",
 	KindUploadOpened: "upload-opened", KindUploadResumed: "upload-resumed", KindUploadRefused: "upload-refused",
 	KindChunkRecorded: "chunk-recorded", KindPlanRecorded: "plan-recorded", KindPlanUnchanged: "plan-unchanged",

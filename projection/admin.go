@@ -15,6 +15,11 @@ type profileRow struct {
 func foldAdmin(t *store.Txn, e, first *ledger.Entry) error {
 	switch ev := e.Event.(type) {
 	case *ledger.LogOpened:
+		if ev.Rules >= 3 {
+			if err := track(t, e); err != nil {
+				return err
+			}
+		}
 		return set(t, logKey(), ledger.Log{ID: ev.ID, Origin: ev.Origin, Verifier: ev.Verifier, Rules: ev.Rules,
 			Synthetic: ev.Synthetic, DemoClock: ev.DemoClock})
 	case *ledger.RulesRaised:
@@ -25,6 +30,11 @@ func foldAdmin(t *store.Txn, e, first *ledger.Entry) error {
 		l.Rules = ev.To
 		if ev.From < 2 && ev.To >= 2 {
 			if err := raiseToTwo(t); err != nil {
+				return err
+			}
+		}
+		if ev.From < 3 && ev.To >= 3 {
+			if err := track(t, e); err != nil {
 				return err
 			}
 		}

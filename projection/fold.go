@@ -10,6 +10,13 @@ import (
 // Fold brings every view up to date with the next entry. first is the first
 // entry of the same command, which holds the actor; it is e itself for that one.
 func Fold(t *store.Txn, e, first *ledger.Entry) error {
+	if err := fold(t, e, first); err != nil {
+		return err
+	}
+	return foldChanges(t, e.Seq)
+}
+
+func fold(t *store.Txn, e, first *ledger.Entry) error {
 	if e.Nth == 0 {
 		if err := foldDecided(t, e); err != nil {
 			return err
@@ -23,6 +30,8 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 	switch ev := e.Event.(type) {
 	case *ledger.LogOpened, *ledger.RulesRaised, *ledger.OrganisationRecorded, *ledger.DirectoryRecorded, *ledger.ActorProfiled:
 		return foldAdmin(t, e, first)
+	case *ledger.StateRecorded:
+		return foldState(t, e)
 	case *ledger.UploadOpened, *ledger.ChunkRecorded, *ledger.UploadClosed:
 		return foldUpload(t, e, first)
 	case *ledger.PlanRecorded, *ledger.PlanDeleted, *ledger.PlanUnchanged, *ledger.PlanRejected, *ledger.PlanUnmatched:
