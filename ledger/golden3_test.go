@@ -18,14 +18,8 @@ type tale struct {
 
 // tales3 are those of rules version 3, one for each part that came with it.
 var tales3 = []tale{
-	{"state", []Kind{KindStateRecorded}, func(w *world) {
-		early, _, err := w.view.Root(3)
-		require.NoError(w.t, err)
-		w.grant(w.cmd(system(), &RecordState{}))
-		w.load(authorityA, 1, row(1))
-		w.grant(w.cmd(clinician(), &LookUp{Person: person(1)}, PayloadAccess))
-		w.grant(w.cmd(system(), &RecordState{Cosigned: 3, CosignedRoot: early}))
-	}},
+	{"caseload", []Kind{KindAssignmentEnded}, taleOfCaseloads},
+	{"state", []Kind{KindStateRecorded}, taleOfStates},
 }
 
 // goldenWorld3 is the beginning of every tale of rules version 3.

@@ -1,6 +1,8 @@
 package projection
 
 import (
+	"errors"
+
 	"custos/ledger"
 	"custos/ledger/store"
 )
@@ -34,7 +36,7 @@ func foldAdmin(t *store.Txn, e, first *ledger.Entry) error {
 			}
 		}
 		if ev.From < 3 && ev.To >= 3 {
-			if err := track(t, e); err != nil {
+			if err := errors.Join(track(t, e), raiseToThree(t)); err != nil {
 				return err
 			}
 		}

@@ -38,6 +38,8 @@ const (
 	viewEnrolledAt   = 'E' // place, person -> nothing
 	viewAssignment   = 's' // place -> []ledger.Assignment
 	viewLastCaseload = 'L' // actor, place -> time
+	viewLooked       = 'R' // assignment -> when a caseload was last read under it; from rules version 3, as are the next
+	viewAssigning    = 'T' // organisation, place -> nothing: places that its team leaders have assigned
 	viewState        = 'Z' // -> the tracker; from rules version 3, as are the next
 	viewIndexTree    = '0' // four bits of a person's key a byte -> a page of the index
 	viewOutboxTree   = '1' // the same of a notification's id -> a page of the outbox
@@ -179,6 +181,14 @@ func enrolledAtKey(place ledger.Place, p ledger.PersonRef) []byte {
 
 func lastCaseloadKey(a ledger.ActorID, p ledger.Place) []byte {
 	return store.ViewKey(viewLastCaseload, a[:], []byte(p))
+}
+
+func lookedKey(assignment ledger.Seq) []byte {
+	return store.ViewKey(viewLooked, u64(uint64(assignment)))
+}
+
+func assigningKey(org string, p ledger.Place) []byte {
+	return store.ViewKey(viewAssigning, named(org), []byte(p))
 }
 
 // seqAtEnd reads the sequence number that ends an index key.
