@@ -17,6 +17,7 @@ const (
 	RequestRecordState        RequestKind = 5
 	RequestRecordOrganisation RequestKind = 16
 	RequestRecordDirectory    RequestKind = 17
+	RequestRecordPolicy       RequestKind = 18
 	RequestOpenUpload         RequestKind = 32
 	RequestUploadChunk        RequestKind = 33
 	RequestCloseUpload        RequestKind = 34
@@ -64,6 +65,7 @@ var requests = map[RequestKind]func() Request{
 	RequestRecordState:        func() Request { return new(RecordState) },
 	RequestRecordOrganisation: func() Request { return new(RecordOrganisation) },
 	RequestRecordDirectory:    func() Request { return new(RecordDirectory) },
+	RequestRecordPolicy:       func() Request { return new(RecordPolicy) },
 	RequestOpenUpload:         func() Request { return new(OpenUpload) },
 	RequestUploadChunk:        func() Request { return new(UploadChunk) },
 	RequestCloseUpload:        func() Request { return new(CloseUpload) },

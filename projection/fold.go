@@ -30,6 +30,8 @@ func fold(t *store.Txn, e, first *ledger.Entry) error {
 	switch ev := e.Event.(type) {
 	case *ledger.LogOpened, *ledger.RulesRaised, *ledger.OrganisationRecorded, *ledger.DirectoryRecorded, *ledger.ActorProfiled:
 		return foldAdmin(t, e, first)
+	case *ledger.PolicyRecorded:
+		return foldPolicy(t, e, ev)
 	case *ledger.StateRecorded:
 		return foldState(t, e)
 	case *ledger.UploadOpened, *ledger.ChunkRecorded, *ledger.UploadClosed:

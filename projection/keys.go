@@ -40,6 +40,7 @@ const (
 	viewLastCaseload = 'L' // actor, place -> time
 	viewLooked       = 'R' // assignment -> when a caseload was last read under it; from rules version 3, as are the next
 	viewAssigning    = 'T' // organisation, place -> nothing: places that its team leaders have assigned
+	viewPolicy       = 'C' // place -> []ledger.DatedPolicy; from rules version 3
 	viewState        = 'Z' // -> the tracker; from rules version 3, as are the next
 	viewIndexTree    = '0' // four bits of a person's key a byte -> a page of the index
 	viewOutboxTree   = '1' // the same of a notification's id -> a page of the outbox
@@ -68,6 +69,7 @@ func profileAtKey(n ledger.Seq) []byte    { return store.ViewKey(viewProfileAt, 
 func correctedKey(n ledger.Seq) []byte    { return store.ViewKey(viewCorrected, u64(uint64(n))) }
 func uploadKey(id ledger.ID) []byte       { return store.ViewKey(viewUpload, id[:]) }
 func lastUploadKey(a string) []byte       { return store.ViewKey(viewLastUpload, []byte(a)) }
+func policyKey(place string) []byte       { return store.ViewKey(viewPolicy, []byte(place)) }
 func assignmentKey(p ledger.Place) []byte { return store.ViewKey(viewAssignment, []byte(p)) }
 
 func decidedKey(id ledger.ID) []byte {
