@@ -140,7 +140,7 @@ func TestANodeWithAWitness(t *testing.T) {
 		return status == 503 && strings.Contains(body, `"behind-witnesses"`)
 	}, 20*time.Second, 10*time.Millisecond)
 	_, body := n.admin(t, "/statusz")
-	require.Regexp(t, `restored behind witnessed history: witness region has signed [23] entries, this ledger holds 1"`, body)
+	require.Regexp(t, `restored behind witnessed history: witness region has signed \d+ entries, this ledger holds 1"`, body)
 	_, body = n.admin(t, "/metrics")
 	require.Contains(t, body, "custos_witness_alarm 1\n")
 	_, err = n.cluster.Propose(t.Context(), organisation)
