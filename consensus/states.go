@@ -3,6 +3,7 @@ package consensus
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
@@ -95,13 +96,56 @@ func (n *Node) stateCommand() (ledger.Command, error) {
 	return c, nil
 }
 
-// RecordState has a state entry made now, so that a trail can be proved up to what is recorded. Where nothing has
-// happened since the last one, nothing is recorded.
-func (n *Node) RecordState(ctx context.Context) error {
+// RecordState has a state entry made now, so that a trail can be proved up to what is recorded, and returns a size of the
+// ledger that has it. Where nothing has happened since the last one, nothing is recorded: it is that one.
+func (n *Node) RecordState(ctx context.Context) (int64, error) {
 	c, err := n.stateCommand()
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, err = n.Propose(ctx, c)
-	return err
+	out, err := n.Propose(ctx, c)
+	if r := out.Answer.Refusal; err == nil && r != nil && r.Code != ledger.RefusedAlready {
+		err = fmt.Errorf("%w: %w", projection.ErrNoState, r)
+	}
+	return out.Tree.N, err
+}
+
+// TrailProof proves a person's trail up to what is recorded now, or a moment ago. ErrNoState says that no checkpoint of
+// a new state entry has reached this node in time.
+func (n *Node) TrailProof(ctx context.Context, p ledger.PersonRef) (*projection.TrailProof, error) {
+	size, err := n.RecordState(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for late := time.Now().Add(trailProofWait); ; {
+		proof, err := n.trailProof(p, size)
+		if !errors.Is(err, projection.ErrNoState) || time.Now().After(late) {
+			return proof, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ErrUnknown
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// trailProofWait is how long a follower may take to hear of the entry and its checkpoint.
+const trailProofWait = 2 * time.Second
+
+func (n *Node) trailProof(p ledger.PersonRef, size int64) (*projection.TrailProof, error) {
+	signed := n.Published()
+	if signed == nil {
+		return nil, projection.ErrNoState
+	}
+	tree, err := n.checkpoints.unsigned(signed)
+	if err != nil {
+		return nil, fmt.Errorf("own checkpoint: %w", err)
+	}
+	db, release := n.Ledger()
+	defer release()
+	if has := db.Tree().N; has < size || has < tree.N {
+		return nil, projection.ErrNoState
+	}
+	return projection.ProveTrail(db, p, signed, tree.N)
 }

@@ -266,11 +266,10 @@ func indexKey(p ledger.PersonRef) []byte {
 	return sum[:]
 }
 
-// indexLeaf commits to how many entries there are about a person and which is the last.
-func indexLeaf(key []byte, h ledger.PersonHead) ledger.Hash {
-	b := append(make([]byte, 0, 1+32+8+32), 0)
-	b = binary.BigEndian.AppendUint64(append(b, key...), h.N)
-	return sha256.Sum256(append(b, h.Last[:]...))
+// indexValue commits to how many entries there are about a person and which is
+// the last. It is a digest for the same reason.
+func indexValue(h ledger.PersonHead) ledger.Hash {
+	return sha256.Sum256(append(u64(h.N), h.Last[:]...))
 }
 
 // changedPeople are the leaves of everybody whose chain has grown, in order of
@@ -293,8 +292,7 @@ func (v View) changedPeople(x, next *tracker) ([]leaf, error) {
 		if err != nil {
 			return nil, err
 		}
-		key := indexKey(p)
-		out = append(out, leaf{key, indexLeaf(key, h)})
+		out = append(out, leaf{indexKey(p), indexValue(h)})
 	}
 	slices.SortFunc(out, byKey)
 	return out, nil
@@ -340,11 +338,7 @@ func (x *tracker) changedOutbox() []leaf {
 	}
 	out := make([]leaf, 0, len(newest))
 	for id, entry := range newest {
-		l := leaf{key: u64(uint64(id))}
-		if entry != (ledger.Hash{}) {
-			l.hash = sha256.Sum256(append(append([]byte{0}, l.key...), entry[:]...))
-		}
-		out = append(out, l)
+		out = append(out, leaf{u64(uint64(id)), entry})
 	}
 	slices.SortFunc(out, byKey)
 	return out

@@ -25,7 +25,7 @@ func (w *world) state() ledger.State {
 		if p, ok := headOf(row.Key); ok && row.Key[1] == viewPerson && (s.Below == 0 || slice(p) < s.Below) {
 			h, err := View{w.db}.PersonHead(p)
 			require.NoError(w.t, err)
-			people = append(people, leaf{indexKey(p), indexLeaf(indexKey(p), h)})
+			people = append(people, leaf{indexKey(p), indexValue(h)})
 		}
 		if row.Key[1] == viewNotification {
 			var n ledger.Notification

@@ -15,7 +15,7 @@ import (
 // length. Its root follows from the set alone, in whatever order it came to be:
 //
 //	no leaf            32 zero bytes
-//	one leaf           its own hash, SHA-256(0x00 ‖ key ‖ what it says)
+//	one leaf           its own hash, SHA-256(0x00 ‖ key ‖ value)
 //	more               SHA-256(0x01 ‖ of those whose next bit is 0 ‖ of those where it is 1)
 //
 // It is stored in pages, each for four bits of the key: a bucket holds leaves, and
@@ -34,10 +34,15 @@ type trie struct {
 // more make each change hash more.
 const bucketLeaves = 32
 
-// leaf is one leaf. With a zero hash it stands for the absence of its key.
+// leaf is one leaf. With a zero value it stands for the absence of its key.
 type leaf struct {
-	key  []byte
-	hash ledger.Hash
+	key   []byte
+	value ledger.Hash
+}
+
+func (l *leaf) hash() ledger.Hash {
+	b := append(make([]byte, 0, 65), 0)
+	return sha256.Sum256(append(append(b, l.key...), l.value[:]...))
 }
 
 // node is the root of a subtree, and whether it has no leaf, one, or more.
@@ -84,7 +89,7 @@ func foldLeaves(leaves []leaf, bits int) node {
 	case 0:
 		return node{}
 	case 1:
-		return node{leaves[0].hash, 1}
+		return node{leaves[0].hash(), 1}
 	}
 	at, _ := slices.BinarySearchFunc(leaves, byte(1), func(l leaf, want byte) int { return int(bit(l.key, bits)) - int(want) })
 	return join(foldLeaves(leaves[:at], bits+1), foldLeaves(leaves[at:], bits+1))
@@ -162,7 +167,7 @@ func (p *page) encode() []byte {
 	if p.children == nil {
 		b := []byte{pageBucket}
 		for i := range p.leaves {
-			b = append(append(b, p.leaves[i].key...), p.leaves[i].hash[:]...)
+			b = append(append(b, p.leaves[i].key...), p.leaves[i].value[:]...)
 		}
 		return b
 	}
@@ -257,7 +262,7 @@ func merged(leaves, changes []leaf) []leaf {
 		if order == 0 {
 			leaves = leaves[1:]
 		}
-		if changes[0].hash != (ledger.Hash{}) {
+		if changes[0].value != (ledger.Hash{}) {
 			out = append(out, changes[0])
 		}
 		changes = changes[1:]

@@ -21,7 +21,7 @@ func reference(leaves []leaf, bits int) ledger.Hash {
 	case 0:
 		return ledger.Hash{}
 	case 1:
-		return leaves[0].hash
+		return leaves[0].hash()
 	}
 	var left, right []leaf
 	for _, l := range leaves {
@@ -72,7 +72,7 @@ func TestTreesFollowFromTheirLeaves(t *testing.T) {
 				for _, n := range rng.Perm(800)[:1+rng.IntN(120)] {
 					l := leaf{key: kind.key(uint64(n))}
 					if round < 24 && rng.IntN(4) > 0 {
-						l.hash = ledger.Hash{byte(n), byte(n >> 8), byte(round), 1}
+						l.value = ledger.Hash{byte(n), byte(n >> 8), byte(round), 1}
 					}
 					changes = append(changes, l)
 				}
@@ -84,7 +84,7 @@ func TestTreesFollowFromTheirLeaves(t *testing.T) {
 				require.NoError(t, err)
 				before := len(set)
 				for _, l := range changes {
-					if l.hash == (ledger.Hash{}) {
+					if l.value == (ledger.Hash{}) {
 						delete(set, string(l.key))
 					} else {
 						set[string(l.key)] = l
@@ -115,11 +115,11 @@ func TestTreesFollowFromTheirLeaves(t *testing.T) {
 					switch {
 					case here:
 						require.Equal(t, want, *end)
-						at = want.hash
+						at = want.hash()
 					case end != nil:
 						require.False(t, bytes.Equal(end.key, key))
 						require.Equal(t, set[string(end.key)], *end)
-						at = end.hash
+						at = end.hash()
 					}
 					require.Equal(t, root, climb(key, at, beside), "round %d, key %d", round, n)
 				}
