@@ -1,11 +1,6 @@
 package ledger
 
-import (
-	"crypto/sha256"
-	"sort"
-
-	"golang.org/x/mod/sumdb/tlog"
-)
+import "sort"
 
 // fakeView is the smallest fold that decisions can be tested against: maps
 // filled from entries, one switch. It keeps no history and no rows on disk.
@@ -123,46 +118,39 @@ func (v *fakeView) LastCaseload(a ActorID, at Place) (Time, error) {
 }
 func (v *fakeView) Looked(assignment Seq) (Time, error) { return v.looked[assignment], v.err }
 
-// Uncovered implements [View].
-func (v *fakeView) Uncovered() (Seq, error) { return v.uncovered, v.err }
-
-// State stands for the real one, which projection makes: its hashes follow from
-// the last entry, and that is all that a decision needs to be repeated.
-func (v *fakeView) State() (State, error) {
-	last := v.leaves[len(v.leaves)-1]
-	s := State{Views: sha256.Sum256(append([]byte("views"), last[:]...)), Index: sha256.Sum256(append([]byte("index"), last[:]...)),
-		People: uint64(len(v.plans))}
-	for _, n := range v.notifications {
-		if n.Undelivered() {
-			s.Undelivered++
+// Unassigned asks of every person what the projection keeps an index of.
+func (v *fakeView) Unassigned(authority string, on Day, after PersonRef, limit int) ([]PersonRef, error) {
+	var out []PersonRef
+	for p, plans := range v.plans {
+		concerned, shown, covered := false, false, false
+		for i := range plans {
+			if plans[i].Visible(on) {
+				shown = true
+				concerned = concerned || plans[i].Authority == authority
+			}
+		}
+		for place, people := range v.enrolments {
+			here := false
+			for ref, spans := range people {
+				for i := range spans {
+					here = here || (v.follow(ref) == p && spans[i].At(on))
+				}
+			}
+			if !here {
+				continue
+			}
+			for i := range v.assignments[place] {
+				covered = covered || v.assignments[place][i].Live(on)
+			}
+			parent := v.organisations[v.organisations[place.Code()].Parent]
+			concerned = concerned || (parent.Sort == SortAuthority && parent.Code == authority)
+		}
+		if shown && concerned && !covered && string(p[:]) > string(after[:]) {
+			out = append(out, p)
 		}
 	}
-	if s.Undelivered > 0 {
-		s.Outbox = sha256.Sum256(append([]byte("outbox"), last[:]...))
-	}
-	return s, v.err
-}
-
-// Root implements [View] with the reference's own algorithm.
-func (v *fakeView) Root(size Seq) (Hash, bool, error) {
-	if size > Seq(len(v.leaves)) {
-		return Hash{}, false, v.err
-	}
-	return rootOf(v.leaves[:size]), true, v.err
-}
-
-func rootOf(leaves []Hash) Hash {
-	switch len(leaves) {
-	case 0:
-		return sha256.Sum256(nil)
-	case 1:
-		return leaves[0]
-	}
-	k := 1
-	for 2*k < len(leaves) {
-		k *= 2
-	}
-	return tlog.NodeHash(rootOf(leaves[:k]), rootOf(leaves[k:]))
+	sort.Slice(out, func(i, j int) bool { return string(out[i][:]) < string(out[j][:]) })
+	return out[:min(limit, len(out))], v.err
 }
 
 // fold takes one command's decoded entries.

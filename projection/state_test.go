@@ -131,5 +131,6 @@ func TestTheViewsChangesAreHashedAsEver(t *testing.T) {
 	w.lookup(w.actor("doctor", ledger.RoleClinician, "RXX01"), nhsChild, nil)
 	views := w.state().Views
 	got := fmt.Sprintf("%x", views[:])
-	require.Equal(t, "9da633834ec6106987213e5bcf79a5aac62694e5e04ad67669cf8019ece72cad", got)
+	require.Equal(t, "5081592de02fbb171c495c930084cb9fced3a7453b7eb98adb39eb974cb6e2be", got,
+		"until rules version 3 is released, what comes with it may change this: then put the new hash here")
 }
