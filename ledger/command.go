@@ -45,6 +45,7 @@ const (
 	RequestEndAssignment      RequestKind = 99
 	RequestReadUnassigned     RequestKind = 100
 	RequestReadTrail          RequestKind = 112
+	RequestReleaseKey         RequestKind = 113
 )
 
 // Request asks for something, in the imperative. It holds nothing personal in
@@ -94,6 +95,7 @@ var requests = map[RequestKind]func() Request{
 	RequestEndAssignment:      func() Request { return new(EndAssignment) },
 	RequestReadUnassigned:     func() Request { return new(ReadUnassigned) },
 	RequestReadTrail:          func() Request { return new(ReadTrail) },
+	RequestReleaseKey:         func() Request { return new(ReleaseKey) },
 }
 
 func parseRequest(k RequestKind, b []byte) (Request, error) {

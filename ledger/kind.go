@@ -78,7 +78,7 @@ const (
 	KindUnassignedRead     Kind = 104
 
 	KindTrailRead   Kind = 112
-	KindKeyReleased Kind = 113 // reserved
+	KindKeyReleased Kind = 113
 
 	KindCorrected  Kind = 128 // reserved
 	KindRectified  Kind = 129 // reserved
@@ -147,6 +147,7 @@ var events = map[Kind]func() Event{
 	KindSubjectAccessed:          func() Event { return new(SubjectAccessed) },
 	KindUnassignedRead:           func() Event { return new(UnassignedRead) },
 	KindTrailRead:                func() Event { return new(TrailRead) },
+	KindKeyReleased:              func() Event { return new(KeyReleased) },
 }
 
 var kindNames = map[Kind]string{
@@ -163,7 +164,7 @@ var kindNames = map[Kind]string{
 	KindEnrolmentsRecorded: "enrolments-recorded", KindEnrolled: "enrolled", KindEnrolmentNotKept: "enrolment-not-kept",
 	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindAssignmentEnded: "assignment-ended", KindUnassignedRead: "unassigned-read",
 	KindCaseloadAccessed: "caseload-accessed",
-	KindSubjectAccessed:  "subject-accessed", KindTrailRead: "trail-read",
+	KindSubjectAccessed:  "subject-accessed", KindTrailRead: "trail-read", KindKeyReleased: "key-released",
 	KindSnapshotHeld: "snapshot-held", KindSnapshotApproved: "snapshot-approved", KindPlanLapsed: "plan-lapsed",
 	KindHoldingsRead: "holdings-read", KindPlanUnmatched: "plan-unmatched", KindPersonMatched: "person-matched",
 	KindNumberSuperseded: "number-superseded", KindNumberInactivated: "number-inactivated", KindNumbersParted: "numbers-parted",

@@ -89,7 +89,7 @@ func fold(t *store.Txn, e, first *ledger.Entry) error {
 			return err
 		}
 		return foldTrail(t, e, first)
-	case *ledger.AccessDenied, *ledger.Reopened, *ledger.TrailRead, *ledger.AckRead, *ledger.AppointmentMissed,
+	case *ledger.AccessDenied, *ledger.Reopened, *ledger.TrailRead, *ledger.KeyReleased, *ledger.AckRead, *ledger.AppointmentMissed,
 		*ledger.HoldingsRead, *ledger.UnassignedRead, *ledger.Traced, *ledger.NotTraced:
 		return foldTrail(t, e, first)
 	}
