@@ -53,6 +53,7 @@ var routeTable = []route{
 	{"POST", "/v1/notifications/{id}/acknowledgements", jsonBody, jsonType, false, ledger.ActAcknowledge, true, (*Server).postAcknowledgement, "what was done about a notification"},
 	{"POST", "/v1/missed-appointments", jsonBody, jsonType, false, ledger.ActMissAppointment, true, (*Server).postMissedAppointment, "a person was not brought"},
 	{"POST", "/v1/trails", jsonBody, jsonType, false, ledger.ActReadSiteTrail, true, (*Server).postTrail, "who looked"},
+	{"POST", "/v1/key-releases", jsonBody, jsonType, false, ledger.ActReleaseKey, true, (*Server).postKeyRelease, "let an auditor know whose one reference is, for some days"},
 	{"POST", "/v1/trail-proofs", jsonBody, jsonType, false, ledger.ActReadEntry, false, (*Server).postTrailProof, "that the entries about a person are all there are, by reference"},
 	{"GET", "/v1/directory", 0, nil, false, ledger.ActReadDirectory, false, (*Server).getDirectory, "how each authority is reached"},
 	{"PUT", "/v1/directory/{ods}", jsonBody, jsonType, false, ledger.ActRecordDirectory, true, (*Server).putDirectory, "keep the own directory entry"},

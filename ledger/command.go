@@ -47,6 +47,7 @@ const (
 	RequestReadUnassigned     RequestKind = 100
 	RequestReadWanted         RequestKind = 101
 	RequestReadTrail          RequestKind = 112
+	RequestReleaseKey         RequestKind = 113
 )
 
 // Request asks for something, in the imperative. It holds nothing personal in
@@ -98,6 +99,7 @@ var requests = map[RequestKind]func() Request{
 	RequestReadWanted:         func() Request { return new(ReadWanted) },
 	RequestRecordRegister:     func() Request { return new(RecordRegister) },
 	RequestReadTrail:          func() Request { return new(ReadTrail) },
+	RequestReleaseKey:         func() Request { return new(ReleaseKey) },
 }
 
 func parseRequest(k RequestKind, b []byte) (Request, error) {

@@ -102,6 +102,7 @@ func restOfStory(w *world, auditor Actor) {
 	notifications(w, auditor)
 	caseloads(w, auditor)
 	trails(w)
+	releases(w)
 	if w.view.log.Rules >= 3 {
 		caseloads3(w, auditor)
 	} else {

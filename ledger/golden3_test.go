@@ -22,6 +22,7 @@ var tales3 = []tale{
 		KindSchoolRecorded, KindOrganisationListed, KindEnrolmentsWanted}, taleOfCaseloads},
 	{"policy", []Kind{KindPolicyRecorded}, taleOfPolicy},
 	{"state", []Kind{KindStateRecorded}, taleOfStates},
+	{"release", []Kind{KindKeyReleased}, taleOfReleases},
 }
 
 // goldenWorld3 is the beginning of every tale of rules version 3.

@@ -82,7 +82,7 @@ const (
 	KindEnrolmentsWanted   Kind = 108
 
 	KindTrailRead   Kind = 112
-	KindKeyReleased Kind = 113 // reserved
+	KindKeyReleased Kind = 113
 
 	KindCorrected  Kind = 128 // reserved
 	KindRectified  Kind = 129 // reserved
@@ -156,6 +156,7 @@ var events = map[Kind]func() Event{
 	KindOrganisationListed:       func() Event { return new(OrganisationListed) },
 	KindEnrolmentsWanted:         func() Event { return new(EnrolmentsWanted) },
 	KindTrailRead:                func() Event { return new(TrailRead) },
+	KindKeyReleased:              func() Event { return new(KeyReleased) },
 }
 
 var kindNames = map[Kind]string{
@@ -174,7 +175,7 @@ var kindNames = map[Kind]string{
 	KindSchoolRecorded: "school-recorded", KindOrganisationListed: "organisation-listed", KindEnrolmentsWanted: "enrolments-wanted",
 	KindEnrolmentEnded: "enrolment-ended", KindEnrolmentTakenBack: "enrolment-taken-back",
 	KindCaseloadAccessed: "caseload-accessed",
-	KindSubjectAccessed:  "subject-accessed", KindTrailRead: "trail-read",
+	KindSubjectAccessed:  "subject-accessed", KindTrailRead: "trail-read", KindKeyReleased: "key-released",
 	KindSnapshotHeld: "snapshot-held", KindSnapshotApproved: "snapshot-approved", KindPlanLapsed: "plan-lapsed",
 	KindHoldingsRead: "holdings-read", KindPlanUnmatched: "plan-unmatched", KindPersonMatched: "person-matched",
 	KindNumberSuperseded: "number-superseded", KindNumberInactivated: "number-inactivated", KindNumbersParted: "numbers-parted",

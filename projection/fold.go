@@ -90,6 +90,8 @@ func fold(t *store.Txn, e, first *ledger.Entry) error {
 			return err
 		}
 		return foldTrail(t, e, first)
+	case *ledger.KeyReleased:
+		return foldTrail(t, e, first)
 	case *ledger.AccessDenied, *ledger.Reopened, *ledger.TrailRead, *ledger.AckRead, *ledger.AppointmentMissed,
 		*ledger.HoldingsRead, *ledger.UnassignedRead, *ledger.EnrolmentsWanted, *ledger.Traced, *ledger.NotTraced:
 		return foldTrail(t, e, first)

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -51,6 +52,14 @@ func TestScripts(t *testing.T) {
 			"forge":      func(ts *testscript.TestScript, _ bool, args []string) { forge(ts, usual(), "node", args) },
 			"forge-in":   func(ts *testscript.TestScript, _ bool, args []string) { forge(ts, usual(), args[0], args[1:]) },
 			"edit-proof": func(ts *testscript.TestScript, _ bool, args []string) { editProof(ts, args) },
+			// edit FILE INTO FROM TO writes a file with one text in place of another.
+			"edit": func(ts *testscript.TestScript, _ bool, args []string) {
+				text := ts.ReadFile(args[0])
+				if !strings.Contains(text, args[2]) {
+					ts.Fatalf("%s does not hold %s", args[0], args[2])
+				}
+				ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.ReplaceAll(text, args[2], args[3])), 0o600))
+			},
 			"run": func(ts *testscript.TestScript, _ bool, args []string) {
 				want, err := strconv.Atoi(args[0])
 				ts.Check(err)

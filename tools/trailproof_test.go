@@ -1,12 +1,15 @@
 package tools
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
@@ -28,6 +31,9 @@ func init() {
 		"supersede":     func(w *world, _ ledger.Seq) { w.open(); w.supersede(nhsSister, nhsChild); w.close() },
 		"part":          func(w *world, _ ledger.Seq) { w.open(); w.part(nhsSister); w.close() },
 		"read-caseload": func(w *world, _ ledger.Seq) { w.open(); w.caseload(); w.close() },
+		// An IG officer lets an auditor know whose a reference is: for n days, which may be over.
+		"release":      func(w *world, n ledger.Seq) { w.now = time.Now(); w.release(n) },
+		"release-past": func(w *world, n ledger.Seq) { w.release(n) },
 		// An insider with the log's key signs a state entry whose index is another.
 		"lie-about-state": func(w *world, _ ledger.Seq) {
 			c := &ledger.Command{ID: w.id(), Seed: w.id(), Actor: ledger.SystemActor("n1"), Request: &ledger.RecordState{}, Time: ledger.Of(w.now)}
@@ -52,6 +58,30 @@ func (w *world) supersede(old, by string) {
 
 func (w *world) part(old string) {
 	w.reasoned("ig", &ledger.PartNumbers{Old: w.keys.Person(old)})
+}
+
+// release writes capability beside the node's folder.
+func (w *world) release(days ledger.Seq) {
+	w.open()
+	defer w.close()
+	log, err := projection.View{R: w.db}.Log()
+	require.NoError(w.t, err)
+	p, nonce := w.keys.Person(nhsChild), ledger.Tag{5}
+	c := w.command(w.actor("ig", ledger.RoleIGOfficer, "NAT"), &ledger.ReleaseKey{Person: p, To: ledger.ActorIDOf("https://issuer.test", "auditor"),
+		Until: ledger.Of(w.now) + ledger.Time(days)*24*ledger.Hour, Binding: ledger.ReleaseBinding(log.ID, p, nonce, nhsChild)})
+	id := c.Actor.ID()
+	w.seal(c, ledger.HolderActor, id[:], ledger.PayloadReason, 0, ledger.NoteDetails{Text: "the court asks"})
+	r := w.step(c)
+	require.Nil(w.t, r.Refusal)
+	e := &r.Entries[len(r.Entries)-1]
+	signed, err := w.db.LastSigned()
+	require.NoError(w.t, err)
+	path, err := w.db.Prove(e.Seq, w.db.Tree().N)
+	require.NoError(w.t, err)
+	b, err := json.Marshal(capability{capabilityFormat, hex.EncodeToString(log.ID[:]), e.Seq, nhsChild, nonce[:], "https://issuer.test", "auditor",
+		string(ledger.Receipt{Seq: e.Seq, Leaf: e.Hash(), Path: path, Checkpoint: signed}.Format())})
+	require.NoError(w.t, err)
+	require.NoError(w.t, os.WriteFile(filepath.Join(filepath.Dir(w.dir), "capability"), b, 0o600))
 }
 
 // caseload has the school nurse read a caseload of two.
