@@ -43,6 +43,7 @@ const (
 	RequestReadCaseload       RequestKind = 98
 	RequestEndAssignment      RequestKind = 99
 	RequestReadTrail          RequestKind = 112
+	RequestCopySubject        RequestKind = 114
 )
 
 // Request asks for something, in the imperative. It holds nothing personal in
@@ -90,6 +91,7 @@ var requests = map[RequestKind]func() Request{
 	RequestReadCaseload:       func() Request { return new(ReadCaseload) },
 	RequestEndAssignment:      func() Request { return new(EndAssignment) },
 	RequestReadTrail:          func() Request { return new(ReadTrail) },
+	RequestCopySubject:        func() Request { return new(CopySubject) },
 }
 
 func parseRequest(k RequestKind, b []byte) (Request, error) {

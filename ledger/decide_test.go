@@ -466,6 +466,14 @@ func trails(w *world) {
 	w.deny(RefusedOwnOrganisation, w.cmd(site, &ReadTrail{Organisation: practice}, PayloadReason))
 	w.grant(w.cmd(ig, &ReadTrail{Actor: clinician().ID(), From: begin, To: begin + Hour}, PayloadReason))
 	w.deny(RefusedRole, w.cmd(as(RoleAuditor, emergency, "a"), &ReadTrail{Person: person(20)}, PayloadReason))
+
+	copying := &CopySubject{Person: person(20), For: ToParent, Harm: true}
+	w.deny(RefusedRole, w.cmd(site, copying, PayloadReason))
+	if w.view.log.Rules < 3 {
+		w.refuse(RefusedRules, w.cmd(ig, copying, PayloadReason))
+		return
+	}
+	w.grant(w.cmd(ig, copying, PayloadReason))
 }
 
 func TestDecideStopsWhenItCannotRead(t *testing.T) {

@@ -76,8 +76,9 @@ const (
 	KindCaseloadAccessed   Kind = 102
 	KindSubjectAccessed    Kind = 103
 
-	KindTrailRead   Kind = 112
-	KindKeyReleased Kind = 113 // reserved
+	KindTrailRead     Kind = 112
+	KindKeyReleased   Kind = 113 // reserved
+	KindSubjectCopied Kind = 114
 
 	KindCorrected  Kind = 128 // reserved
 	KindRectified  Kind = 129 // reserved
@@ -144,6 +145,7 @@ var events = map[Kind]func() Event{
 	KindCaseloadAccessed:         func() Event { return new(CaseloadAccessed) },
 	KindSubjectAccessed:          func() Event { return new(SubjectAccessed) },
 	KindTrailRead:                func() Event { return new(TrailRead) },
+	KindSubjectCopied:            func() Event { return new(SubjectCopied) },
 }
 
 var kindNames = map[Kind]string{
@@ -159,7 +161,7 @@ var kindNames = map[Kind]string{
 	KindNotificationAcknowledged: "notification-acknowledged", KindAppointmentMissed: "appointment-missed",
 	KindEnrolmentsRecorded: "enrolments-recorded", KindEnrolled: "enrolled", KindEnrolmentNotKept: "enrolment-not-kept",
 	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindAssignmentEnded: "assignment-ended", KindCaseloadAccessed: "caseload-accessed",
-	KindSubjectAccessed: "subject-accessed", KindTrailRead: "trail-read",
+	KindSubjectAccessed: "subject-accessed", KindTrailRead: "trail-read", KindSubjectCopied: "subject-copied",
 	KindSnapshotHeld: "snapshot-held", KindSnapshotApproved: "snapshot-approved", KindPlanLapsed: "plan-lapsed",
 	KindHoldingsRead: "holdings-read", KindPlanUnmatched: "plan-unmatched", KindPersonMatched: "person-matched",
 	KindNumberSuperseded: "number-superseded", KindNumberInactivated: "number-inactivated", KindNumbersParted: "numbers-parted",

@@ -106,6 +106,7 @@ const (
 	ActBreakGlass
 	ActReview
 	ActListCaseloads
+	ActCopySubject
 
 	actionEnd // no action: one past the last
 )
@@ -141,6 +142,7 @@ var actionNames = map[Action]string{
 	ActBreakGlass:         "look up in an emergency what would be denied",
 	ActReview:             "review an emergency access",
 	ActListCaseloads:      "list caseloads, without who is in them",
+	ActCopySubject:        "copy the accesses to a person's record for that person",
 }
 
 // String returns the action in words.
@@ -192,6 +194,7 @@ var matrix = map[Action][]Role{
 	ActBreakGlass:         {RoleClinician, RoleScheduledClinician},
 	ActReview:             {RoleIGOfficer, RoleSiteIG},
 	ActListCaseloads:      {RoleSchoolNurse, RoleHealthVisitor, RoleTeamLeader, RoleOperator},
+	ActCopySubject:        {RoleIGOfficer},
 }
 
 // May reports whether a role may ask for an action at all.
