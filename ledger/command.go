@@ -42,6 +42,7 @@ const (
 	RequestAssign             RequestKind = 97
 	RequestReadCaseload       RequestKind = 98
 	RequestEndAssignment      RequestKind = 99
+	RequestReadUnassigned     RequestKind = 100
 	RequestReadTrail          RequestKind = 112
 	RequestCopySubject        RequestKind = 114
 )
@@ -90,6 +91,7 @@ var requests = map[RequestKind]func() Request{
 	RequestAssign:             func() Request { return new(Assign) },
 	RequestReadCaseload:       func() Request { return new(ReadCaseload) },
 	RequestEndAssignment:      func() Request { return new(EndAssignment) },
+	RequestReadUnassigned:     func() Request { return new(ReadUnassigned) },
 	RequestReadTrail:          func() Request { return new(ReadTrail) },
 	RequestCopySubject:        func() Request { return new(CopySubject) },
 }

@@ -106,6 +106,8 @@ const (
 	ActBreakGlass
 	ActReview
 	ActListCaseloads
+	ActReadUnassigned
+	ActListUnassigned
 	ActCopySubject
 
 	actionEnd // no action: one past the last
@@ -142,6 +144,8 @@ var actionNames = map[Action]string{
 	ActBreakGlass:         "look up in an emergency what would be denied",
 	ActReview:             "review an emergency access",
 	ActListCaseloads:      "list caseloads, without who is in them",
+	ActReadUnassigned:     "read who is in no caseload",
+	ActListUnassigned:     "count who is in no caseload",
 	ActCopySubject:        "copy the accesses to a person's record for that person",
 }
 
@@ -194,6 +198,8 @@ var matrix = map[Action][]Role{
 	ActBreakGlass:         {RoleClinician, RoleScheduledClinician},
 	ActReview:             {RoleIGOfficer, RoleSiteIG},
 	ActListCaseloads:      {RoleSchoolNurse, RoleHealthVisitor, RoleTeamLeader, RoleOperator},
+	ActReadUnassigned:     {RoleSocialWorkManager, RoleChildHealth},
+	ActListUnassigned:     {RoleSocialWorkManager, RoleChildHealth, RoleOperator},
 	ActCopySubject:        {RoleIGOfficer},
 }
 
