@@ -48,6 +48,12 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		body = object{"to": "2026-03-03", "reason": "left the team"}
 	case "/v1/unassigned/lookups":
 		body = object{"authority": authority1}
+	case "/v1/enrolments/wanted":
+		body = object{}
+	case "/v1/schools":
+		body, h = "URN,EstablishmentName\n100009,Some School\n", asCSV
+	case "/v1/organisations":
+		path, body, h = path+"?sort=practice", odsLine("G81009", "Some Practice", "", ""), asCSV
 	case "/v1/caseloads/lookups":
 		body = object{"school": school}
 	case "/v1/notifications/{id}/acknowledgements":

@@ -108,6 +108,7 @@ const (
 	ActListCaseloads
 	ActReadUnassigned
 	ActListUnassigned
+	ActReadWanted
 	ActCopySubject
 
 	actionEnd // no action: one past the last
@@ -146,6 +147,7 @@ var actionNames = map[Action]string{
 	ActListCaseloads:      "list caseloads, without who is in them",
 	ActReadUnassigned:     "read who is in no caseload",
 	ActListUnassigned:     "count who is in no caseload",
+	ActReadWanted:         "read whose enrolment is asked for again",
 	ActCopySubject:        "copy the accesses to a person's record for that person",
 }
 
@@ -200,6 +202,7 @@ var matrix = map[Action][]Role{
 	ActListCaseloads:      {RoleSchoolNurse, RoleHealthVisitor, RoleTeamLeader, RoleOperator},
 	ActReadUnassigned:     {RoleSocialWorkManager, RoleChildHealth},
 	ActListUnassigned:     {RoleSocialWorkManager, RoleChildHealth, RoleOperator},
+	ActReadWanted:         {RoleUploader, RoleChildHealth},
 	ActCopySubject:        {RoleIGOfficer},
 }
 
