@@ -109,6 +109,7 @@ const (
 	ActReadUnassigned
 	ActListUnassigned
 	ActReadWanted
+	ActRecordCallBack
 	ActCopySubject
 
 	actionEnd // no action: one past the last
@@ -148,6 +149,7 @@ var actionNames = map[Action]string{
 	ActReadUnassigned:     "read who is in no caseload",
 	ActListUnassigned:     "count who is in no caseload",
 	ActReadWanted:         "read whose enrolment is asked for again",
+	ActRecordCallBack:     "keep the own site's call-back number",
 	ActCopySubject:        "copy the accesses to a person's record for that person",
 }
 
@@ -203,6 +205,7 @@ var matrix = map[Action][]Role{
 	ActReadUnassigned:     {RoleSocialWorkManager, RoleChildHealth},
 	ActListUnassigned:     {RoleSocialWorkManager, RoleChildHealth, RoleOperator},
 	ActReadWanted:         {RoleUploader, RoleChildHealth},
+	ActRecordCallBack:     {RoleSiteIG, RoleTeamLeader, RoleOperator},
 	ActCopySubject:        {RoleIGOfficer},
 }
 
