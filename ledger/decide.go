@@ -68,6 +68,7 @@ const (
 	// Of rules version 3, of policy.
 	RefusedPast       = "policy-in-the-past"
 	RefusedPolicyRole = "role-not-permitted-here"
+	RefusedAssurance  = "assurance-too-low"
 	RefusedReview     = "review-missing"
 )
 
