@@ -65,6 +65,9 @@ var routeTable = []route{
 	{"POST", "/v1/organisations", uploadBody, []string{"text/csv"}, true, ledger.ActRecordOrganisation, true, (*Server).postOrganisations, "a register of organisations, in the shape of ODS"},
 	{"GET", "/v1/receipts/{seq}", 0, nil, false, ledger.ActReadReceipt, false, (*Server).getReceipt, "an entry's receipt, as a C2SP tlog-proof"},
 	{"GET", "/v1/entries/{seq}", 0, nil, false, ledger.ActReadEntry, false, (*Server).getEntry, "an entry's exact bytes"},
+	{"GET", "/FHIR/R4/CareTeam", 0, nil, false, ledger.ActLookUp, true, (*Server).getCareTeam, "a person's plans, as CP-IS's FHIR R4 interface has them"},
+	{"GET", "/FHIR/R4/AuditEvent", 0, nil, false, ledger.ActLookUp, true, (*Server).getAuditEvent, "who has looked, as CP-IS's FHIR R4 interface has it"},
+	{"GET", "/FHIR/R4/PatientFlag", 0, nil, false, ledger.ActLookUp, true, (*Server).getPatientFlag, "a person's flag, as the NHS's Patient Flag API has it"},
 	{"GET", "/tile/entries/{bundle}", 0, nil, false, ledger.ActReadEntry, false, (*Server).getEntryTile, "up to 256 entries, as C2SP tlog-tiles"},
 }
 
@@ -83,6 +86,7 @@ func openRoutes() []openRoute {
 		{"GET", "/readyz", (*Server).readyz, "a record can be committed now"},
 		{"GET", "/checkpoint", (*Server).checkpoint, "the newest signed checkpoint"},
 		{"GET", "/tile/{tile}", (*Server).tile, "up to 256 hashes of the tree, as C2SP tlog-tiles"},
+		{"GET", "/FHIR/R4/metadata", (*Server).fhirMetadata, "what is answered in FHIR R4"},
 		{"GET", "/openapi.json", (*Server).openAPI, "this interface, described"},
 		{"GET", "/docs", (*Server).docs, "this interface, for reading"},
 		{"GET", "/docs/problems", (*Server).docsProblems, "what each error code means"},

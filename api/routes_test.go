@@ -24,6 +24,10 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 	}
 	path = strings.ReplaceAll(path, "{id}", "7")
 	switch t.path {
+	case "/FHIR/R4/CareTeam", "/FHIR/R4/AuditEvent":
+		path += "?patient:identifier=https://fhir.nhs.uk/Id/nhs-number|" + nhs(1)
+	case "/FHIR/R4/PatientFlag":
+		path += "?patient=" + nhs(1) + "&code=child-protection-information-system-flag"
 	case "/v1/lookups":
 		body = object{"nhsNumber": nhs(1)}
 	case "/v1/lookups/{seq}/corrections":
@@ -123,6 +127,11 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 				denied(w.call(who, rt.method, path, "{", h))
 				denied(w.call(who, rt.method, path, `{"unknown":1}`, h))
 			}
+			if name, query, ok := strings.Cut(path, "?"); ok && strings.HasPrefix(name, fhirBase) {
+				denied(w.call(who, rt.method, name, body, h))
+				denied(w.call(who, rt.method, name+"?"+query+"&"+query, body, h))
+				denied(w.call(who, rt.method, path, body, header{"IsUnscheduledAccessEvent": "maybe"}))
+			}
 			// Whether a receipt is the caller's own is asked of the entry, so there must be one.
 			if strings.Contains(rt.path, "{") && rt.action != ledger.ActReadReceipt {
 				denied(w.call(who, rt.method, strings.ReplaceAll(path, lastVariable(rt.path, path), "x"), body, h))
@@ -202,7 +211,8 @@ func TestOtherMethodsAndPaths(t *testing.T) {
 		}
 	}
 	for _, p := range []string{"/v1", "/v1/", "/v1/lookups/", "//v1/lookups", "/v1//lookups", "/v1/./lookups", "/v1/x/../lookups", "/v1/lookups;a=1", "/V1/lookups", "/v1/lookup",
-		"/v1/%6cookups", "/v1/entries/3/", "/v1/uploads/%2e%2e/lookups", "/admin", "/metrics", "/favicon.ico", "/", "/tile/0", "/tile/entries"} {
+		"/v1/%6cookups", "/v1/entries/3/", "/v1/uploads/%2e%2e/lookups", "/admin", "/metrics", "/favicon.ico", "/", "/tile/0", "/tile/entries",
+		"/FHIR/R4", "/FHIR/R4/", "/FHIR/R4/CareTeam/41", "/FHIR/R4/Patient", "/FHIR/R4/careteam"} {
 		for _, m := range []string{"GET", "POST"} {
 			res, body := w.raw(t, m, p)
 			require.Equal(t, 404, res.StatusCode, "%s %s", m, p)
