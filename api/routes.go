@@ -57,6 +57,7 @@ var routeTable = []route{
 	{"POST", "/v1/notifications/{id}/acknowledgements", jsonBody, jsonType, false, ledger.ActAcknowledge, true, (*Server).postAcknowledgement, "what was done about a notification"},
 	{"POST", "/v1/missed-appointments", jsonBody, jsonType, false, ledger.ActMissAppointment, true, (*Server).postMissedAppointment, "a person was not brought"},
 	{"POST", "/v1/trails", jsonBody, jsonType, false, ledger.ActReadSiteTrail, true, (*Server).postTrail, "who looked"},
+	{"GET", "/v1/figures", 0, nil, false, ledger.ActReadFigures, false, (*Server).getFigures, "how an authority's notifications fare: JSON, CSV, or a page with a chart"},
 	{"POST", "/v1/subject-copies", jsonBody, jsonType, false, ledger.ActCopySubject, true, (*Server).postSubjectCopy, "a copy of who looked, for the person or somebody in their place"},
 	{"GET", "/v1/directory", 0, nil, false, ledger.ActReadDirectory, false, (*Server).getDirectory, "how each authority is reached"},
 	{"PUT", "/v1/directory/{ods}", jsonBody, jsonType, false, ledger.ActRecordDirectory, true, (*Server).putDirectory, "keep the own directory entry"},
