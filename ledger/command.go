@@ -34,6 +34,8 @@ const (
 	RequestDeny               RequestKind = 66
 	RequestReopen             RequestKind = 67
 	RequestTrace              RequestKind = 68
+	RequestBreakGlass         RequestKind = 69
+	RequestReview             RequestKind = 70
 	RequestOpenNotification   RequestKind = 80
 	RequestAcknowledge        RequestKind = 81
 	RequestMissAppointment    RequestKind = 82
@@ -48,6 +50,7 @@ const (
 	RequestReadWanted         RequestKind = 101
 	RequestRecordCallBack     RequestKind = 102
 	RequestReadTrail          RequestKind = 112
+	RequestCopySubject        RequestKind = 114
 	RequestReleaseKey         RequestKind = 113
 )
 
@@ -86,6 +89,8 @@ var requests = map[RequestKind]func() Request{
 	RequestDeny:               func() Request { return new(Deny) },
 	RequestReopen:             func() Request { return new(Reopen) },
 	RequestTrace:              func() Request { return new(Trace) },
+	RequestBreakGlass:         func() Request { return new(BreakGlass) },
+	RequestReview:             func() Request { return new(Review) },
 	RequestOpenNotification:   func() Request { return new(OpenNotification) },
 	RequestAcknowledge:        func() Request { return new(Acknowledge) },
 	RequestMissAppointment:    func() Request { return new(MissAppointment) },
@@ -101,6 +106,7 @@ var requests = map[RequestKind]func() Request{
 	RequestRecordRegister:     func() Request { return new(RecordRegister) },
 	RequestRecordCallBack:     func() Request { return new(RecordCallBack) },
 	RequestReadTrail:          func() Request { return new(ReadTrail) },
+	RequestCopySubject:        func() Request { return new(CopySubject) },
 	RequestReleaseKey:         func() Request { return new(ReleaseKey) },
 }
 

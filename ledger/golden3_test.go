@@ -21,6 +21,8 @@ var tales3 = []tale{
 	{"caseload", []Kind{KindAssignmentEnded, KindUnassignedRead, KindEnrolmentEnded, KindEnrolmentTakenBack,
 		KindSchoolRecorded, KindOrganisationListed, KindEnrolmentsWanted, KindCallBackRecorded}, taleOfCaseloads},
 	{"policy", []Kind{KindPolicyRecorded}, taleOfPolicy},
+	{"glass", []Kind{KindGlassBroken, KindReviewed}, taleOfGlass},
+	{"subjectcopy", []Kind{KindSubjectCopied}, taleOfCopies},
 	{"state", []Kind{KindStateRecorded}, taleOfStates},
 	{"release", []Kind{KindKeyReleased}, taleOfReleases},
 }

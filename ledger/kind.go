@@ -51,8 +51,8 @@ const (
 	KindReopened        Kind = 66
 	KindAccessCorrected Kind = 67
 	KindNotTraced       Kind = 68
-	KindBreakGlass      Kind = 69 // reserved
-	KindReviewed        Kind = 70 // reserved
+	KindGlassBroken     Kind = 69
+	KindReviewed        Kind = 70
 	KindTraced          Kind = 71
 
 	KindNotificationQueued       Kind = 80
@@ -82,8 +82,9 @@ const (
 	KindEnrolmentsWanted   Kind = 108
 	KindCallBackRecorded   Kind = 109
 
-	KindTrailRead   Kind = 112
-	KindKeyReleased Kind = 113
+	KindTrailRead     Kind = 112
+	KindKeyReleased   Kind = 113
+	KindSubjectCopied Kind = 114
 
 	KindCorrected  Kind = 128 // reserved
 	KindRectified  Kind = 129 // reserved
@@ -135,6 +136,8 @@ var events = map[Kind]func() Event{
 	KindAccessDenied:             func() Event { return new(AccessDenied) },
 	KindReopened:                 func() Event { return new(Reopened) },
 	KindAccessCorrected:          func() Event { return new(AccessCorrected) },
+	KindGlassBroken:              func() Event { return new(GlassBroken) },
+	KindReviewed:                 func() Event { return new(Reviewed) },
 	KindNotificationQueued:       func() Event { return new(NotificationQueued) },
 	KindNotificationOpened:       func() Event { return new(NotificationOpened) },
 	KindNotificationAcknowledged: func() Event { return new(NotificationAcknowledged) },
@@ -158,6 +161,7 @@ var events = map[Kind]func() Event{
 	KindEnrolmentsWanted:         func() Event { return new(EnrolmentsWanted) },
 	KindCallBackRecorded:         func() Event { return new(CallBackRecorded) },
 	KindTrailRead:                func() Event { return new(TrailRead) },
+	KindSubjectCopied:            func() Event { return new(SubjectCopied) },
 	KindKeyReleased:              func() Event { return new(KeyReleased) },
 }
 
@@ -178,14 +182,15 @@ var kindNames = map[Kind]string{
 	KindCallBackRecorded: "call-back-recorded",
 	KindEnrolmentEnded:   "enrolment-ended", KindEnrolmentTakenBack: "enrolment-taken-back",
 	KindCaseloadAccessed: "caseload-accessed",
-	KindSubjectAccessed:  "subject-accessed", KindTrailRead: "trail-read", KindKeyReleased: "key-released",
+	KindSubjectAccessed:  "subject-accessed", KindTrailRead: "trail-read", KindSubjectCopied: "subject-copied",
+	KindKeyReleased:  "key-released",
 	KindSnapshotHeld: "snapshot-held", KindSnapshotApproved: "snapshot-approved", KindPlanLapsed: "plan-lapsed",
 	KindHoldingsRead: "holdings-read", KindPlanUnmatched: "plan-unmatched", KindPersonMatched: "person-matched",
 	KindNumberSuperseded: "number-superseded", KindNumberInactivated: "number-inactivated", KindNumbersParted: "numbers-parted",
 	KindNumberFollowed: "number-followed", KindTraced: "traced", KindNotTraced: "not-traced",
 	KindNotificationAttempted: "notification-attempted", KindNotificationDelivered: "notification-delivered",
 	KindNotificationFailed: "notification-failed",
-	KindPolicyRecorded:     "policy-recorded",
+	KindPolicyRecorded:     "policy-recorded", KindGlassBroken: "glass-broken", KindReviewed: "reviewed",
 }
 
 // String returns the kind's name as listings and exports spell it.

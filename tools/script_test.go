@@ -232,6 +232,16 @@ var forgeries = map[string]func(w *world, n ledger.Seq){
 	},
 	// Nothing is forged: the node goes on.
 	"go-on": func(w *world, _ ledger.Seq) { w.insider(func(*ledger.Decision) {}) },
+	// An IG officer has the child's copy recorded, without one of the lookups.
+	"copy-subject": func(w *world, n ledger.Seq) {
+		w.open()
+		c := w.command(w.actor("ig", ledger.RoleIGOfficer, "NAT"), &ledger.CopySubject{Person: w.keys.Person(nhsChild), For: ledger.ToPerson,
+			Harm: true, Competent: true, Withheld: []ledger.Seq{n}})
+		id := c.Actor.ID()
+		w.seal(c, ledger.HolderActor, id[:], ledger.PayloadReason, 0, ledger.NoteDetails{Text: "reviewed"})
+		w.step(c)
+		w.close()
+	},
 	// Somebody looks twice in the evening, as a spreadsheet's formula.
 	"look-at-night": func(w *world, _ ledger.Seq) {
 		w.now = w.now.Add(5 * time.Hour)
