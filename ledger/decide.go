@@ -69,6 +69,7 @@ const (
 	RefusedPast       = "policy-in-the-past"
 	RefusedPolicyRole = "role-not-permitted-here"
 	RefusedAssurance  = "assurance-too-low"
+	RefusedReview     = "review-missing"
 
 	// Of rules version 3.
 	RefusedResponsible = "responsible-person-missing"
