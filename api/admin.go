@@ -14,115 +14,6 @@ import (
 	"custos/ledger"
 )
 
-type directoryEntry struct {
-	ODS           string   `json:"ods"`
-	Name          string   `json:"name"`
-	OfficeHours   string   `json:"officeHours"`
-	EmergencyDuty string   `json:"emergencyDuty"`
-	Hours         string   `json:"hours,omitempty"`
-	BankHolidays  []string `json:"bankHolidays,omitempty"`
-	Confirmed     string   `json:"confirmed,omitempty"`
-	ChildHealth   []string `json:"childHealth,omitempty"`
-}
-
-// getDirectory lists how each authority is reached. It holds no child data and
-// answers from this node's own copy, whether or not a record can be made.
-func (s *Server) getDirectory(w http.ResponseWriter, _ *http.Request, _ *Identity) error {
-	view := s.node.View()
-	all, err := view.Organisations()
-	if err != nil {
-		return err
-	}
-	out := make([]directoryEntry, 0, len(all))
-	for _, o := range all {
-		if o.Sort != ledger.SortAuthority {
-			continue
-		}
-		e := directoryEntry{ODS: o.Code, Name: o.Name, OfficeHours: o.Directory.OfficeHours, EmergencyDuty: o.Directory.EmergencyDuty,
-			Hours: o.Directory.Hours, BankHolidays: o.Directory.BankHolidays, ChildHealth: o.Directory.ChildHealth}
-		if o.Directory.Confirmed != 0 {
-			e.Confirmed = o.Directory.Confirmed.String()
-		}
-		out = append(out, e)
-	}
-	return sendJSON(w, struct {
-		Authorities []directoryEntry `json:"authorities"`
-		AsOf        ledger.Seq       `json:"asOf"`
-	}{out, view.R.Head().Size})
-}
-
-type directoryBody struct {
-	OfficeHours   string   `json:"officeHours" strict:"required"`
-	EmergencyDuty string   `json:"emergencyDuty" strict:"required"`
-	Hours         string   `json:"hours"`
-	BankHolidays  []string `json:"bankHolidays"`
-	ChildHealth   []string `json:"childHealth"` // services that may see who is in no caseload
-}
-
-func (s *Server) putDirectory(w http.ResponseWriter, r *http.Request, who *Identity) error {
-	ods := pathVar(r, "ods")
-	if !isCode(ods) {
-		return problem("not-found")
-	}
-	var in directoryBody
-	content, err := s.body(r, "directory/"+ods, &in)
-	if err != nil {
-		return err
-	}
-	if !telephone(in.OfficeHours) {
-		return &Problem{Code: "field-value", Detail: "A telephone number has digits, spaces and an optional leading +.", Pointer: "/officeHours"}
-	}
-	if !telephone(in.EmergencyDuty) {
-		return &Problem{Code: "field-value", Detail: "A telephone number has digits, spaces and an optional leading +.", Pointer: "/emergencyDuty"}
-	}
-	if len(in.Hours) > 200 || len(in.BankHolidays) > 40 {
-		return &Problem{Code: "field-value", Pointer: "/hours"}
-	}
-	for i, day := range in.BankHolidays {
-		if _, err := ledger.ParseDay(day); err != nil {
-			return &Problem{Code: "date-format", Pointer: "/bankHolidays/" + strconv.Itoa(i)}
-		}
-	}
-	for i, org := range in.ChildHealth {
-		if !isCode(org) || i >= 40 {
-			return &Problem{Code: "field-value", Pointer: "/childHealth/" + strconv.Itoa(i)}
-		}
-	}
-	if len(in.ChildHealth) > 0 {
-		if err := s.needs(3); err != nil {
-			return err
-		}
-	}
-	d, err := s.draft(w, r, who, content)
-	if err != nil {
-		return err
-	}
-	out, err := d.propose(r.Context(), &ledger.RecordDirectory{Code: ods, Directory: ledger.Directory{
-		OfficeHours: in.OfficeHours, EmergencyDuty: in.EmergencyDuty, Hours: in.Hours, BankHolidays: in.BankHolidays, ChildHealth: in.ChildHealth}})
-	if err != nil {
-		return err
-	}
-	j := newJSONWriter()
-	j.open('{')
-	j.field("ods", ods)
-	j.finish(w, out, http.StatusOK)
-	return nil
-}
-
-func telephone(s string) bool {
-	digits := 0
-	for i, c := range s {
-		switch {
-		case c >= '0' && c <= '9':
-			digits++
-		case c == '+' && i == 0, c == ' ':
-		default:
-			return false
-		}
-	}
-	return digits >= 3 && len(s) <= 32
-}
-
 // organisationBody is an organisation with its care-setting policy.
 type organisationBody struct {
 	Name          string `json:"name" strict:"required"`
@@ -332,6 +223,7 @@ type statusBody struct {
 	Peers    []peerStatus `json:"peers,omitempty"`
 
 	Uploads uploadAlarms `json:"uploads"`
+	Reviews reviewAlarms `json:"reviews"`
 }
 
 type peerStatus struct {
@@ -366,6 +258,9 @@ func (s *Server) Admin() http.Handler {
 		b := status(s.node.Status())
 		var err error
 		if b.Uploads, err = s.uploadAlarms(); err == nil {
+			b.Reviews, err = s.reviewAlarms()
+		}
+		if err == nil {
 			err = sendJSON(w, b)
 		}
 		if err != nil {

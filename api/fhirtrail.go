@@ -266,7 +266,7 @@ var interactions = map[ledger.Kind]string{
 	ledger.KindCaseloadAccessed: "search", ledger.KindSubjectAccessed: "search", ledger.KindTrailRead: "search",
 	ledger.KindHoldingsRead: "search", ledger.KindUnassignedRead: "search", ledger.KindAccessDenied: "search",
 	ledger.KindAppointmentMissed: "create", ledger.KindAccessCorrected: "update",
-	ledger.KindNumberSuperseded: "update", ledger.KindNumbersParted: "update", ledger.KindNumberInactivated: "update",
+	ledger.KindReviewed: "update", ledger.KindNumberSuperseded: "update", ledger.KindNumbersParted: "update", ledger.KindNumberInactivated: "update",
 }
 
 // auditActions are the actions of interactions.

@@ -66,12 +66,20 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		body = object{"nhsNumber": nhs(1), "appointmentAt": "2026-03-02T09:30:00Z", "service": "audiology"}
 	case "/v1/trails":
 		body = object{"nhsNumber": nhs(1), "reason": "complaint"}
+	case "/v1/subject-copies":
+		body = object{"nhsNumber": nhs(1), "for": "parent", "competent": false, "harmConsidered": true, "reason": "asked by letter"}
 	case "/v1/directory/{ods}":
 		body = object{"officeHours": "020 7946 0001", "emergencyDuty": "020 7946 0002"}
+	case "/v1/emergency-lookups":
+		body = object{"nhsNumber": nhs(1), "reason": "not breathing"}
+	case "/v1/reviews/{seq}":
+		body = object{"finding": "justified", "note": "not breathing"}
 	case "/v1/policies/{ods}":
 		if t.method == "PUT" {
 			body = object{"from": "2030-01-01", "live": "inherit", "reason": "pilot"}
 		}
+	case "/v1/directory/{ods}/call-back":
+		body = object{"callBack": "020 7946 0009"}
 	case "/v1/organisations/{ods}":
 		body = object{"name": "Northbank Council", "sort": "authority"}
 	}

@@ -14,6 +14,7 @@ const (
 	RequestRaiseRules         RequestKind = 2
 	RequestRecordKey          RequestKind = 3
 	RequestVoidBatch          RequestKind = 4
+	RequestRecordState        RequestKind = 5
 	RequestRecordOrganisation RequestKind = 16
 	RequestRecordDirectory    RequestKind = 17
 	RequestRecordPolicy       RequestKind = 18
@@ -33,6 +34,8 @@ const (
 	RequestDeny               RequestKind = 66
 	RequestReopen             RequestKind = 67
 	RequestTrace              RequestKind = 68
+	RequestBreakGlass         RequestKind = 69
+	RequestReview             RequestKind = 70
 	RequestOpenNotification   RequestKind = 80
 	RequestAcknowledge        RequestKind = 81
 	RequestMissAppointment    RequestKind = 82
@@ -45,7 +48,10 @@ const (
 	RequestEndAssignment      RequestKind = 99
 	RequestReadUnassigned     RequestKind = 100
 	RequestReadWanted         RequestKind = 101
+	RequestRecordCallBack     RequestKind = 102
 	RequestReadTrail          RequestKind = 112
+	RequestCopySubject        RequestKind = 114
+	RequestReleaseKey         RequestKind = 113
 )
 
 // Request asks for something, in the imperative. It holds nothing personal in
@@ -64,6 +70,7 @@ var requests = map[RequestKind]func() Request{
 	RequestRaiseRules:         func() Request { return new(RaiseRules) },
 	RequestRecordKey:          func() Request { return new(RecordKey) },
 	RequestVoidBatch:          func() Request { return new(VoidBatch) },
+	RequestRecordState:        func() Request { return new(RecordState) },
 	RequestRecordOrganisation: func() Request { return new(RecordOrganisation) },
 	RequestRecordDirectory:    func() Request { return new(RecordDirectory) },
 	RequestRecordPolicy:       func() Request { return new(RecordPolicy) },
@@ -82,6 +89,8 @@ var requests = map[RequestKind]func() Request{
 	RequestDeny:               func() Request { return new(Deny) },
 	RequestReopen:             func() Request { return new(Reopen) },
 	RequestTrace:              func() Request { return new(Trace) },
+	RequestBreakGlass:         func() Request { return new(BreakGlass) },
+	RequestReview:             func() Request { return new(Review) },
 	RequestOpenNotification:   func() Request { return new(OpenNotification) },
 	RequestAcknowledge:        func() Request { return new(Acknowledge) },
 	RequestMissAppointment:    func() Request { return new(MissAppointment) },
@@ -95,7 +104,10 @@ var requests = map[RequestKind]func() Request{
 	RequestReadUnassigned:     func() Request { return new(ReadUnassigned) },
 	RequestReadWanted:         func() Request { return new(ReadWanted) },
 	RequestRecordRegister:     func() Request { return new(RecordRegister) },
+	RequestRecordCallBack:     func() Request { return new(RecordCallBack) },
 	RequestReadTrail:          func() Request { return new(ReadTrail) },
+	RequestCopySubject:        func() Request { return new(CopySubject) },
+	RequestReleaseKey:         func() Request { return new(ReleaseKey) },
 }
 
 func parseRequest(k RequestKind, b []byte) (Request, error) {

@@ -68,6 +68,8 @@ const (
 	// Of rules version 3, of policy.
 	RefusedPast       = "policy-in-the-past"
 	RefusedPolicyRole = "role-not-permitted-here"
+	RefusedAssurance  = "assurance-too-low"
+	RefusedReview     = "review-missing"
 )
 
 // repeatWindow is how long, in ledger time, a command may be asked again and

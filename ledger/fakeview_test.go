@@ -28,7 +28,10 @@ type fakeView struct {
 	numbers       map[PersonRef]Number
 	outboxes      map[string]Outbox
 	policies      map[string][]DatedPolicy
+	glasses       map[Seq]Glass
 	attempts      map[Seq]Attempt
+	leaves        []Hash
+	uncovered     Seq
 	err           error // if set, every read fails with it
 }
 
@@ -42,7 +45,7 @@ func newFakeView() *fakeView {
 		unkept: map[PersonRef][]string{}, wanted: map[string]map[PersonRef]bool{},
 		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
 		numbers: map[PersonRef]Number{}, outboxes: map[string]Outbox{}, attempts: map[Seq]Attempt{},
-		policies: map[string][]DatedPolicy{},
+		policies: map[string][]DatedPolicy{}, glasses: map[Seq]Glass{},
 	}
 }
 
@@ -58,6 +61,10 @@ func (v *fakeView) Profile(a ActorID, p Tag) (Seq, bool, error) {
 func (v *fakeView) Organisation(code string) (Organisation, bool, error) {
 	o, ok := v.organisations[code]
 	return o, ok, v.err
+}
+func (v *fakeView) Glass(n Seq) (Glass, bool, error) {
+	g, ok := v.glasses[n]
+	return g, ok, v.err
 }
 func (v *fakeView) Policies(place string) ([]DatedPolicy, error) { return v.policies[place], v.err }
 func (v *fakeView) Plans(p PersonRef) ([]Plan, error) {
@@ -167,6 +174,7 @@ func (v *fakeView) fold(group []Entry) {
 }
 
 func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
+	v.leaves = append(v.leaves, e.Hash())
 	id := actor.ID()
 	var ref PersonRef
 	if e.Person != nil {
@@ -177,6 +185,8 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.log = Log{ID: x.ID, Origin: x.Origin, Rules: x.Rules, Synthetic: x.Synthetic, DemoClock: x.DemoClock, Verifier: x.Verifier}
 	case *RulesRaised:
 		v.log.Rules = x.To
+	case *StateRecorded:
+		v.uncovered = e.Seq + 1
 	case *OrganisationRecorded:
 		o := x.Organisation
 		if o.Directory.IsZero() {
@@ -185,11 +195,18 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		if o.Closed == 0 {
 			o.Closed = v.organisations[o.Code].Closed
 		}
+		o.CallBack = v.organisations[o.Code].CallBack
 		v.organisations[o.Code] = o
 	case *DirectoryRecorded:
 		o := v.organisations[x.Code]
 		o.Directory = x.Directory
 		v.organisations[x.Code] = o
+	case *GlassBroken:
+		v.glasses[e.Seq] = Glass{Seq: e.Seq, Access: x.Access, At: e.Time, Person: ref, Actor: id, Organisation: actor.Organisation, Code: x.Code}
+	case *Reviewed:
+		g := v.glasses[x.Glass]
+		g.Conclude(x, e.Time)
+		v.glasses[x.Glass] = g
 	case *PolicyRecorded:
 		v.policies[x.Place] = AddPolicy(v.policies[x.Place], x, e.Seq, e.Time)
 	case *ActorProfiled:
@@ -305,6 +322,10 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		delete(v.wanted[actor.Organisation], ref)
 	case *EnrolmentNotKept:
 		v.unkept[ref] = append(v.unkept[ref], actor.Organisation)
+	case *CallBackRecorded:
+		o := v.organisations[x.Code]
+		o.CallBack = x.Phone
+		v.organisations[x.Code] = o
 	case *SchoolRecorded:
 		v.organisations[x.Row.Code] = x.Row.Apply(v.organisations[x.Row.Code])
 	case *OrganisationListed:

@@ -19,8 +19,12 @@ type tale struct {
 // tales3 are those of rules version 3, one for each part that came with it.
 var tales3 = []tale{
 	{"caseload", []Kind{KindAssignmentEnded, KindUnassignedRead, KindEnrolmentEnded, KindEnrolmentTakenBack,
-		KindSchoolRecorded, KindOrganisationListed, KindEnrolmentsWanted}, taleOfCaseloads},
+		KindSchoolRecorded, KindOrganisationListed, KindEnrolmentsWanted, KindCallBackRecorded}, taleOfCaseloads},
 	{"policy", []Kind{KindPolicyRecorded}, taleOfPolicy},
+	{"glass", []Kind{KindGlassBroken, KindReviewed}, taleOfGlass},
+	{"subjectcopy", []Kind{KindSubjectCopied}, taleOfCopies},
+	{"state", []Kind{KindStateRecorded}, taleOfStates},
+	{"release", []Kind{KindKeyReleased}, taleOfReleases},
 }
 
 // goldenWorld3 is the beginning of every tale of rules version 3.

@@ -12,7 +12,7 @@ const (
 	KindRulesRaised          Kind = 2
 	KindKeyRecorded          Kind = 3 // log, person, key-encryption and token keys
 	KindMembershipChanged    Kind = 4 // reserved
-	KindState                Kind = 5 // reserved
+	KindStateRecorded        Kind = 5
 	KindClockCorrected       Kind = 6 // reserved
 	KindProposerDiverged     Kind = 7
 	KindTransitionsDue       Kind = 8 // reserved
@@ -51,8 +51,8 @@ const (
 	KindReopened        Kind = 66
 	KindAccessCorrected Kind = 67
 	KindNotTraced       Kind = 68
-	KindBreakGlass      Kind = 69 // reserved
-	KindReviewed        Kind = 70 // reserved
+	KindGlassBroken     Kind = 69
+	KindReviewed        Kind = 70
 	KindTraced          Kind = 71
 
 	KindNotificationQueued       Kind = 80
@@ -80,9 +80,11 @@ const (
 	KindEnrolmentTakenBack Kind = 106
 	KindOrganisationListed Kind = 107
 	KindEnrolmentsWanted   Kind = 108
+	KindCallBackRecorded   Kind = 109
 
-	KindTrailRead   Kind = 112
-	KindKeyReleased Kind = 113 // reserved
+	KindTrailRead     Kind = 112
+	KindKeyReleased   Kind = 113
+	KindSubjectCopied Kind = 114
 
 	KindCorrected  Kind = 128 // reserved
 	KindRectified  Kind = 129 // reserved
@@ -101,6 +103,7 @@ var events = map[Kind]func() Event{
 	KindLogOpened:                func() Event { return new(LogOpened) },
 	KindRulesRaised:              func() Event { return new(RulesRaised) },
 	KindKeyRecorded:              func() Event { return new(KeyRecorded) },
+	KindStateRecorded:            func() Event { return new(StateRecorded) },
 	KindProposerDiverged:         func() Event { return new(ProposerDiverged) },
 	KindOrganisationRecorded:     func() Event { return new(OrganisationRecorded) },
 	KindDirectoryRecorded:        func() Event { return new(DirectoryRecorded) },
@@ -133,6 +136,8 @@ var events = map[Kind]func() Event{
 	KindAccessDenied:             func() Event { return new(AccessDenied) },
 	KindReopened:                 func() Event { return new(Reopened) },
 	KindAccessCorrected:          func() Event { return new(AccessCorrected) },
+	KindGlassBroken:              func() Event { return new(GlassBroken) },
+	KindReviewed:                 func() Event { return new(Reviewed) },
 	KindNotificationQueued:       func() Event { return new(NotificationQueued) },
 	KindNotificationOpened:       func() Event { return new(NotificationOpened) },
 	KindNotificationAcknowledged: func() Event { return new(NotificationAcknowledged) },
@@ -154,12 +159,15 @@ var events = map[Kind]func() Event{
 	KindSchoolRecorded:           func() Event { return new(SchoolRecorded) },
 	KindOrganisationListed:       func() Event { return new(OrganisationListed) },
 	KindEnrolmentsWanted:         func() Event { return new(EnrolmentsWanted) },
+	KindCallBackRecorded:         func() Event { return new(CallBackRecorded) },
 	KindTrailRead:                func() Event { return new(TrailRead) },
+	KindSubjectCopied:            func() Event { return new(SubjectCopied) },
+	KindKeyReleased:              func() Event { return new(KeyReleased) },
 }
 
 var kindNames = map[Kind]string{
 	KindLogOpened: "log-opened", KindRulesRaised: "rules-raised", KindKeyRecorded: "key-recorded",
-	KindProposerDiverged: "proposer-diverged", KindOrganisationRecorded: "organisation-recorded",
+	KindStateRecorded: "state-recorded", KindProposerDiverged: "proposer-diverged", KindOrganisationRecorded: "organisation-recorded",
 	KindDirectoryRecorded: "directory-recorded", KindActorProfiled: "actor-profiled",
 	KindUploadOpened: "upload-opened", KindUploadResumed: "upload-resumed", KindUploadRefused: "upload-refused",
 	KindChunkRecorded: "chunk-recorded", KindPlanRecorded: "plan-recorded", KindPlanUnchanged: "plan-unchanged",
@@ -171,16 +179,18 @@ var kindNames = map[Kind]string{
 	KindEnrolmentsRecorded: "enrolments-recorded", KindEnrolled: "enrolled", KindEnrolmentNotKept: "enrolment-not-kept",
 	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindAssignmentEnded: "assignment-ended", KindUnassignedRead: "unassigned-read",
 	KindSchoolRecorded: "school-recorded", KindOrganisationListed: "organisation-listed", KindEnrolmentsWanted: "enrolments-wanted",
-	KindEnrolmentEnded: "enrolment-ended", KindEnrolmentTakenBack: "enrolment-taken-back",
+	KindCallBackRecorded: "call-back-recorded",
+	KindEnrolmentEnded:   "enrolment-ended", KindEnrolmentTakenBack: "enrolment-taken-back",
 	KindCaseloadAccessed: "caseload-accessed",
-	KindSubjectAccessed:  "subject-accessed", KindTrailRead: "trail-read",
+	KindSubjectAccessed:  "subject-accessed", KindTrailRead: "trail-read", KindSubjectCopied: "subject-copied",
+	KindKeyReleased:  "key-released",
 	KindSnapshotHeld: "snapshot-held", KindSnapshotApproved: "snapshot-approved", KindPlanLapsed: "plan-lapsed",
 	KindHoldingsRead: "holdings-read", KindPlanUnmatched: "plan-unmatched", KindPersonMatched: "person-matched",
 	KindNumberSuperseded: "number-superseded", KindNumberInactivated: "number-inactivated", KindNumbersParted: "numbers-parted",
 	KindNumberFollowed: "number-followed", KindTraced: "traced", KindNotTraced: "not-traced",
 	KindNotificationAttempted: "notification-attempted", KindNotificationDelivered: "notification-delivered",
 	KindNotificationFailed: "notification-failed",
-	KindPolicyRecorded:     "policy-recorded",
+	KindPolicyRecorded:     "policy-recorded", KindGlassBroken: "glass-broken", KindReviewed: "reviewed",
 }
 
 // String returns the kind's name as listings and exports spell it.

@@ -109,6 +109,10 @@ const (
 	ActReadUnassigned
 	ActListUnassigned
 	ActReadWanted
+	ActRecordCallBack
+	ActReadFigures
+	ActCopySubject
+	ActReleaseKey
 
 	actionEnd // no action: one past the last
 )
@@ -147,6 +151,10 @@ var actionNames = map[Action]string{
 	ActReadUnassigned:     "read who is in no caseload",
 	ActListUnassigned:     "count who is in no caseload",
 	ActReadWanted:         "read whose enrolment is asked for again",
+	ActRecordCallBack:     "keep the own site's call-back number",
+	ActReadFigures:        "read how notifications fare, as figures",
+	ActCopySubject:        "copy the accesses to a person's record for that person",
+	ActReleaseKey:         "let an auditor know whose a reference is",
 }
 
 // String returns the action in words.
@@ -201,6 +209,10 @@ var matrix = map[Action][]Role{
 	ActReadUnassigned:     {RoleSocialWorkManager, RoleChildHealth},
 	ActListUnassigned:     {RoleSocialWorkManager, RoleChildHealth, RoleOperator},
 	ActReadWanted:         {RoleUploader, RoleChildHealth},
+	ActRecordCallBack:     {RoleSiteIG, RoleTeamLeader, RoleOperator},
+	ActReadFigures:        {RoleSocialWorkManager, RoleOperator},
+	ActCopySubject:        {RoleIGOfficer},
+	ActReleaseKey:         {RoleIGOfficer},
 }
 
 // May reports whether a role may ask for an action at all.

@@ -10,6 +10,13 @@ import (
 // Fold brings every view up to date with the next entry. first is the first
 // entry of the same command, which holds the actor; it is e itself for that one.
 func Fold(t *store.Txn, e, first *ledger.Entry) error {
+	if err := fold(t, e, first); err != nil {
+		return err
+	}
+	return foldChanges(t, e.Seq)
+}
+
+func fold(t *store.Txn, e, first *ledger.Entry) error {
 	if e.Nth == 0 {
 		if err := foldDecided(t, e); err != nil {
 			return err
@@ -29,10 +36,16 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 func foldEvent(t *store.Txn, e, first *ledger.Entry) error {
 	switch ev := e.Event.(type) {
 	case *ledger.LogOpened, *ledger.RulesRaised, *ledger.OrganisationRecorded, *ledger.DirectoryRecorded, *ledger.ActorProfiled,
-		*ledger.SchoolRecorded, *ledger.OrganisationListed:
+		*ledger.SchoolRecorded, *ledger.OrganisationListed, *ledger.CallBackRecorded:
 		return foldAdmin(t, e, first)
+	case *ledger.GlassBroken:
+		return foldGlass(t, e, ev, first)
+	case *ledger.Reviewed:
+		return foldReview(t, e, ev)
 	case *ledger.PolicyRecorded:
 		return foldPolicy(t, e, ev)
+	case *ledger.StateRecorded:
+		return foldState(t, e)
 	case *ledger.UploadOpened, *ledger.ChunkRecorded, *ledger.UploadClosed:
 		return foldUpload(t, e, first)
 	case *ledger.PlanRecorded, *ledger.PlanDeleted, *ledger.PlanUnchanged, *ledger.PlanRejected, *ledger.PlanUnmatched:
@@ -92,7 +105,7 @@ func isAccess(ev ledger.Event) bool {
 	case *ledger.Accessed, *ledger.AccessDenied, *ledger.AccessCorrected, *ledger.Reopened, *ledger.Traced, *ledger.NotTraced,
 		*ledger.NotificationOpened, *ledger.NotificationAttempted, *ledger.AppointmentMissed, *ledger.CaseloadAccessed, *ledger.UnassignedRead,
 		*ledger.EnrolmentsWanted, *ledger.HoldingsRead, *ledger.AckRead, *ledger.TrailRead,
-		*ledger.NumberSuperseded, *ledger.NumbersParted, *ledger.NumberInactivated:
+		*ledger.NumberSuperseded, *ledger.NumbersParted, *ledger.NumberInactivated, *ledger.KeyReleased, *ledger.GlassBroken, *ledger.Reviewed:
 		return true
 	}
 	return false

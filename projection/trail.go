@@ -169,6 +169,10 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		row.Profile, row.Code, row.Action = ev.Profile, ev.Code, ev.Action
 	case *ledger.AccessCorrected:
 		row.Profile, row.Of, row.Told = ev.Profile, ev.Access, ev.Told
+	case *ledger.GlassBroken:
+		row.Profile, row.Of, row.Code = ev.Profile, ev.Access, ev.Code
+	case *ledger.Reviewed:
+		row.Profile, row.Of, row.Code = ev.Profile, ev.Glass, ev.Finding.String()
 	case *ledger.Reopened:
 		row.Of = ev.Of
 	case *ledger.NotificationQueued:
@@ -194,6 +198,10 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 			row.Authority = q.Authority
 		}
 	case *ledger.TrailRead:
+		row.Profile = ev.Profile
+	case *ledger.SubjectCopied:
+		row.Profile = ev.Profile
+	case *ledger.KeyReleased:
 		row.Profile = ev.Profile
 	case *ledger.PlanRecorded:
 		row.Authority, row.Of = ev.Authority, ev.Of
