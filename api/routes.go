@@ -59,6 +59,8 @@ var routeTable = []route{
 	{"POST", "/v1/trails", jsonBody, jsonType, false, ledger.ActReadSiteTrail, true, (*Server).postTrail, "who looked"},
 	{"GET", "/v1/figures", 0, nil, false, ledger.ActReadFigures, false, (*Server).getFigures, "how an authority's notifications fare: JSON, CSV, or a page with a chart"},
 	{"POST", "/v1/subject-copies", jsonBody, jsonType, false, ledger.ActCopySubject, true, (*Server).postSubjectCopy, "a copy of who looked, for the person or somebody in their place"},
+	{"POST", "/v1/key-releases", jsonBody, jsonType, false, ledger.ActReleaseKey, true, (*Server).postKeyRelease, "let an auditor know whose one reference is, for some days"},
+	{"POST", "/v1/trail-proofs", jsonBody, jsonType, false, ledger.ActReadEntry, false, (*Server).postTrailProof, "that the entries about a person are all there are, by reference"},
 	{"GET", "/v1/directory", 0, nil, false, ledger.ActReadDirectory, false, (*Server).getDirectory, "how each authority is reached"},
 	{"PUT", "/v1/directory/{ods}", jsonBody, jsonType, false, ledger.ActRecordDirectory, true, (*Server).putDirectory, "keep the own directory entry"},
 	{"PUT", "/v1/directory/{ods}/call-back", jsonBody, jsonType, false, ledger.ActRecordCallBack, true, (*Server).putCallBack, "keep the number at which a care site is rung back"},

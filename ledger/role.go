@@ -112,6 +112,7 @@ const (
 	ActRecordCallBack
 	ActReadFigures
 	ActCopySubject
+	ActReleaseKey
 
 	actionEnd // no action: one past the last
 )
@@ -153,6 +154,7 @@ var actionNames = map[Action]string{
 	ActRecordCallBack:     "keep the own site's call-back number",
 	ActReadFigures:        "read how notifications fare, as figures",
 	ActCopySubject:        "copy the accesses to a person's record for that person",
+	ActReleaseKey:         "let an auditor know whose a reference is",
 }
 
 // String returns the action in words.
@@ -210,6 +212,7 @@ var matrix = map[Action][]Role{
 	ActRecordCallBack:     {RoleSiteIG, RoleTeamLeader, RoleOperator},
 	ActReadFigures:        {RoleSocialWorkManager, RoleOperator},
 	ActCopySubject:        {RoleIGOfficer},
+	ActReleaseKey:         {RoleIGOfficer},
 }
 
 // May reports whether a role may ask for an action at all.
