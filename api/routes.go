@@ -46,6 +46,7 @@ var routeTable = []route{
 	{"GET", "/v1/caseloads", 0, nil, false, ledger.ActListCaseloads, false, (*Server).getCaseloads, "caseloads, whose they are, and which are nobody's or unopened"},
 	{"POST", "/v1/caseloads/lookups", jsonBody, jsonType, false, ledger.ActReadCaseload, true, (*Server).postCaseload, "the people of a school or area, as JSON or CSV"},
 	{"GET", "/v1/notifications", 0, nil, false, ledger.ActListNotifications, false, (*Server).getNotifications, "the authority's notifications, by reference"},
+	{"GET", eventsPath, 0, nil, true, ledger.ActListNotifications, false, (*Server).getEvents, "what becomes of the authority's notifications, as it does: server-sent events, by reference"},
 	{"POST", "/v1/notifications/{id}/open", jsonBody, jsonType, false, ledger.ActOpenNotification, true, (*Server).postOpen, "whom a notification is about"},
 	{"POST", "/v1/notifications/{id}/acknowledgements", jsonBody, jsonType, false, ledger.ActAcknowledge, true, (*Server).postAcknowledgement, "what was done about a notification"},
 	{"POST", "/v1/missed-appointments", jsonBody, jsonType, false, ledger.ActMissAppointment, true, (*Server).postMissedAppointment, "a person was not brought"},
@@ -110,7 +111,10 @@ func (s *Server) routes() {
 // that cannot be read. A denial is recorded before it is answered.
 func (s *Server) authenticated(t route) http.HandlerFunc {
 	slots := s.slots
-	if t.long {
+	switch {
+	case t.path == eventsPath:
+		slots = s.streams.slots
+	case t.long:
 		slots = s.uploads
 	}
 	return func(w http.ResponseWriter, r *http.Request) {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"net/http"
 	"time"
@@ -29,6 +30,10 @@ type Node interface {
 	Tile(level int, n int64) ([]byte, error)
 	// Receipt proves an entry with the newest signed checkpoint that covers it.
 	Receipt(n ledger.Seq) (ledger.Receipt, error)
+	// Records walks exact records; the ledger is held meanwhile.
+	Records(from, to ledger.Seq) iter.Seq2[[]byte, error]
+	// Grown is closed when this node's ledger is another one than when it was asked.
+	Grown() <-chan struct{}
 	// Published is the newest signed checkpoint, with what cosignatures there are
 	// for its size, or nil before the first.
 	Published() []byte
@@ -67,6 +72,7 @@ type Server struct {
 	stats   *statistics
 	slots   *inFlight
 	uploads *inFlight
+	streams *streams
 	cover   coverageCache
 	orgs    organisations
 	visits  visitCache
@@ -93,7 +99,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.Most = 2048
 	}
 	s := &Server{cfg: cfg, node: cfg.Node, keys: cfg.Keyring, held: newDataKeys(), actors: newActorCache(), names: newNameCache(),
-		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8)}
+		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8), streams: newStreams(cfg.Node)}
 	if cfg.Register != nil {
 		s.match = s.registerMatcher(cfg.Register, cfg.AcceptUnknown)
 	}

@@ -15,6 +15,8 @@ type statistics struct {
 	unauthenticated prometheus.Counter
 	busy            prometheus.Counter
 	gaps            prometheus.Counter
+	streams         prometheus.Gauge
+	cutOff          prometheus.Counter
 }
 
 // Register adds metrics of whatever works beside the edge.
@@ -43,7 +45,11 @@ func newStatistics() *statistics {
 		gaps: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "custos_upload_gaps_total", Help: "Uploads taken here although numbers before theirs never came."}),
 	}
-	s.registry.MustRegister(s.lookups, s.refused, s.failed, s.unauthenticated, s.busy, s.gaps,
+	s.streams = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "custos_streams", Help: "Who listens to notifications at this node."})
+	s.cutOff = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "custos_streams_cut_off_total", Help: "Listeners that read too slowly and were cut off; they come back with their last event."})
+	s.registry.MustRegister(s.lookups, s.refused, s.failed, s.unauthenticated, s.busy, s.gaps, s.streams, s.cutOff,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s
 }

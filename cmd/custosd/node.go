@@ -167,6 +167,7 @@ func (n *node) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	n.openStop()
+	n.edge.EndStreams()
 	n.running.Wait()
 	var errs []error
 	for _, s := range n.servers {

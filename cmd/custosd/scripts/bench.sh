@@ -51,6 +51,8 @@ start "$dir" --nodes 3
 lookups "64 clients at the leader, tokens cached" --url "$CUSTOS_URL" --clients 64
 lookups "256 clients at the leader, tokens cached" --url "$CUSTOS_URL" --clients 256
 lookups "64 clients at the leader, every token verified" --url "$CUSTOS_URL" --clients 64 --fresh-tokens
+echo "1,000 listeners over all three, and how soon they hear of a lookup:"
+bin/custos-tools bench listeners --dir "$dir" --url "$CUSTOS_URLS" -o json
 lookups "64 clients over all three, tokens cached" --url "$CUSTOS_URLS" --clients 64
 resident
 stop
