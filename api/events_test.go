@@ -86,11 +86,16 @@ func (w *world) listenWith(token, last string) *ear {
 // next is the next event that is no heartbeat.
 func (l *ear) next() heard {
 	l.w.t.Helper()
+	late := time.After(20 * time.Second)
 	for {
-		h, ok := <-l.events
-		require.True(l.w.t, ok, "the stream has ended")
-		if h.event != "beat" {
-			return h
+		select {
+		case h, ok := <-l.events:
+			require.True(l.w.t, ok, "the stream has ended")
+			if h.event != "beat" {
+				return h
+			}
+		case <-late:
+			require.FailNow(l.w.t, "nothing is heard")
 		}
 	}
 }
