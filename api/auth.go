@@ -274,16 +274,11 @@ func (v *Verifier) stillValid(id *Identity) *Problem {
 	return nil
 }
 
-<<<<<<< HEAD
 // left is how much longer a token can be taken, as far as time alone says.
 func (v *Verifier) left(id *Identity) time.Duration {
 	return time.Unix(id.Expires, 0).Add(v.leeway).Sub(v.now())
 }
 
-// Reload reads every key file now. An issuer whose file cannot be used keeps the keys it had, and the
-// error says so. Tokens of a key that is gone are refused from here on.
-func (v *Verifier) Reload() error { return v.load(true) }
-=======
 // Reload reads every key file and asks every address now. An issuer whose keys cannot be used keeps those it
 // had, and the error says so. Tokens of a key that is gone are refused from here on.
 func (v *Verifier) Reload() error {
@@ -295,7 +290,6 @@ func (v *Verifier) Reload() error {
 	}
 	return errors.Join(errs...)
 }
->>>>>>> main
 
 // load reads the key files; unless all, those alone that are not what was seen last.
 func (v *Verifier) load(all bool) error {

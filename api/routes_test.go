@@ -24,15 +24,12 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 	}
 	path = strings.ReplaceAll(path, "{id}", "7")
 	switch t.path {
-<<<<<<< HEAD
 	case eventsPath:
 		path += "?state=queued" // asked for badly: the answer to a good request has no end
-=======
 	case "/FHIR/R4/CareTeam", "/FHIR/R4/AuditEvent":
 		path += "?patient:identifier=https://fhir.nhs.uk/Id/nhs-number|" + nhs(1)
 	case "/FHIR/R4/PatientFlag":
 		path += "?patient=" + nhs(1) + "&code=child-protection-information-system-flag"
->>>>>>> main
 	case "/v1/lookups":
 		body = object{"nhsNumber": nhs(1)}
 	case "/v1/lookups/{seq}/corrections":

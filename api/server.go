@@ -68,24 +68,6 @@ type Config struct {
 
 // Server is the edge. Its handlers are [Server.Public] and [Server.Admin].
 type Server struct {
-<<<<<<< HEAD
-	cfg     Config
-	node    Node
-	keys    *ledger.Keyring
-	held    *dataKeys
-	actors  *actorCache
-	names   *nameCache
-	stats   *statistics
-	slots   *inFlight
-	uploads *inFlight
-	streams *streams
-	cover   coverageCache
-	orgs    organisations
-	visits  visitCache
-	alarms  caseloadAlarms
-	public  *edge
-	match   matcher // asks the register of demographics; nil: there is none, and rows are not asked about
-=======
 	cfg        Config
 	node       Node
 	keys       *ledger.Keyring
@@ -95,6 +77,7 @@ type Server struct {
 	stats      *statistics
 	slots      *inFlight
 	uploads    *inFlight
+	streams    *streams
 	cover      coverageCache
 	orgs       organisations
 	visits     visitCache
@@ -102,7 +85,6 @@ type Server struct {
 	alarms     caseloadAlarms
 	public     *edge
 	match      matcher // asks the register of demographics; nil: there is none, and rows are not asked about
->>>>>>> main
 }
 
 // New makes the edge.
