@@ -16,7 +16,7 @@ func TestNoticesAreAsOfTheirEntry(t *testing.T) {
 	for _, apart := range []time.Duration{0, time.Second} {
 		w := newWorld(t)
 		step := func(a ledger.Actor, q ledger.Request) ledger.Seq {
-			w.now = w.now.Add(apart)
+			w.now = w.now.Add(apart - time.Second) // each command moves it on by one
 			return w.must(a, q).Seq
 		}
 		worker := w.actor("worker", ledger.RoleSocialWorker, "LA1")
