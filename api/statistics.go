@@ -15,6 +15,7 @@ type statistics struct {
 	unauthenticated prometheus.Counter
 	busy            prometheus.Counter
 	gaps            prometheus.Counter
+	broken          prometheus.Counter
 	streams         prometheus.Gauge
 	cutOff          prometheus.Counter
 }
@@ -42,14 +43,17 @@ func newStatistics() *statistics {
 			Name: "custos_unauthenticated_total", Help: "Requests without a valid token."}),
 		busy: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "custos_busy_total", Help: "Requests sent away because too many were under way."}),
+		broken: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "custos_break_glass_total", Help: "Emergency accesses answered here."}),
 		gaps: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "custos_upload_gaps_total", Help: "Uploads taken here although numbers before theirs never came."}),
 	}
+	s.registry.MustRegister(s.lookups, s.refused, s.failed, s.unauthenticated, s.busy, s.gaps, s.broken,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.streams = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "custos_streams", Help: "Who listens to notifications at this node."})
 	s.cutOff = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "custos_streams_cut_off_total", Help: "Listeners that read too slowly and were cut off; they come back with their last event."})
-	s.registry.MustRegister(s.lookups, s.refused, s.failed, s.unauthenticated, s.busy, s.gaps, s.streams, s.cutOff,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.registry.MustRegister(s.streams, s.cutOff)
 	return s
 }
