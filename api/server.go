@@ -30,6 +30,8 @@ type Node interface {
 	Tile(level int, n int64) ([]byte, error)
 	// Receipt proves an entry with the newest signed checkpoint that covers it.
 	Receipt(n ledger.Seq) (ledger.Receipt, error)
+	// TrailProof proves that the entries about a person are all there are.
+	TrailProof(ctx context.Context, p ledger.PersonRef) (*projection.TrailProof, error)
 	// Records walks exact records; the ledger is held meanwhile.
 	Records(from, to ledger.Seq) iter.Seq2[[]byte, error]
 	// Grown is closed when this node's ledger is another one than when it was asked.

@@ -42,6 +42,7 @@ type Node struct {
 	queue       *queue
 	flights     flights
 	current     atomic.Pointer[tlog.Tree]
+	covered     atomic.Pointer[covered]
 	growth      growth // of what current shows
 	checkpoints checkpoints
 	witnesses   *witnesses             // nil: none are configured
@@ -125,6 +126,9 @@ func (n *Node) open() error {
 		return err
 	}
 	n.setTree(n.ledger.db.Tree())
+	if err := n.loadCovered(n.ledger.db); err != nil {
+		return err
+	}
 	n.net.Members(n.list)
 	conf := n.config.raftConfig(n.notify)
 	logs := watchedLog{n.raftlog, n.storeDog}
