@@ -85,6 +85,7 @@ func restOfStory(w *world, auditor Actor) {
 	accesses(w, auditor)
 	notifications(w, auditor)
 	caseloads(w, auditor)
+	letters(w, auditor)
 	trails(w)
 	if w.view.log.Rules >= 3 {
 		caseloads3(w, auditor)

@@ -1,5 +1,7 @@
 package ledger
 
+import "slices"
+
 import "sort"
 
 // fakeView is the smallest fold that decisions can be tested against: maps
@@ -26,6 +28,8 @@ type fakeView struct {
 	outboxes      map[string]Outbox
 	policies      map[string][]DatedPolicy
 	attempts      map[Seq]Attempt
+	letters       map[Seq]Letter
+	letterboxes   map[string]Letterbox
 	err           error // if set, every read fails with it
 }
 
@@ -38,7 +42,7 @@ func newFakeView() *fakeView {
 		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{}, looked: map[Seq]Time{},
 		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
 		numbers: map[PersonRef]Number{}, outboxes: map[string]Outbox{}, attempts: map[Seq]Attempt{},
-		policies: map[string][]DatedPolicy{},
+		policies: map[string][]DatedPolicy{}, letters: map[Seq]Letter{}, letterboxes: map[string]Letterbox{},
 	}
 }
 
@@ -249,6 +253,8 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.settled(x.Attempt, true, e.Time)
 	case *NotificationFailed:
 		v.settled(x.Attempt, false, e.Time)
+	case *LetterAttempted, *LetterSettled, *LetterAsked:
+		v.letter(e)
 	case *Enrolled:
 		v.enrol(ref, x, e)
 	case *Assigned:
@@ -438,4 +444,42 @@ func (v *fakeView) enrol(ref PersonRef, x *Enrolled, e *Entry) {
 		}
 	}
 	at[ref] = append(at[ref], Enrolment{From: x.Row.From, To: x.Row.To, Seq: e.Seq, Recorded: e.Time, Changed: e.Time})
+}
+
+func letterboxOf(authority string, w Way) string { return authority + w.String() }
+
+func (v *fakeView) Letterbox(authority string, w Way) (Letterbox, error) {
+	return v.letterboxes[letterboxOf(authority, w)], v.err
+}
+
+func (v *fakeView) Letter(n Seq) (Letter, bool, error) {
+	l, ok := v.letters[n]
+	return l, ok, v.err
+}
+
+func (v *fakeView) letter(e *Entry) {
+	var l Letter
+	var box Letterbox
+	switch x := e.Event.(type) {
+	case *LetterAttempted:
+		l, box = v.letters[x.Again], v.letterboxes[letterboxOf(x.Authority, x.Way)]
+		box.Attempt(x, &l, e.Seq, e.Time)
+	case *LetterSettled:
+		l = v.letters[x.Letter]
+		box = v.letterboxes[letterboxOf(l.Authority, l.Way)]
+		box.Settle(x, &l, e.Time)
+		for _, id := range l.Notifications {
+			if n := v.notifications[id]; x.Code == "" || slices.Contains(x.Failed, id) {
+				n.Settle(x.Code == "", e.Time)
+				v.notifications[id] = n
+			}
+		}
+	case *LetterAsked:
+		if x.Letter == 0 {
+			return
+		}
+		l, box = v.letters[x.Letter], v.letterboxes[letterboxOf(x.Authority, x.Way)]
+		box.Ask(&l, e.Time)
+	}
+	v.letters[l.ID], v.letterboxes[letterboxOf(l.Authority, l.Way)] = l, box
 }

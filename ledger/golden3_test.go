@@ -20,6 +20,7 @@ type tale struct {
 var tales3 = []tale{
 	{"caseload", []Kind{KindAssignmentEnded}, taleOfCaseloads},
 	{"policy", []Kind{KindPolicyRecorded}, taleOfPolicy},
+	{"letter", []Kind{KindLetterAttempted, KindLetterSettled, KindLetterAsked}, taleOfLetters},
 }
 
 // goldenWorld3 is the beginning of every tale of rules version 3.

@@ -66,6 +66,9 @@ const (
 	KindNotificationWithdrawn    Kind = 88 // reserved
 	KindAppointmentMissed        Kind = 89
 	KindBirthRecorded            Kind = 90 // reserved
+	KindLetterAttempted          Kind = 92
+	KindLetterSettled            Kind = 93
+	KindLetterAsked              Kind = 94
 
 	KindEnrolmentsRecorded Kind = 96
 	KindEnrolled           Kind = 97
@@ -134,6 +137,9 @@ var events = map[Kind]func() Event{
 	KindNotificationAttempted:    func() Event { return new(NotificationAttempted) },
 	KindNotificationDelivered:    func() Event { return new(NotificationDelivered) },
 	KindNotificationFailed:       func() Event { return new(NotificationFailed) },
+	KindLetterAttempted:          func() Event { return new(LetterAttempted) },
+	KindLetterSettled:            func() Event { return new(LetterSettled) },
+	KindLetterAsked:              func() Event { return new(LetterAsked) },
 	KindAppointmentMissed:        func() Event { return new(AppointmentMissed) },
 	KindEnrolmentsRecorded:       func() Event { return new(EnrolmentsRecorded) },
 	KindEnrolled:                 func() Event { return new(Enrolled) },
@@ -166,7 +172,8 @@ var kindNames = map[Kind]string{
 	KindNumberFollowed: "number-followed", KindTraced: "traced", KindNotTraced: "not-traced",
 	KindNotificationAttempted: "notification-attempted", KindNotificationDelivered: "notification-delivered",
 	KindNotificationFailed: "notification-failed",
-	KindPolicyRecorded:     "policy-recorded",
+	KindLetterAttempted:    "letter-attempted", KindLetterSettled: "letter-settled", KindLetterAsked: "letter-asked",
+	KindPolicyRecorded: "policy-recorded",
 }
 
 // String returns the kind's name as listings and exports spell it.

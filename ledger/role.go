@@ -106,6 +106,8 @@ const (
 	ActBreakGlass
 	ActReview
 	ActListCaseloads
+	ActListLetters
+	ActAskLetter
 
 	actionEnd // no action: one past the last
 )
@@ -141,6 +143,8 @@ var actionNames = map[Action]string{
 	ActBreakGlass:         "look up in an emergency what would be denied",
 	ActReview:             "review an emergency access",
 	ActListCaseloads:      "list caseloads, without who is in them",
+	ActListLetters:        "list letters: how notifications are delivered",
+	ActAskLetter:          "have a letter tried again, or a way of delivery tried",
 }
 
 // String returns the action in words.
@@ -192,6 +196,8 @@ var matrix = map[Action][]Role{
 	ActBreakGlass:         {RoleClinician, RoleScheduledClinician},
 	ActReview:             {RoleIGOfficer, RoleSiteIG},
 	ActListCaseloads:      {RoleSchoolNurse, RoleHealthVisitor, RoleTeamLeader, RoleOperator},
+	ActListLetters:        {RoleOperator},
+	ActAskLetter:          {RoleOperator},
 }
 
 // May reports whether a role may ask for an action at all.

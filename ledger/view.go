@@ -39,6 +39,8 @@ type View interface {
 
 	// From rules version 3.
 	Looked(assignment Seq) (Time, error) // when a caseload was last read under an assignment; zero if never
+	Letter(Seq) (Letter, bool, error)
+	Letterbox(authority string, w Way) (Letterbox, error) // zero if there was no letter
 }
 
 // Log is what the log says of itself.
