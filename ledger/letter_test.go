@@ -47,7 +47,6 @@ func taleOfLetters(w *world) {
 	operator := named(as(RoleOperator, "CUSTOS", "op"))
 	w.grant(w.cmd(operator, &AskLetter{Letter: first}))
 	w.grant(w.cmd(operator, &AskLetter{Authority: authorityA, Way: ByEmail}))
-	w.deny(RefusedRole, w.cmd(clinician(), &AskLetter{Letter: first}))
 	w.send(&AttemptLetter{Letter: first})
 	w.grant(w.cmd(system(), &SettleLetter{Letter: first}))
 }

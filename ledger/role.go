@@ -106,6 +106,10 @@ const (
 	ActBreakGlass
 	ActReview
 	ActListCaseloads
+	ActReadUnassigned
+	ActListUnassigned
+	ActReadWanted
+	ActRecordCallBack
 	ActListLetters
 	ActAskLetter
 
@@ -143,6 +147,10 @@ var actionNames = map[Action]string{
 	ActBreakGlass:         "look up in an emergency what would be denied",
 	ActReview:             "review an emergency access",
 	ActListCaseloads:      "list caseloads, without who is in them",
+	ActReadUnassigned:     "read who is in no caseload",
+	ActListUnassigned:     "count who is in no caseload",
+	ActReadWanted:         "read whose enrolment is asked for again",
+	ActRecordCallBack:     "keep the own site's call-back number",
 	ActListLetters:        "list letters: how notifications are delivered",
 	ActAskLetter:          "have a letter tried again, or a way of delivery tried",
 }
@@ -196,6 +204,10 @@ var matrix = map[Action][]Role{
 	ActBreakGlass:         {RoleClinician, RoleScheduledClinician},
 	ActReview:             {RoleIGOfficer, RoleSiteIG},
 	ActListCaseloads:      {RoleSchoolNurse, RoleHealthVisitor, RoleTeamLeader, RoleOperator},
+	ActReadUnassigned:     {RoleSocialWorkManager, RoleChildHealth},
+	ActListUnassigned:     {RoleSocialWorkManager, RoleChildHealth, RoleOperator},
+	ActReadWanted:         {RoleUploader, RoleChildHealth},
+	ActRecordCallBack:     {RoleSiteIG, RoleTeamLeader, RoleOperator},
 	ActListLetters:        {RoleOperator},
 	ActAskLetter:          {RoleOperator},
 }
