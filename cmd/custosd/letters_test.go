@@ -1,22 +1,31 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"encoding/pem"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"custos/api/mesh"
 	"custos/consensus"
 	"custos/ledger"
+	"custos/tools"
 )
 
 // letterNode writes the configuration of one node that sends letters.
@@ -143,4 +152,77 @@ func TestLettersAreConfiguredStrictly(t *testing.T) {
 	require.NoError(t, err)
 	_, err = cfg.Letters.open(cfg, nil, nil, nil)
 	require.ErrorContains(t, err, "allow")
+}
+
+// An operator sees by custos-tools what was given up, has it tried again, and
+// tries a way. What waited before the way was configured is told as well.
+func TestTheNotifyCommands(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes a whole demo")
+	}
+	var status atomic.Int64
+	status.Store(500)
+	var mu sync.Mutex
+	told := map[string]bool{}
+	hook := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		told[r.Header.Get("webhook-id")] = true
+		w.WriteHeader(int(status.Load()))
+	}))
+	defer hook.Close()
+	dir := t.TempDir()
+	secret := filepath.Join(dir, "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("whsec_"+strings.Repeat("QUJD", 12)), 0o600))
+	ca := filepath.Join(dir, "ca.pem")
+	require.NoError(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: hook.Certificate().Raw}), 0o600))
+	o := newOffice(t, func(c *Config) {
+		c.Letters = &Letters{Allow: []string{"127.0.0.0/8"}, GiveUp: mesh.Duration(time.Nanosecond),
+			Webhooks: map[string]*Webhook{"D9X1A": {URL: hook.URL, SecretFile: secret, AuthorityFile: ca}}}
+	})
+	notify := func(want int, who string, args ...string) (string, string) {
+		t.Helper()
+		var out, errs bytes.Buffer
+		require.Equalf(t, want, tools.Main(append([]string{"notify"}, append(args, "--url", o.url, "--token-file", o.path(who))...), &out, &errs), "%s\n%s", &out, &errs)
+		require.NotContains(t, out.String()+errs.String(), strings.TrimSpace(o.read("T_OPERATOR")))
+		return out.String(), errs.String()
+	}
+	dead := regexp.MustCompile(`DEAD: letter (\d+) to ` + o.authority + ` by webhook, \d+ notifications, \d+ attempts since .*: http-500`)
+	listed := ""
+	require.Eventually(t, func() bool {
+		listed, _ = notify(0, "T_OPERATOR", "list")
+		return dead.MatchString(listed)
+	}, 20*time.Second, 10*time.Millisecond)
+	letter := dead.FindStringSubmatch(listed)[1]
+	_, errs := notify(5, "T_OPERATOR", "test", "--authority", o.authority, "--way", "webhook")
+	require.Contains(t, errs, "http-500")
+	status.Store(204)
+	out, _ := notify(0, "T_OPERATOR", "test", "--authority", o.authority, "--way", "webhook")
+	require.Regexp(t, `^the trial was accepted; recorded as entry \d+\n$`, out)
+	_, errs = notify(5, "T_OPERATOR", "test", "--authority", o.authority, "--way", "email")
+	require.Contains(t, errs, "no-address")
+	out, _ = notify(0, "T_OPERATOR", "redeliver", letter)
+	require.Regexp(t, `^letter `+letter+` is tried again; recorded as entry \d+\n$`, out)
+	require.Eventually(t, func() bool {
+		listed, _ = notify(0, "T_OPERATOR", "list", "-o", "json")
+		var l struct{ Dead []struct{ Letter int64 } }
+		require.NoError(t, json.Unmarshal([]byte(listed), &l))
+		for _, d := range l.Dead {
+			if strconv.FormatInt(d.Letter, 10) == letter {
+				return false
+			}
+		}
+		return true
+	}, 20*time.Second, 10*time.Millisecond)
+	_, errs = notify(2, "T_OPERATOR", "redeliver", letter)
+	require.Contains(t, errs, "409 not-in-this-state")
+	_, errs = notify(2, "T_OPERATOR", "redeliver", "1")
+	require.Contains(t, errs, "404 not-found")
+	_, errs = notify(6, "T_SOCIAL_WORKER", "list")
+	require.Contains(t, errs, "role-not-permitted")
+	notify(2, "T_OPERATOR", "redeliver", "x")
+	notify(2, "T_OPERATOR", "test")
+	mu.Lock()
+	defer mu.Unlock()
+	require.Contains(t, strings.Join(slices.Collect(maps.Keys(told)), " "), "letter-"+letter+"-")
 }
