@@ -12,7 +12,7 @@ import (
 
 // An operator sees how letters stand, has one that was given up tried again, and
 // tries a way; nothing in it is about a person, and each act is recorded.
-func TestLetters(t *testing.T) {
+func TestTheRoutesOfLetters(t *testing.T) {
 	w := newWorld(t)
 	w.plans(uploader, 1, ann(nil))
 	w.lookup(doctor, object{"nhsNumber": nhs(1)}).recorded(200)
