@@ -64,6 +64,8 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		body = object{"school": school}
 	case "/v1/notifications/{id}/acknowledgements":
 		body = object{"action": "visited"}
+	case "/v1/letters/trials":
+		body = object{"authority": authority1, "way": "webhook"}
 	case "/v1/missed-appointments":
 		body = object{"nhsNumber": nhs(1), "appointmentAt": "2026-03-02T09:30:00Z", "service": "audiology"}
 	case "/v1/trails":

@@ -63,9 +63,12 @@ type Config struct {
 	// FHIRWithoutCaution leaves the caution out of FHIR answers that found
 	// nothing: they are then exactly as published.
 	FHIRWithoutCaution bool
-	PublicURL          string              // where FHIR resources say that they are from; empty: http://localhost
-	Demo               http.Handler        // the demo's page and its people; nil in a real node
-	TakingIn           func() (end func()) // called when a file begins to be taken in, and end when it no longer is; nil: nobody
+	PublicURL          string // where FHIR resources say that they are from; empty: http://localhost
+	// TryLetter sends a trial of a way of letters and says in one word why it is
+	// not known to have arrived; empty: it has. nil: this node has no way.
+	TryLetter func(ctx context.Context, authority string, way ledger.Way, entry ledger.Seq) (code string)
+	Demo      http.Handler        // the demo's page and its people; nil in a real node
+	TakingIn  func() (end func()) // called when a file begins to be taken in, and end when it no longer is; nil: nobody
 }
 
 // Server is the edge. Its handlers are [Server.Public] and [Server.Admin].

@@ -1,6 +1,8 @@
 package projection
 
 import (
+	"errors"
+
 	"custos/ledger"
 	"custos/ledger/store"
 )
@@ -25,7 +27,7 @@ type Notice struct {
 func Noticeable(k ledger.Kind) bool {
 	switch k {
 	case ledger.KindNotificationQueued, ledger.KindNotificationOpened, ledger.KindNotificationAcknowledged,
-		ledger.KindNotificationDelivered, ledger.KindNotificationFailed:
+		ledger.KindNotificationDelivered, ledger.KindNotificationFailed, ledger.KindLetterSettled:
 		return true
 	}
 	return false
@@ -45,9 +47,17 @@ func (v View) Notices(e *ledger.Entry) (Notices, error) {
 	case *ledger.NotificationAcknowledged:
 		return out, v.notice(&out, e, ev.Notification, ledger.NotificationIsAcknowledged)
 	case *ledger.NotificationDelivered:
-		return out, v.settled(&out, e, ev.Attempt, ledger.NotificationIsDelivered)
+		a, err := v.attempt(ev.Attempt)
+		return out, errors.Join(err, v.settled(&out, e, a.Notifications, ledger.NotificationIsDelivered))
 	case *ledger.NotificationFailed:
-		return out, v.settled(&out, e, ev.Attempt, ledger.NotificationIsFailed)
+		a, err := v.attempt(ev.Attempt)
+		return out, errors.Join(err, v.settled(&out, e, a.Notifications, ledger.NotificationIsFailed))
+	case *ledger.LetterSettled:
+		if ev.Code != "" {
+			return out, v.settled(&out, e, ev.Failed, ledger.NotificationIsFailed)
+		}
+		l, err := v.letter(ev.Letter)
+		return out, errors.Join(err, v.settled(&out, e, l.Notifications, ledger.NotificationIsDelivered))
 	}
 	return out, nil
 }
@@ -68,12 +78,13 @@ func (v View) notice(out *Notices, e *ledger.Entry, id ledger.Seq, state ledger.
 	return nil
 }
 
-func (v View) settled(out *Notices, e *ledger.Entry, attempt ledger.Seq, state ledger.NotificationState) error {
-	a, err := v.attempt(attempt)
-	for i := 0; i < len(a.Notifications) && err == nil; i++ {
-		err = v.notice(out, e, a.Notifications[i], state)
+func (v View) settled(out *Notices, e *ledger.Entry, ids []ledger.Seq, state ledger.NotificationState) error {
+	for _, id := range ids {
+		if err := v.notice(out, e, id, state); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // acted returns what somebody had done with a notification before its delivery

@@ -16,12 +16,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 )
 
-// listenersSpeed is what bench listeners -o json prints.
+// listenersSpeed is what bench listeners and bench letters print with -o json.
 type listenersSpeed struct {
-	Listeners int     `json:"listeners"`
+	Listeners int     `json:"listeners,omitempty"`
 	Lookups   int     `json:"lookups"`
 	Heard     int     `json:"heard"`  // events: each notification once for each listener of its authority
 	Missed    int     `json:"missed"` // of them not heard within ten seconds
@@ -61,7 +62,7 @@ func (a *app) benchListeners(ctx context.Context, b benchFlags, listeners, looku
 	if err := room.open(ctx, &b, l.addrs, env, listeners); err != nil {
 		return err
 	}
-	made, err := b.lookEach(ctx, l.addrs[0], lookups)
+	made, err := b.lookEach(ctx, l.addrs, lookups, 0)
 	if err != nil {
 		return err
 	}
@@ -206,8 +207,9 @@ type madeLookup struct {
 	told []string
 }
 
-// lookEach looks people up, one after another.
-func (b *benchFlags) lookEach(ctx context.Context, addr string, n int) ([]madeLookup, error) {
+// lookEach looks people up, one after another, each until it is answered: by any
+// of the nodes, under one key.
+func (b *benchFlags) lookEach(ctx context.Context, addrs []string, n int, pause time.Duration) ([]madeLookup, error) {
 	tokens, err := b.lines(b.tokens, "bench-tokens")
 	if err != nil {
 		return nil, err
@@ -216,39 +218,55 @@ func (b *benchFlags) lookEach(ctx context.Context, addr string, n int) ([]madeLo
 	if err != nil {
 		return nil, err
 	}
-	client := &http.Client{Timeout: 30 * time.Second}
+	client := &http.Client{Timeout: 5 * time.Second}
 	var out []madeLookup
 	for i := range n {
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/v1/lookups",
-			strings.NewReader(`{"nhsNumber":"`+people[i%len(people)]+`"}`))
-		if err != nil {
-			return nil, err
-		}
-		r.Header.Set("Authorization", "Bearer "+tokens[(i/len(people))%len(tokens)])
-		r.Header.Set("Content-Type", "application/json")
-		made := madeLookup{sent: time.Now()}
-		res, err := client.Do(r)
-		if err != nil {
-			return nil, failing(ExitNoServer, err)
-		}
-		var body struct {
-			Seq      uint64 `json:"seq"`
-			Notified []struct {
-				ODS string `json:"ods"`
-			} `json:"notified"`
-		}
-		err = json.NewDecoder(res.Body).Decode(&body)
-		_ = res.Body.Close() // read as far as it is of use
-		if err != nil || res.StatusCode != http.StatusOK {
-			return nil, failf(ExitNoServer, "a lookup is answered %d", res.StatusCode)
-		}
-		made.seq = body.Seq
-		for _, t := range body.Notified {
-			made.told = append(made.told, t.ODS)
+		key, made := uuid.NewString(), madeLookup{sent: time.Now()}
+		for try := 0; ; try++ {
+			status, err := made.look(ctx, client, addrs[try%len(addrs)], tokens[(i/len(people))%len(tokens)], people[i%len(people)], key)
+			if err == nil && status == http.StatusOK {
+				break
+			}
+			if err == nil && status < 500 || time.Since(made.sent) > 30*time.Second {
+				return nil, failf(ExitNoServer, "a lookup is answered %d (%w)", status, err)
+			}
+			time.Sleep(20 * time.Millisecond)
 		}
 		out = append(out, made)
+		time.Sleep(pause)
 	}
 	return out, nil
+}
+
+// look asks once.
+func (m *madeLookup) look(ctx context.Context, client *http.Client, addr, token, person, key string) (int, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/v1/lookups", strings.NewReader(`{"nhsNumber":"`+person+`"}`))
+	if err != nil {
+		return 0, err
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Idempotency-Key", key)
+	res, err := client.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = res.Body.Close() }() // read as far as it is of use
+	var body struct {
+		Seq      uint64 `json:"seq"`
+		Notified []struct {
+			ODS string `json:"ods"`
+		} `json:"notified"`
+	}
+	if res.StatusCode != http.StatusOK {
+		return res.StatusCode, nil
+	}
+	err = json.NewDecoder(res.Body).Decode(&body)
+	m.seq, m.told = body.Seq, nil
+	for _, t := range body.Notified {
+		m.told = append(m.told, t.ODS)
+	}
+	return res.StatusCode, err
 }
 
 // result waits for what is still to be heard.
