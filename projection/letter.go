@@ -96,6 +96,15 @@ func (v View) letter(n ledger.Seq) (ledger.Letter, error) {
 	return l, err
 }
 
+// letterSettled are the notifications whose state an entry about a letter changed.
+func (v View) letterSettled(ev *ledger.LetterSettled) ([]ledger.Seq, error) {
+	if ev.Code != "" {
+		return ev.Failed, nil
+	}
+	l, err := v.letter(ev.Letter)
+	return l.Notifications, err
+}
+
 func setLetter(t *store.Txn, l *ledger.Letter, box *ledger.Letterbox) error {
 	if err := set(t, letterKey(l.ID), *l); err != nil {
 		return err
@@ -130,9 +139,9 @@ func foldLetterSettled(t *store.Txn, e *ledger.Entry, ev *ledger.LetterSettled) 
 		return err
 	}
 	box.Settle(ev, &l, e.Time)
-	settled := ev.Failed
-	if ev.Code == "" {
-		settled = l.Notifications
+	settled, err := v.letterSettled(ev)
+	if err != nil {
+		return err
 	}
 	for _, id := range settled {
 		n, ok, err := v.Notification(id)
@@ -143,6 +152,9 @@ func foldLetterSettled(t *store.Txn, e *ledger.Entry, ev *ledger.LetterSettled) 
 			return fmt.Errorf("entry %d: notification %d stood in a letter and is missing", e.Seq, id)
 		}
 		n.Settle(ev.Code == "", e.Time)
+		if err := moved(t, &n, ledger.Hash{}); err != nil {
+			return err
+		}
 		if err := setCold(t, notificationKey(n.Authority, n.ID), &n); err != nil {
 			return err
 		}

@@ -41,6 +41,7 @@ func TestLettersInTheViews(t *testing.T) {
 	require.Empty(t, notices(settle("unknown-timeout", false)), "what nobody knows is no state")
 	require.Equal(t, letter+2, w.must(ledger.SystemActor("n2"), &ledger.AttemptLetter{Letter: letter}).Seq)
 	failed := settle("http-500", true)
+	w.state() // which holds that what failed is undelivered
 	require.Equal(t, ledger.NotificationIsFailed, notices(failed)[0].State)
 	dead, err := view.DeadLetters(10)
 	require.NoError(t, err)
@@ -53,6 +54,8 @@ func TestLettersInTheViews(t *testing.T) {
 	require.Empty(t, dead)
 	w.must(ledger.SystemActor("n1"), &ledger.AttemptLetter{Letter: letter})
 	delivered := settle("", false)
+	require.NoError(t, w.forget())
+	require.Zero(t, w.state().Undelivered, "what a letter brought has left the outbox, also where that is found in the entries")
 	require.Equal(t, ledger.NotificationIsDelivered, notices(delivered)[0].State)
 	require.Equal(t, ledger.NotificationIsFailed, notices(failed)[0].State, "as of its entry")
 	boxes, err := view.Letterboxes()

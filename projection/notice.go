@@ -53,11 +53,12 @@ func (v View) Notices(e *ledger.Entry) (Notices, error) {
 		a, err := v.attempt(ev.Attempt)
 		return out, errors.Join(err, v.settled(&out, e, a.Notifications, ledger.NotificationIsFailed))
 	case *ledger.LetterSettled:
+		state := ledger.NotificationIsDelivered
 		if ev.Code != "" {
-			return out, v.settled(&out, e, ev.Failed, ledger.NotificationIsFailed)
+			state = ledger.NotificationIsFailed
 		}
-		l, err := v.letter(ev.Letter)
-		return out, errors.Join(err, v.settled(&out, e, l.Notifications, ledger.NotificationIsDelivered))
+		ids, err := v.letterSettled(ev)
+		return out, errors.Join(err, v.settled(&out, e, ids, state))
 	}
 	return out, nil
 }
