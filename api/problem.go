@@ -64,6 +64,7 @@ var problems = map[string]kind{
 	"body-empty":           {400, "The body is empty", ""},
 	"body-incomplete":      {400, "The body ended before it was complete", ""},
 	"cpis-message":         {400, "The CP-IS message cannot be read, and has no sender to be answered", ""},
+	"last-event-id":        {400, "The Last-Event-ID is not one of this stream's", "It is the id of the last event that was read: a number."},
 	"arrival-nobody":       {400, "Nobody can be looked up from this arrival", "It has no NHS number, and not the names and birth date by which the register of demographics could know one."},
 	"prefetch-missing":     {412, "The patient is missing from the prefetch", "This service reads no record system: send the Patient, and for a system's own token the user."},
 	"query-unreadable":     {400, "The query cannot be read", ""},

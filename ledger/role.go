@@ -113,6 +113,8 @@ const (
 	ActReadFigures
 	ActCopySubject
 	ActReleaseKey
+	ActListLetters
+	ActAskLetter
 
 	actionEnd // no action: one past the last
 )
@@ -155,6 +157,8 @@ var actionNames = map[Action]string{
 	ActReadFigures:        "read how notifications fare, as figures",
 	ActCopySubject:        "copy the accesses to a person's record for that person",
 	ActReleaseKey:         "let an auditor know whose a reference is",
+	ActListLetters:        "list letters: how notifications are delivered",
+	ActAskLetter:          "have a letter tried again, or a way of delivery tried",
 }
 
 // String returns the action in words.
@@ -213,6 +217,8 @@ var matrix = map[Action][]Role{
 	ActReadFigures:        {RoleSocialWorkManager, RoleOperator},
 	ActCopySubject:        {RoleIGOfficer},
 	ActReleaseKey:         {RoleIGOfficer},
+	ActListLetters:        {RoleOperator},
+	ActAskLetter:          {RoleOperator},
 }
 
 // May reports whether a role may ask for an action at all.

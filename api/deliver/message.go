@@ -49,7 +49,11 @@ func (s *Service) inactive(log ledger.ID, d *projection.Delivery) ([]byte, error
 }
 
 func messageID(log ledger.ID, attempt ledger.Seq) string {
-	return cpis.UUID(ledger.DeriveID("cp-is message", log[:], binary.BigEndian.AppendUint64(nil, uint64(attempt))))
+	return cpis.UUID(derived("message", log, attempt))
+}
+
+func derived(what string, log ledger.ID, n ledger.Seq) ledger.ID {
+	return ledger.DeriveID("cp-is "+what, log[:], binary.BigEndian.AppendUint64(nil, uint64(n)))
 }
 
 var errNobody = errors.New("a notification of nobody who can be named")

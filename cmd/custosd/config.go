@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,6 +51,7 @@ type Config struct {
 	Register *Register `json:"register,omitempty"` // whom uploads are compared with; none: nobody is asked
 	MLLP     *MLLP     `json:"mllp,omitempty"`     // arrivals by HL7 version 2; none: there is no such listener
 	MESH     *MESH     `json:"mesh,omitempty"`     // exchange of messages with authorities; none: there is none
+	Letters  *Letters  `json:"letters,omitempty"`  // references to authorities' own systems; none: there are none
 
 	Audience string   `json:"audience"` // the aud of accepted tokens
 	Issuers  []Issuer `json:"issuers"`
@@ -99,7 +101,7 @@ func readConfig(path string) (*Config, error) {
 	}
 	base := filepath.Dir(path)
 	paths := []*string{&c.Data, &c.Secrets, &c.LogKey, &c.PeerCA, &c.PeerCert, &c.PeerKey, &c.TLSCert, &c.TLSKey, &c.Demo, &c.Witnesses}
-	for _, p := range append(append(paths, c.Register.paths()...), append(c.MESH.paths(), c.MLLP.paths()...)...) {
+	for _, p := range slices.Concat(paths, c.Register.paths(), c.MESH.paths(), c.MLLP.paths(), c.Letters.paths()) {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)
 		}
