@@ -137,8 +137,11 @@ func (s *Server) writeLookup(w http.ResponseWriter, out *consensus.Outcome) erro
 	}
 	j.key("accessCount")
 	j.number(int64(a.Count))
-	if err := s.writeTold(j, a.Told); err != nil {
+	if err := s.writeTold(j, a.Told, a.Profiles); err != nil {
 		return err
+	}
+	if len(a.Told) > 0 {
+		j.field("notice", toldNotice)
 	}
 	switch a.Access.Outcome {
 	case ledger.OutcomeMismatch:
@@ -239,27 +242,6 @@ func organisationShown(o ledger.Organisation, code string, d ledger.ProfileDetai
 	return code
 }
 
-// writeTold appends "notified": whose notifications exist because of this access.
-func (s *Server) writeTold(j *jsonWriter, told []projection.Told) error {
-	j.key("notified")
-	j.open('[')
-	for i := range told {
-		o, err := s.organisation(told[i].Authority)
-		if err != nil {
-			return err
-		}
-		j.open('{')
-		j.field("ods", told[i].Authority)
-		j.field("name", o.Name)
-		j.field("state", told[i].State.String())
-		j.key("at")
-		j.time(told[i].At)
-		j.close('}')
-	}
-	j.close(']')
-	return nil
-}
-
 // correctionBody says why a lookup was of the wrong person.
 type correctionBody struct {
 	Reason string `json:"reason" strict:"required"`
@@ -290,7 +272,7 @@ func (s *Server) postCorrection(w http.ResponseWriter, r *http.Request, who *Ide
 	j.open('{')
 	j.key("corrected")
 	j.number(int64(seq))
-	if err := s.writeTold(j, out.Answer.Told); err != nil {
+	if err := s.writeTold(j, out.Answer.Told, nil); err != nil {
 		return err
 	}
 	j.finish(w, out, http.StatusCreated)
@@ -378,7 +360,7 @@ func (s *Server) postMissedAppointment(w http.ResponseWriter, r *http.Request, w
 	}
 	j := newJSONWriter()
 	j.open('{')
-	if err := s.writeTold(j, out.Answer.Told); err != nil {
+	if err := s.writeTold(j, out.Answer.Told, nil); err != nil {
 		return err
 	}
 	j.finish(w, out, http.StatusCreated)

@@ -72,7 +72,11 @@ func TestNothingPersonalInClear(t *testing.T) {
 	w.secret("meant her twin Beatrix", "Orthoptics with Dr Eyewright", "seen at home by Magda", "Nursling is away ill", "journalist complaint 991")
 	w.call(doctor, "POST", fmt.Sprintf("/v1/lookups/%d/corrections", e.Seq), object{"reason": "meant her twin Beatrix"}).recorded(201)
 	w.call(planner, "POST", "/v1/missed-appointments", object{"nhsNumber": nhs(1), "appointmentAt": "2026-03-02T09:30:00Z", "service": "Orthoptics with Dr Eyewright"}).recorded(201)
+	w.lookup(doctor, object{"nhsNumber": nhs(1), "attendance": "ATT-778125"}).recorded(200)
 	for _, n := range w.notifications(socialWorker, "") {
+		if n["state"] == "withdrawn" {
+			continue
+		}
 		path := fmt.Sprintf("/v1/notifications/%v/", n["id"])
 		w.call(socialWorker, "POST", path+"open", nil).recorded(200)
 		w.call(socialWorker, "POST", path+"acknowledgements", object{"action": "visited", "note": "seen at home by Magda"}).recorded(201)

@@ -22,6 +22,12 @@ type notificationItem struct {
 	FailedAt       string     `json:"failedAt,omitempty"`    // when its delivery last failed; it is tried again
 	OpenedAt       string     `json:"openedAt,omitempty"`
 	AcknowledgedAt string     `json:"acknowledgedAt,omitempty"`
+	ActionedAt     string     `json:"actionedAt,omitempty"`
+	WithdrawnAt    string     `json:"withdrawnAt,omitempty"` // every lookup that it told of was of the wrong person
+	LatestAt       string     `json:"latestAt,omitempty"`    // of the last look of the same attendance, if there were several
+	Accesses       int        `json:"accesses,omitempty"`    // how many there were, if several
+	Reattended     bool       `json:"reattended,omitempty"`  // the authority was told of an earlier attendance, by the one that after names
+	After          ledger.Seq `json:"after,omitempty"`
 	Organisation   *named     `json:"organisation,omitempty"` // where the person was seen, unless that must not be told
 }
 
@@ -44,13 +50,13 @@ func (s *Server) getNotifications(w http.ResponseWriter, r *http.Request, who *I
 			if values[0] == "" {
 				continue
 			}
-			for st := ledger.NotificationIsQueued; st <= ledger.NotificationIsFailed; st++ {
+			for st := ledger.NotificationIsQueued; st <= ledger.NotificationIsActioned; st++ {
 				if st.String() == values[0] {
 					state = st
 				}
 			}
 			if state == 0 {
-				return problem("query-parameter").with("state is queued, delivered, opened, acknowledged or failed.")
+				return problem("query-parameter").with("state is queued, delivered, opened, acknowledged, actioned, failed or withdrawn.")
 			}
 		case "after":
 			if values[0] == "" {
@@ -111,6 +117,16 @@ func (s *Server) notificationItem(view projection.View, n *ledger.Notification, 
 	if n.Acknowledged != 0 {
 		item.AcknowledgedAt = n.Acknowledged.String()
 	}
+	if n.Actioned != 0 {
+		item.ActionedAt = n.Actioned.String()
+	}
+	if n.Withdrawn != 0 {
+		item.WithdrawnAt = n.Withdrawn.String()
+	}
+	if n.Accesses > 1 {
+		item.Accesses, item.LatestAt = n.Accesses, n.Latest.String()
+	}
+	item.Reattended, item.After = n.After != 0, n.After
 	if n.Type == ledger.NotifyDataQuality {
 		item.Urgency = "routine"
 	}
@@ -149,6 +165,18 @@ func (s *Server) postOpen(w http.ResponseWriter, r *http.Request, who *Identity)
 	j.number(int64(id))
 	j.field("type", a.Notification.Type.String())
 	j.field("state", a.Notification.State.String())
+	if n := a.Notification; n.Accesses > 1 {
+		j.key("accesses")
+		j.number(int64(n.Accesses))
+		j.key("latestAt")
+		j.time(n.Latest)
+	}
+	if n := a.Notification; n.After != 0 {
+		j.key("reattended")
+		j.boolean(true)
+		j.key("after")
+		j.number(int64(n.After))
+	}
 	if len(a.Plans) > 0 {
 		var d ledger.PlanDetails
 		if err := s.open(a.Plans[0].Details, &d); err != nil {
@@ -173,6 +201,10 @@ func (s *Server) postOpen(w http.ResponseWriter, r *http.Request, who *Identity)
 	j.field("role", roleShown(name, a.Visit.Role))
 	j.field("organisation", organisationShown(o, a.Visit.Organisation, name))
 	j.field("ods", a.Visit.Organisation)
+	if a.Visit.InError {
+		j.key("inError")
+		j.boolean(true)
+	}
 	for i := range a.Details {
 		switch a.Details[i].Payload {
 		case ledger.PayloadAccess:
@@ -195,18 +227,29 @@ func (s *Server) postOpen(w http.ResponseWriter, r *http.Request, who *Identity)
 	return nil
 }
 
-type acknowledgementBody struct {
+// actBody says what somebody does, or did, about a notification.
+type actBody struct {
 	Action string `json:"action" strict:"required"`
 	Note   string `json:"note"`
 }
 
 func (s *Server) postAcknowledgement(w http.ResponseWriter, r *http.Request, who *Identity) error {
+	return s.act(w, r, who, "acknowledgements/", func(id ledger.Seq) ledger.Request { return &ledger.Acknowledge{Notification: id} })
+}
+
+func (s *Server) postAction(w http.ResponseWriter, r *http.Request, who *Identity) error {
+	return s.act(w, r, who, "actions/", func(id ledger.Seq) ledger.Request { return &ledger.ActOnNotification{Notification: id} })
+}
+
+// act records what the body says, sealed for the authority, by a request about
+// the notification in the path.
+func (s *Server) act(w http.ResponseWriter, r *http.Request, who *Identity, route string, request func(ledger.Seq) ledger.Request) error {
 	id, err := s.pathSeq(r, "id")
 	if err != nil {
 		return err
 	}
-	var in acknowledgementBody
-	content, err := s.body(r, "acknowledgements/"+pathVar(r, "id"), &in)
+	var in actBody
+	content, err := s.body(r, route+pathVar(r, "id"), &in)
 	if err != nil {
 		return err
 	}
@@ -224,7 +267,7 @@ func (s *Server) postAcknowledgement(w http.ResponseWriter, r *http.Request, who
 		ledger.NoteDetails{Action: in.Action, Text: in.Note}); err != nil {
 		return err
 	}
-	out, err := d.propose(r.Context(), &ledger.Acknowledge{Notification: id})
+	out, err := d.propose(r.Context(), request(id))
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,7 @@ var routeTable = []route{
 	{"GET", "/v1/notifications", 0, nil, false, ledger.ActListNotifications, false, (*Server).getNotifications, "the authority's notifications, by reference"},
 	{"POST", "/v1/notifications/{id}/open", jsonBody, jsonType, false, ledger.ActOpenNotification, true, (*Server).postOpen, "whom a notification is about"},
 	{"POST", "/v1/notifications/{id}/acknowledgements", jsonBody, jsonType, false, ledger.ActAcknowledge, true, (*Server).postAcknowledgement, "what was done about a notification"},
+	{"POST", "/v1/notifications/{id}/actions", jsonBody, jsonType, false, ledger.ActAcknowledge, true, (*Server).postAction, "what came of a notification that was acknowledged"},
 	{"POST", "/v1/missed-appointments", jsonBody, jsonType, false, ledger.ActMissAppointment, true, (*Server).postMissedAppointment, "a person was not brought"},
 	{"POST", "/v1/trails", jsonBody, jsonType, false, ledger.ActReadSiteTrail, true, (*Server).postTrail, "who looked"},
 	{"GET", "/v1/directory", 0, nil, false, ledger.ActReadDirectory, false, (*Server).getDirectory, "how each authority is reached"},

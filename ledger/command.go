@@ -37,6 +37,7 @@ const (
 	RequestAttemptDelivery    RequestKind = 83
 	RequestRepeatDelivery     RequestKind = 84
 	RequestSettleDelivery     RequestKind = 85
+	RequestActOnNotification  RequestKind = 86
 	RequestEnrol              RequestKind = 96
 	RequestAssign             RequestKind = 97
 	RequestReadCaseload       RequestKind = 98
@@ -82,6 +83,7 @@ var requests = map[RequestKind]func() Request{
 	RequestAttemptDelivery:    func() Request { return new(AttemptDelivery) },
 	RequestRepeatDelivery:     func() Request { return new(RepeatDelivery) },
 	RequestSettleDelivery:     func() Request { return new(SettleDelivery) },
+	RequestActOnNotification:  func() Request { return new(ActOnNotification) },
 	RequestEnrol:              func() Request { return new(Enrol) },
 	RequestAssign:             func() Request { return new(Assign) },
 	RequestReadCaseload:       func() Request { return new(ReadCaseload) },

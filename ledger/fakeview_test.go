@@ -24,6 +24,7 @@ type fakeView struct {
 	numbers       map[PersonRef]Number
 	outboxes      map[string]Outbox
 	attempts      map[Seq]Attempt
+	attending     map[string]Seq
 	err           error // if set, every read fails with it
 }
 
@@ -36,6 +37,7 @@ func newFakeView() *fakeView {
 		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{},
 		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
 		numbers: map[PersonRef]Number{}, outboxes: map[string]Outbox{}, attempts: map[Seq]Attempt{},
+		attending: map[string]Seq{},
 	}
 }
 
@@ -215,7 +217,10 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 	case *PlanLapsed:
 		v.plans[ref] = LapsePlan(v.plans[ref], x, e.Seq, e.Time)
 	case *Accessed:
-		v.accesses[e.Seq] = Access{Person: ref, Actor: id, Outcome: x.Outcome}
+		v.accesses[e.Seq] = Access{Person: ref, Actor: id, Outcome: x.Outcome, Notifications: x.Notifications}
+		for _, n := range x.Notifications {
+			v.change(n, n < e.Seq, func(n *Notification) { n.Tell(e.Time) })
+		}
 		if x.Shown {
 			v.shown[string(ref[:])+string(id[:])] = e.Time
 		}
@@ -223,9 +228,22 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		a := v.accesses[x.Access]
 		a.Corrected = true
 		v.accesses[x.Access] = a
+		for _, n := range a.Notifications {
+			v.change(n, true, (*Notification).Err)
+		}
 	case *NotificationQueued:
 		v.notifications[e.Seq] = Notification{ID: e.Seq, Type: x.Type, Authority: x.Authority,
-			State: NotificationIsQueued, Of: x.Of, Plans: x.Plans, Person: ref, Organisation: x.Organisation, Queued: e.Time}
+			State: NotificationIsQueued, Of: x.Of, Plans: x.Plans, Person: ref, Organisation: x.Organisation, Queued: e.Time, After: x.After}
+		if !x.Attending.IsZero() {
+			v.change(e.Seq, true, func(n *Notification) { n.Tell(e.Time) })
+			for _, at := range []Tag{x.Attending, {}} {
+				v.attending[attendingOf(v.follow(ref), x.Authority, at)] = e.Seq
+			}
+		}
+	case *NotificationActioned:
+		v.change(x.Notification, true, func(n *Notification) { n.Act(e.Time) })
+	case *NotificationWithdrawn:
+		v.change(x.Notification, true, func(n *Notification) { n.Withdraw(e.Time) })
 	case *NotificationOpened:
 		n := v.notifications[x.Notification]
 		if x.First {
@@ -235,6 +253,9 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 	case *NotificationAcknowledged:
 		n := v.notifications[x.Notification]
 		n.State, n.Acknowledged = NotificationIsAcknowledged, e.Time
+		if e.Rules >= 3 {
+			n.By = e.Seq
+		}
 		v.notifications[x.Notification] = n
 	case *NotificationAttempted:
 		v.attempted(e, x)
@@ -248,6 +269,23 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.assignments[x.Place] = append(v.assignments[x.Place], x.Assignment)
 	case *CaseloadAccessed:
 		v.caseloads[string(id[:])+string(x.Place)] = e.Time
+	}
+}
+
+func attendingOf(p PersonRef, authority string, at Tag) string {
+	return string(p[:]) + string(at[:]) + authority
+}
+
+func (v *fakeView) Attending(p PersonRef, authority string, at Tag) (Seq, bool, error) {
+	n, ok := v.attending[attendingOf(p, authority, at)]
+	return n, ok, v.err
+}
+
+// change folds into a notification that is there, if so.
+func (v *fakeView) change(id Seq, so bool, fold func(*Notification)) {
+	if n, ok := v.notifications[id]; ok && so {
+		fold(&n)
+		v.notifications[id] = n
 	}
 }
 

@@ -17,7 +17,9 @@ type tale struct {
 }
 
 // tales3 are those of rules version 3, one for each part that came with it.
-var tales3 = []tale{}
+var tales3 = []tale{
+	{"attendance", []Kind{KindNotificationWithdrawn, KindNotificationActioned}, attendances},
+}
 
 // goldenWorld3 is the beginning of every tale of rules version 3.
 func goldenWorld3(t testing.TB) *world {

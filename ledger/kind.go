@@ -60,10 +60,10 @@ const (
 	KindNotificationDelivered    Kind = 82
 	KindNotificationOpened       Kind = 83
 	KindNotificationAcknowledged Kind = 84
-	KindNotificationActioned     Kind = 85 // reserved
+	KindNotificationActioned     Kind = 85
 	KindNotificationFailed       Kind = 86
 	KindNotificationEscalated    Kind = 87 // reserved
-	KindNotificationWithdrawn    Kind = 88 // reserved
+	KindNotificationWithdrawn    Kind = 88
 	KindAppointmentMissed        Kind = 89
 	KindBirthRecorded            Kind = 90 // reserved
 
@@ -133,6 +133,8 @@ var events = map[Kind]func() Event{
 	KindNotificationAttempted:    func() Event { return new(NotificationAttempted) },
 	KindNotificationDelivered:    func() Event { return new(NotificationDelivered) },
 	KindNotificationFailed:       func() Event { return new(NotificationFailed) },
+	KindNotificationActioned:     func() Event { return new(NotificationActioned) },
+	KindNotificationWithdrawn:    func() Event { return new(NotificationWithdrawn) },
 	KindAppointmentMissed:        func() Event { return new(AppointmentMissed) },
 	KindEnrolmentsRecorded:       func() Event { return new(EnrolmentsRecorded) },
 	KindEnrolled:                 func() Event { return new(Enrolled) },
@@ -163,7 +165,8 @@ var kindNames = map[Kind]string{
 	KindNumberSuperseded: "number-superseded", KindNumberInactivated: "number-inactivated", KindNumbersParted: "numbers-parted",
 	KindNumberFollowed: "number-followed", KindTraced: "traced", KindNotTraced: "not-traced",
 	KindNotificationAttempted: "notification-attempted", KindNotificationDelivered: "notification-delivered",
-	KindNotificationFailed: "notification-failed",
+	KindNotificationFailed: "notification-failed", KindNotificationWithdrawn: "notification-withdrawn",
+	KindNotificationActioned: "notification-actioned",
 }
 
 // String returns the kind's name as listings and exports spell it.

@@ -39,6 +39,8 @@ const (
 	NotificationIsOpened
 	NotificationIsAcknowledged
 	NotificationIsFailed
+	NotificationIsWithdrawn // from rules version 3, as is the next
+	NotificationIsActioned
 )
 
 // String returns the state as answers spell it.
@@ -54,19 +56,28 @@ func (s NotificationState) String() string {
 		return "acknowledged"
 	case NotificationIsFailed:
 		return "failed"
+	case NotificationIsWithdrawn:
+		return "withdrawn"
+	case NotificationIsActioned:
+		return "actioned"
 	}
 	return "unknown"
 }
 
-// NotificationQueued tells one authority of one access. Its sequence number is
-// the notification's id. It is sealed in the decision that made the access, so
-// it cannot be lost and cannot be sent for nothing.
+// NotificationQueued tells one authority of one access, and from rules version 3
+// on of every later one of the same attendance. Its sequence number is the
+// notification's id. It is sealed in the decision that made the access, so it
+// cannot be lost and cannot be sent for nothing.
 type NotificationQueued struct {
 	Type         NotificationType `cbor:"1,keyasint"`
 	Authority    string           `cbor:"2,keyasint"`
 	Of           Seq              `cbor:"3,keyasint"` // the access, correction or missed appointment
 	Plans        []Seq            `cbor:"4,keyasint,omitempty"`
 	Organisation string           `cbor:"5,keyasint"` // where the person was seen
+
+	// Of an access, from rules version 3.
+	After     Seq `cbor:"6,keyasint,omitempty"` // the authority was told of an earlier attendance by that one
+	Attending Tag `cbor:"7,keyasint,omitzero"`  // of the attendance: later looks within it need no other notification
 }
 
 // Notification is a notification as the views hold it.
@@ -84,11 +95,24 @@ type Notification struct {
 	Acknowledged Time              `cbor:"11,keyasint,omitempty"`
 	Delivered    Time              `cbor:"12,keyasint,omitempty"` // when it last arrived
 	Failed       Time              `cbor:"13,keyasint,omitempty"` // when its delivery last failed
+
+	// From rules version 3.
+	Accesses  int  `cbor:"14,keyasint,omitempty"` // how many it tells of that were not corrected
+	Latest    Time `cbor:"15,keyasint,omitempty"` // of the last of them
+	Withdrawn Time `cbor:"16,keyasint,omitempty"`
+	After     Seq  `cbor:"17,keyasint,omitempty"`
+	By        Seq  `cbor:"18,keyasint,omitempty"` // the entry that acknowledged it
+	Actioned  Time `cbor:"19,keyasint,omitempty"`
 }
 
-// unopened reports whether nobody of the authority has opened it yet.
+// unopened reports whether it still waits for somebody of the authority to open it.
 func (n *Notification) unopened() bool {
-	return n.State != NotificationIsOpened && n.State != NotificationIsAcknowledged
+	return n.State != NotificationIsOpened && n.Waits()
+}
+
+// Waits reports whether it still waits for somebody of the authority.
+func (n *Notification) Waits() bool {
+	return n.State != NotificationIsAcknowledged && n.State != NotificationIsActioned && n.State != NotificationIsWithdrawn
 }
 
 // Since returns when the notification came into its state.
@@ -102,6 +126,10 @@ func (n *Notification) Since() Time {
 		return n.Acknowledged
 	case NotificationIsFailed:
 		return n.Failed
+	case NotificationIsWithdrawn:
+		return n.Withdrawn
+	case NotificationIsActioned:
+		return n.Actioned
 	}
 	return n.Queued
 }
@@ -168,8 +196,12 @@ func (q *MissAppointment) about() PersonRef { return q.Person }
 // notify queues a notification to one authority. The person's own entries grow
 // by it, so a trail shows who was told.
 func (d *decider) notify(t NotificationType, authority string, of Seq, p PersonRef, plans []Seq) {
-	d.record(&NotificationQueued{Type: t, Authority: authority, Of: of, Plans: plans,
-		Organisation: d.c.Actor.Organisation}, p)
+	d.queue(&NotificationQueued{Type: t, Authority: authority, Of: of, Plans: plans}, p)
+}
+
+func (d *decider) queue(n *NotificationQueued, p PersonRef) {
+	n.Organisation = d.c.Actor.Organisation
+	d.record(n, p)
 }
 
 // ownNotification returns a notification of the actor's own authority, or refuses.
@@ -206,8 +238,11 @@ func (q *Acknowledge) decide(d *decider) error {
 	}
 	switch n.State {
 	case NotificationIsOpened:
-	case NotificationIsAcknowledged:
+	case NotificationIsAcknowledged, NotificationIsActioned:
 		d.refuse(RefusedAlready)
+		return nil
+	case NotificationIsWithdrawn:
+		d.refuse(RefusedState)
 		return nil
 	default:
 		d.refuse(RefusedNotOpened)

@@ -220,6 +220,9 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 	case 0, 1, 2:
 		able(RoleClinician, emergency, "555001")
 		q := &LookUp{Person: ref, Declared: Declared(rapid.IntRange(0, 2).Draw(t, "declared")), Confirmed: maybe("confirmed"), Reasoned: maybe("reasoned")}
+		if maybe("attendance") {
+			q.Attendance = tag(rapid.SampledFrom([]string{"a1", "a2"}).Draw(t, "which attendance"))
+		}
 		if maybe("birth") {
 			q.Birth = tag(rapid.SampledFrom([]string{"b", "c"}).Draw(t, "which birth"))
 		}

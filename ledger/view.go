@@ -29,6 +29,10 @@ type View interface {
 	Attempt(Seq) (Attempt, bool, error)
 	EachStanding(authority string, each func(Item, Standing)) error // in order of items
 
+	// From rules version 3: the newest notification that an authority has of a
+	// person's accesses in an attendance, and for a zero tag in any.
+	Attending(p PersonRef, authority string, attendance Tag) (Seq, bool, error)
+
 	Enrolments(PersonRef, Place) ([]Enrolment, error)
 	Enrolled(Place) ([]PersonRef, error) // in order of reference
 	Assignments(Place) ([]Assignment, error)
@@ -63,4 +67,6 @@ type Access struct {
 	Actor     ActorID
 	Outcome   Outcome
 	Corrected bool
+
+	Notifications []Seq // those that tell of it, under rules version 3 or later
 }

@@ -56,6 +56,10 @@ type Told struct {
 	Notification ledger.Seq               `cbor:"2,keyasint"`
 	State        ledger.NotificationState `cbor:"3,keyasint"`
 	At           ledger.Time              `cbor:"4,keyasint"`
+	Merged       bool                     `cbor:"5,keyasint,omitempty"` // it was queued for an earlier access of the same attendance
+	Queued       ledger.Time              `cbor:"6,keyasint"`
+	Acknowledged ledger.Time              `cbor:"7,keyasint,omitempty"`
+	By           *Visit                   `cbor:"8,keyasint,omitempty"` // who acknowledged it, unless that is hidden
 }
 
 // Subject is one person of a caseload.
@@ -126,12 +130,12 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 	switch ev := main.Event.(type) {
 	case *ledger.Accessed:
 		out.Access = ev
-		if err := a.told(v, out, entries); err != nil {
+		if err := a.told(v, out, entries, ev.Notifications); err != nil {
 			return err
 		}
 		return a.access(v, out, main, ev, first)
 	case *ledger.AppointmentMissed, *ledger.AccessCorrected:
-		return a.told(v, out, entries)
+		return a.told(v, out, entries, nil)
 	case *ledger.CaseloadAccessed:
 		out.Place, out.Since = ev.Place, ev.Since
 		return a.caseload(v, out, entries)
@@ -142,6 +146,10 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 	case *ledger.NotificationOpened:
 		return a.notification(v, out, ev, first.Actor.Role)
 	case *ledger.NotificationAcknowledged:
+		n, _, err := v.Notification(ev.Notification)
+		out.Notification = &n
+		return err
+	case *ledger.NotificationActioned:
 		n, _, err := v.Notification(ev.Notification)
 		out.Notification = &n
 		return err
@@ -209,7 +217,10 @@ func (a *Assembler) access(v View, out *Answer, main *ledger.Entry, ev *ledger.A
 	if out.Visits, out.Count, err = v.History(main.Person.Ref, main.Seq); err != nil {
 		return err
 	}
-	return a.visitors(v.R, out)
+	if err := a.visitors(v.R, out); err != nil {
+		return err
+	}
+	return a.acknowledgers(v, out)
 }
 
 // visitors adds the sealed names of a history. A history that was not read
@@ -232,29 +243,6 @@ func (a *Assembler) visitors(r store.Reader, out *Answer) error {
 		clear(a.names)
 	}
 	a.names[first] = slices.Clip(out.Profiles)
-	return nil
-}
-
-// told lists whom the entry's notifications go to: from the entries just
-// recorded, or for an earlier command as they stand now.
-func (a *Assembler) told(v View, out *Answer, entries []ledger.Entry) error {
-	for i := range entries {
-		q, ok := entries[i].Event.(*ledger.NotificationQueued)
-		if !ok || q.Type == ledger.NotifyDataQuality {
-			continue
-		}
-		t := Told{Authority: q.Authority, Notification: entries[i].Seq, State: ledger.NotificationIsQueued, At: entries[i].Time}
-		if out.Again {
-			n, ok, err := v.Notification(entries[i].Seq)
-			if err != nil {
-				return err
-			}
-			if ok {
-				t.State, t.At = n.State, n.Since()
-			}
-		}
-		out.Told = append(out.Told, t)
-	}
 	return nil
 }
 

@@ -55,6 +55,9 @@ func (a *Assembler) notification(v View, out *Answer, ev *ledger.NotificationOpe
 	switch was := e.Event.(type) {
 	case *ledger.Accessed:
 		visit.Profile = was.Profile
+		if _, visit.InError, err = v.number(correctedKey(n.Of)); err != nil {
+			return err
+		}
 	case *ledger.AccessCorrected:
 		visit.Profile, visit.InError = was.Profile, true
 	case *ledger.AppointmentMissed:

@@ -55,6 +55,10 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		return foldTrail(t, e, first)
 	case *ledger.NotificationAcknowledged:
 		return foldNotificationAcknowledged(t, e, ev)
+	case *ledger.NotificationActioned:
+		return change(t, ev.Notification, func(n *ledger.Notification) { n.Act(e.Time) })
+	case *ledger.NotificationWithdrawn:
+		return change(t, ev.Notification, func(n *ledger.Notification) { n.Withdraw(e.Time) })
 	case *ledger.NotificationAttempted:
 		if err := foldAttempted(t, e, ev); err != nil {
 			return err

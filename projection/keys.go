@@ -46,6 +46,7 @@ const (
 	partHead      = 'c' // -> the end of the person's own chain, how many accesses its history has had
 	partEnrolment = 'e' // place -> []ledger.Enrolment
 	partFollowing = 'f' // the person of a number that leads to this one -> nothing; from rules version 2, as is the next
+	partAttending = 'm' // authority, attendance or zeros -> the newest notification of it; from rules version 3
 	partNumber    = 'n' // -> ledger.Number
 	partVisit     = 'h' // sequence number -> one shown access
 	partPlans     = 'p' // -> []ledger.Plan
@@ -157,6 +158,12 @@ func outboxKey(authority string, t ledger.NotificationType) []byte {
 }
 
 func attemptKey(n ledger.Seq) []byte { return store.ViewKey(viewAttempt, u64(uint64(n))) }
+
+func attendingKey(p ledger.PersonRef, authority string, attendance ledger.Tag) []byte {
+	b := store.AppendViewKey(make([]byte, 0, 4+len(p)+len(attendance)+len(authority)), viewPerson)
+	b = append(append(append(b, p[:]...), partAttending), attendance[:]...)
+	return append(b, authority...)
+}
 
 func enrolmentKey(p ledger.PersonRef, place ledger.Place) []byte {
 	return personKey(p, partEnrolment, []byte(place)...)

@@ -87,33 +87,31 @@ func (v View) Notifications(authority string, state ledger.NotificationState, af
 }
 
 func foldNotificationQueued(t *store.Txn, e *ledger.Entry, ev *ledger.NotificationQueued) error {
-	b, err := ledger.Marshal(&ledger.Notification{
+	n := ledger.Notification{
 		ID: e.Seq, Type: ev.Type, Authority: ev.Authority, State: ledger.NotificationIsQueued, Of: ev.Of, Plans: ev.Plans,
-		Person: e.Person.Ref, Organisation: ev.Organisation, Queued: e.Time,
-	})
-	if err != nil {
-		return err
+		Person: e.Person.Ref, Organisation: ev.Organisation, Queued: e.Time, After: ev.After,
 	}
-	return t.SetCold(notificationKey(ev.Authority, e.Seq), b)
+	if !ev.Attending.IsZero() {
+		n.Tell(e.Time)
+		if err := foldAttending(t, e, ev); err != nil {
+			return err
+		}
+	}
+	return setCold(t, notificationKey(ev.Authority, e.Seq), &n)
 }
 
 func foldNotificationOpened(t *store.Txn, e *ledger.Entry, ev *ledger.NotificationOpened) error {
 	if !ev.First {
 		return nil
 	}
-	n, ok, err := (View{t}).Notification(ev.Notification)
-	if err != nil || !ok {
-		return err
-	}
-	n.State, n.Opened = ledger.NotificationIsOpened, e.Time
-	return setCold(t, notificationKey(n.Authority, n.ID), &n)
+	return change(t, ev.Notification, func(n *ledger.Notification) { n.State, n.Opened = ledger.NotificationIsOpened, e.Time })
 }
 
 func foldNotificationAcknowledged(t *store.Txn, e *ledger.Entry, ev *ledger.NotificationAcknowledged) error {
-	n, ok, err := (View{t}).Notification(ev.Notification)
-	if err != nil || !ok {
-		return err
-	}
-	n.State, n.Acknowledged = ledger.NotificationIsAcknowledged, e.Time
-	return setCold(t, notificationKey(n.Authority, n.ID), &n)
+	return change(t, ev.Notification, func(n *ledger.Notification) {
+		n.State, n.Acknowledged = ledger.NotificationIsAcknowledged, e.Time
+		if e.Rules >= 3 {
+			n.By = e.Seq
+		}
+	})
 }

@@ -120,6 +120,10 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		row.Profile, row.Of = ev.Profile, ev.Notification
 	case *ledger.NotificationAcknowledged:
 		row.Profile, row.Of = ev.Profile, ev.Notification
+	case *ledger.NotificationActioned:
+		row.Profile, row.Of = ev.Profile, ev.Notification
+	case *ledger.NotificationWithdrawn:
+		row.Of = ev.Notification
 	case *ledger.NotificationAttempted:
 		row.Authority, row.Of = ev.Authority, ev.Again
 	case *ledger.AppointmentMissed:
