@@ -108,6 +108,8 @@ var problems = map[string]kind{
 	"other-authority":         {403, "This is another authority's", ""},
 	"not-own-access":          {403, "This lookup was not yours", ""},
 	"not-assigned":            {403, "This caseload is not assigned to you", "A team leader assigns caseloads and cover."},
+	"cover-ended":             {403, "Your cover of this caseload has run out", "A team leader assigns caseloads and cover."},
+	"nobody-to-cover":         {409, "The person or team named has no assignment to this caseload on those days", ""},
 	"own-organisation-only":   {403, "Only your own organisation's accesses are open to you", ""},
 	"already-done":            {409, "This was done before", ""},
 	"notification-not-opened": {409, "The notification has not been opened", "Open it before acknowledging it."},

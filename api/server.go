@@ -53,6 +53,7 @@ type Config struct {
 	Register      demographics.Register // asked about the people of uploads; nil: nobody is asked
 	AcceptUnknown bool                  // a number that the register does not know is taken unchecked
 	Demo          http.Handler          // the demo's page and its people; nil in a real node
+	TakingIn      func() (end func())   // called when a file begins to be taken in, and end when it no longer is; nil: nobody
 }
 
 // Server is the edge. Its handlers are [Server.Public] and [Server.Admin].
@@ -69,6 +70,7 @@ type Server struct {
 	cover   coverageCache
 	orgs    organisations
 	visits  visitCache
+	alarms  caseloadAlarms
 	public  *edge
 	match   matcher // asks the register of demographics; nil: there is none, and rows are not asked about
 }
@@ -80,6 +82,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.TakingIn == nil {
+		cfg.TakingIn = func() func() { return func() {} }
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -95,6 +100,7 @@ func New(cfg Config) (*Server, error) {
 	s.watchUploads()
 	s.watchWorklists()
 	s.watchWitnesses()
+	s.watchCaseloads()
 	s.public = newEdge(cfg.Logger)
 	s.routes()
 	return s, nil

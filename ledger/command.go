@@ -41,6 +41,7 @@ const (
 	RequestEnrol              RequestKind = 96
 	RequestAssign             RequestKind = 97
 	RequestReadCaseload       RequestKind = 98
+	RequestEndAssignment      RequestKind = 99
 	RequestReadTrail          RequestKind = 112
 )
 
@@ -87,6 +88,7 @@ var requests = map[RequestKind]func() Request{
 	RequestEnrol:              func() Request { return new(Enrol) },
 	RequestAssign:             func() Request { return new(Assign) },
 	RequestReadCaseload:       func() Request { return new(ReadCaseload) },
+	RequestEndAssignment:      func() Request { return new(EndAssignment) },
 	RequestReadTrail:          func() Request { return new(ReadTrail) },
 }
 

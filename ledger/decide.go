@@ -60,6 +60,10 @@ const (
 	RefusedOvertaken    = "upload-overtaken"
 	RefusedSecondPerson = "second-person-needed"
 	RefusedExpired      = "approval-expired"
+
+	// Of rules version 3, of caseloads.
+	RefusedNotCovered = "nobody-to-cover"
+	RefusedCoverEnded = "cover-ended"
 )
 
 // repeatWindow is how long, in ledger time, a command may be asked again and

@@ -88,6 +88,11 @@ func restOfStory(w *world, auditor Actor) {
 	}
 	caseloads(w, auditor)
 	trails(w)
+	if w.view.log.Rules >= 3 {
+		caseloads3(w, auditor)
+	} else {
+		w.refuse(RefusedRules, w.cmd(as(RoleTeamLeader, nursing, "leader"), &EndAssignment{Place: school, Of: 1, To: w.now.Day()}))
+	}
 }
 
 func uploads(w *world, uploader, auditor Actor) {

@@ -19,6 +19,7 @@ type fakeView struct {
 	enrolments    map[Place]map[PersonRef][]Enrolment
 	assignments   map[Place][]Assignment
 	caseloads     map[string]Time
+	looked        map[Seq]Time
 	standings     map[string]map[Item]Standing
 	rejected      map[ID][]HeldRow
 	numbers       map[PersonRef]Number
@@ -34,7 +35,7 @@ func newFakeView() *fakeView {
 		plans: map[PersonRef][]Plan{}, shown: map[string]Time{}, accesses: map[Seq]Access{},
 		notifications: map[Seq]Notification{}, uploads: map[ID]Upload{}, lastUploads: map[string]LastUpload{},
 		uploadAt: map[string]map[int64]ID{}, enrolments: map[Place]map[PersonRef][]Enrolment{},
-		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{},
+		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{}, looked: map[Seq]Time{},
 		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
 		numbers: map[PersonRef]Number{}, outboxes: map[string]Outbox{}, attempts: map[Seq]Attempt{},
 		attending: map[string]Seq{},
@@ -112,6 +113,7 @@ func (v *fakeView) Assignments(at Place) ([]Assignment, error) { return v.assign
 func (v *fakeView) LastCaseload(a ActorID, at Place) (Time, error) {
 	return v.caseloads[string(a[:])+string(at)], v.err
 }
+func (v *fakeView) Looked(assignment Seq) (Time, error) { return v.looked[assignment], v.err }
 
 // fold takes one command's decoded entries.
 func (v *fakeView) fold(group []Entry) {
@@ -267,8 +269,13 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.enrol(ref, x, e)
 	case *Assigned:
 		v.assignments[x.Place] = append(v.assignments[x.Place], x.Assignment)
+	case *AssignmentEnded:
+		v.assignments[x.Place] = x.EndAt(v.assignments[x.Place])
 	case *CaseloadAccessed:
 		v.caseloads[string(id[:])+string(x.Place)] = e.Time
+		if x.Assignment != 0 {
+			v.looked[x.Assignment] = e.Time
+		}
 	}
 }
 

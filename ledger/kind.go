@@ -72,7 +72,7 @@ const (
 	KindEnrolmentNotKept   Kind = 98
 	KindEnrolmentRejected  Kind = 99
 	KindAssigned           Kind = 100
-	KindAssignmentEnded    Kind = 101 // reserved
+	KindAssignmentEnded    Kind = 101
 	KindCaseloadAccessed   Kind = 102
 	KindSubjectAccessed    Kind = 103
 
@@ -141,6 +141,7 @@ var events = map[Kind]func() Event{
 	KindEnrolmentNotKept:         func() Event { return new(EnrolmentNotKept) },
 	KindEnrolmentRejected:        func() Event { return new(EnrolmentRejected) },
 	KindAssigned:                 func() Event { return new(Assigned) },
+	KindAssignmentEnded:          func() Event { return new(AssignmentEnded) },
 	KindCaseloadAccessed:         func() Event { return new(CaseloadAccessed) },
 	KindSubjectAccessed:          func() Event { return new(SubjectAccessed) },
 	KindTrailRead:                func() Event { return new(TrailRead) },
@@ -158,7 +159,7 @@ var kindNames = map[Kind]string{
 	KindNotificationQueued: "notification-queued", KindNotificationOpened: "notification-opened",
 	KindNotificationAcknowledged: "notification-acknowledged", KindAppointmentMissed: "appointment-missed",
 	KindEnrolmentsRecorded: "enrolments-recorded", KindEnrolled: "enrolled", KindEnrolmentNotKept: "enrolment-not-kept",
-	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindCaseloadAccessed: "caseload-accessed",
+	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindAssignmentEnded: "assignment-ended", KindCaseloadAccessed: "caseload-accessed",
 	KindSubjectAccessed: "subject-accessed", KindTrailRead: "trail-read",
 	KindSnapshotHeld: "snapshot-held", KindSnapshotApproved: "snapshot-approved", KindPlanLapsed: "plan-lapsed",
 	KindHoldingsRead: "holdings-read", KindPlanUnmatched: "plan-unmatched", KindPersonMatched: "person-matched",

@@ -105,6 +105,7 @@ const (
 	ActReadPolicy
 	ActBreakGlass
 	ActReview
+	ActListCaseloads
 
 	actionEnd // no action: one past the last
 )
@@ -139,6 +140,7 @@ var actionNames = map[Action]string{
 	ActReadPolicy:         "read the policy of care settings",
 	ActBreakGlass:         "look up in an emergency what would be denied",
 	ActReview:             "review an emergency access",
+	ActListCaseloads:      "list caseloads, without who is in them",
 }
 
 // String returns the action in words.
@@ -189,6 +191,7 @@ var matrix = map[Action][]Role{
 	ActReadPolicy:         Roles(),
 	ActBreakGlass:         {RoleClinician, RoleScheduledClinician},
 	ActReview:             {RoleIGOfficer, RoleSiteIG},
+	ActListCaseloads:      {RoleSchoolNurse, RoleHealthVisitor, RoleTeamLeader, RoleOperator},
 }
 
 // May reports whether a role may ask for an action at all.

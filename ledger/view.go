@@ -37,6 +37,9 @@ type View interface {
 	Enrolled(Place) ([]PersonRef, error) // in order of reference
 	Assignments(Place) ([]Assignment, error)
 	LastCaseload(ActorID, Place) (Time, error) // zero if never
+
+	// From rules version 3.
+	Looked(assignment Seq) (Time, error) // when a caseload was last read under an assignment; zero if never
 }
 
 // Log is what the log says of itself.

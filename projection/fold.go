@@ -70,8 +70,8 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		return foldSettled(t, e, ev.Attempt, false)
 	case *ledger.Enrolled:
 		return foldEnrolment(t, e, ev)
-	case *ledger.Assigned:
-		return foldAssignment(t, ev)
+	case *ledger.Assigned, *ledger.AssignmentEnded:
+		return foldAssignment(t, e)
 	case *ledger.CaseloadAccessed:
 		if err := foldCaseload(t, e, ev, first); err != nil {
 			return err

@@ -38,6 +38,8 @@ const (
 	viewEnrolledAt   = 'E' // place, person -> nothing
 	viewAssignment   = 's' // place -> []ledger.Assignment
 	viewLastCaseload = 'L' // actor, place -> time
+	viewLooked       = 'R' // assignment -> when a caseload was last read under it; from rules version 3, as are the next
+	viewAssigning    = 'T' // organisation, place -> nothing: places that its team leaders have assigned
 )
 
 // The parts of one person stand together, so that reading one brings the others
@@ -175,6 +177,14 @@ func enrolledAtKey(place ledger.Place, p ledger.PersonRef) []byte {
 
 func lastCaseloadKey(a ledger.ActorID, p ledger.Place) []byte {
 	return store.ViewKey(viewLastCaseload, a[:], []byte(p))
+}
+
+func lookedKey(assignment ledger.Seq) []byte {
+	return store.ViewKey(viewLooked, u64(uint64(assignment)))
+}
+
+func assigningKey(org string, p ledger.Place) []byte {
+	return store.ViewKey(viewAssigning, named(org), []byte(p))
 }
 
 // seqAtEnd reads the sequence number that ends an index key.
