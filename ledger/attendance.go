@@ -13,25 +13,6 @@ const (
 	attendanceLasts = 7 * 24 * Hour
 )
 
-// tells reports whether an access on a day tells the plan's authority: while the
-// plan is in force, and of an unborn child as long as it is shown. An authority
-// whose plan has ended has nobody who works with the family.
-func (p *Plan) tells(on Day) bool { return p.Active(on) || p.Type == UnbornChild }
-
-// told lists the authorities that an access tells.
-func (d *decider) told(visible []*Plan) []string {
-	if !d.three() {
-		return authorities(visible)
-	}
-	var live []*Plan
-	for _, p := range visible {
-		if p.tells(d.today()) {
-			live = append(live, p)
-		}
-	}
-	return authorities(live)
-}
-
 // attending is what tells a lookup's attendance from another: the name it gave,
 // or else the organisation.
 func (q *LookUp) attending(organisation string) Tag {

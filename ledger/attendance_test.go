@@ -146,30 +146,6 @@ func TestWhatWasTakenBackTellsOfNothing(t *testing.T) {
 	require.Equal(t, earlier+1, n.After)
 }
 
-// An authority whose plan has ended is not told of an access, though it is still
-// shown; one whose unborn child's plan is past its date is, as long as it is.
-func TestAnAuthorityWhosePlanHasEndedIsNotTold(t *testing.T) {
-	for _, c := range []struct {
-		plan PlanType
-		ends Day
-		told bool
-	}{
-		{ChildProtection, 0, true}, {ChildProtection, -1, false}, {LookedAfter, -1, false}, {UnbornChild, -1, true}, {UnbornChild, -28, true},
-	} {
-		for rules := 2; rules <= CurrentRules; rules++ {
-			w := worldUnder(t, rules)
-			r := row(1)
-			r.Type, r.Start, r.End = c.plan, begin.Day()-40, begin.Day()+c.ends
-			w.load(authorityA, 1, r)
-			w.load(authorityB, 1, row(1))
-			e := only[*Accessed](w.grant(w.cmd(clinician(), &LookUp{Person: person(1)}, PayloadAccess)))[0]
-			require.Len(t, e.Disclosed, 2, "both are shown")
-			require.Equal(t, c.told || rules == 2, contains(e.Told, authorityA), "%s under rules %d", c.plan, rules)
-			require.Contains(t, e.Told, authorityB)
-		}
-	}
-}
-
 // I9, whatever happens: each authority that an access told has one notification
 // that the access names, of that authority and person; each notification of an
 // access is named by it; and one is withdrawn exactly when every access that

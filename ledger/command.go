@@ -16,6 +16,7 @@ const (
 	RequestVoidBatch          RequestKind = 4
 	RequestRecordOrganisation RequestKind = 16
 	RequestRecordDirectory    RequestKind = 17
+	RequestRecordPolicy       RequestKind = 18
 	RequestOpenUpload         RequestKind = 32
 	RequestUploadChunk        RequestKind = 33
 	RequestCloseUpload        RequestKind = 34
@@ -63,6 +64,7 @@ var requests = map[RequestKind]func() Request{
 	RequestVoidBatch:          func() Request { return new(VoidBatch) },
 	RequestRecordOrganisation: func() Request { return new(RecordOrganisation) },
 	RequestRecordDirectory:    func() Request { return new(RecordDirectory) },
+	RequestRecordPolicy:       func() Request { return new(RecordPolicy) },
 	RequestOpenUpload:         func() Request { return new(OpenUpload) },
 	RequestUploadChunk:        func() Request { return new(UploadChunk) },
 	RequestCloseUpload:        func() Request { return new(CloseUpload) },

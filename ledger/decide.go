@@ -64,6 +64,10 @@ const (
 	// Of rules version 3, of caseloads.
 	RefusedNotCovered = "nobody-to-cover"
 	RefusedCoverEnded = "cover-ended"
+
+	// Of rules version 3, of policy.
+	RefusedPast       = "policy-in-the-past"
+	RefusedPolicyRole = "role-not-permitted-here"
 )
 
 // repeatWindow is how long, in ledger time, a command may be asked again and
@@ -162,7 +166,8 @@ const roomForRest = 4 << 10
 // snapshots, holdings and numbers that change. Delivery came with it, too.
 func decideV2(d *decider) error { return decideV1(d) }
 
-// decideV3 takes the same steps. What differs is what asks [decider.three].
+// decideV3 takes the same steps. What differs is what asks [decider.three]: a
+// lookup is decided by the policy that holds where it is made.
 func decideV3(d *decider) error { return decideV1(d) }
 
 // two reports whether the command is decided under version 2 or a later one.

@@ -80,6 +80,7 @@ func restOfStory(w *world, auditor Actor) {
 	w.deny(RefusedOrganisation, w.cmd(as(RoleUploader, emergency, "x"), &RecordDirectory{Code: emergency, Directory: dir}))
 	w.deny(RefusedOrganisation, w.cmd(as(RoleUploader, "NOWHERE", "x"), &RecordDirectory{Code: "NOWHERE", Directory: dir}))
 
+	policies(w, auditor)
 	uploads(w, uploader, auditor)
 	accesses(w, auditor)
 	notifications(w, auditor)
@@ -93,6 +94,18 @@ func restOfStory(w *world, auditor Actor) {
 	} else {
 		w.refuse(RefusedRules, w.cmd(as(RoleTeamLeader, nursing, "leader"), &EndAssignment{Place: school, Of: 1, To: w.now.Day()}))
 	}
+}
+
+func policies(w *world, auditor Actor) {
+	boss := named(as(RoleOperator, "CUSTOS", "policy"))
+	q := &RecordPolicy{Place: emergency, From: w.now.Day() + 9, Says: Policy{Live: Inherited}}
+	w.deny(RefusedRole, w.cmd(auditor, q, PayloadReason))
+	if w.view.log.Rules < 3 {
+		w.refuse(RefusedRules, w.cmd(boss, q, PayloadReason))
+		return
+	}
+	w.grant(w.cmd(boss, q, PayloadReason))
+	w.refuse(RefusedReasonMissing, w.cmd(boss, q))
 }
 
 func uploads(w *world, uploader, auditor Actor) {

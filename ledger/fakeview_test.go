@@ -24,6 +24,7 @@ type fakeView struct {
 	rejected      map[ID][]HeldRow
 	numbers       map[PersonRef]Number
 	outboxes      map[string]Outbox
+	policies      map[string][]DatedPolicy
 	attempts      map[Seq]Attempt
 	attending     map[string]Seq
 	err           error // if set, every read fails with it
@@ -38,6 +39,7 @@ func newFakeView() *fakeView {
 		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{}, looked: map[Seq]Time{},
 		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
 		numbers: map[PersonRef]Number{}, outboxes: map[string]Outbox{}, attempts: map[Seq]Attempt{},
+		policies: map[string][]DatedPolicy{},
 		attending: map[string]Seq{},
 	}
 }
@@ -55,6 +57,7 @@ func (v *fakeView) Organisation(code string) (Organisation, bool, error) {
 	o, ok := v.organisations[code]
 	return o, ok, v.err
 }
+func (v *fakeView) Policies(place string) ([]DatedPolicy, error) { return v.policies[place], v.err }
 func (v *fakeView) Plans(p PersonRef) ([]Plan, error) {
 	if len(v.plans[p]) > 0 {
 		return v.plans[p], v.err
@@ -147,6 +150,8 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		o := v.organisations[x.Code]
 		o.Directory = x.Directory
 		v.organisations[x.Code] = o
+	case *PolicyRecorded:
+		v.policies[x.Place] = AddPolicy(v.policies[x.Place], x, e.Seq, e.Time)
 	case *ActorProfiled:
 		v.profiles[string(id[:])+string(x.Profile[:])] = e.Seq
 	case *UploadOpened:

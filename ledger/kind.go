@@ -20,7 +20,7 @@ const (
 
 	KindOrganisationRecorded Kind = 16
 	KindDirectoryRecorded    Kind = 17
-	KindPolicyRecorded       Kind = 18 // reserved
+	KindPolicyRecorded       Kind = 18
 	KindActorProfiled        Kind = 19
 	KindSchoolRecorded       Kind = 20 // reserved
 
@@ -99,6 +99,7 @@ var events = map[Kind]func() Event{
 	KindProposerDiverged:         func() Event { return new(ProposerDiverged) },
 	KindOrganisationRecorded:     func() Event { return new(OrganisationRecorded) },
 	KindDirectoryRecorded:        func() Event { return new(DirectoryRecorded) },
+	KindPolicyRecorded:           func() Event { return new(PolicyRecorded) },
 	KindActorProfiled:            func() Event { return new(ActorProfiled) },
 	KindUploadOpened:             func() Event { return new(UploadOpened) },
 	KindUploadResumed:            func() Event { return new(UploadResumed) },
@@ -166,8 +167,10 @@ var kindNames = map[Kind]string{
 	KindNumberSuperseded: "number-superseded", KindNumberInactivated: "number-inactivated", KindNumbersParted: "numbers-parted",
 	KindNumberFollowed: "number-followed", KindTraced: "traced", KindNotTraced: "not-traced",
 	KindNotificationAttempted: "notification-attempted", KindNotificationDelivered: "notification-delivered",
-	KindNotificationFailed: "notification-failed", KindNotificationWithdrawn: "notification-withdrawn",
-	KindNotificationActioned: "notification-actioned",
+	KindNotificationFailed: "notification-failed",
+	KindPolicyRecorded:     "policy-recorded",
+
+	KindNotificationWithdrawn: "notification-withdrawn", KindNotificationActioned: "notification-actioned",
 }
 
 // String returns the kind's name as listings and exports spell it.

@@ -29,8 +29,10 @@ type View interface {
 	Attempt(Seq) (Attempt, bool, error)
 	EachStanding(authority string, each func(Item, Standing)) error // in order of items
 
-	// From rules version 3: the newest notification that an authority has of a
-	// person's accesses in an attendance, and for a zero tag in any.
+	// From rules version 3.
+	Policies(place string) ([]DatedPolicy, error) // in order of days; must not be changed
+	// Attending is the newest notification that an authority has of a person's
+	// accesses in an attendance, and for a zero tag in any.
 	Attending(p PersonRef, authority string, attendance Tag) (Seq, bool, error)
 
 	Enrolments(PersonRef, Place) ([]Enrolment, error)

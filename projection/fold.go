@@ -23,6 +23,8 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 	switch ev := e.Event.(type) {
 	case *ledger.LogOpened, *ledger.RulesRaised, *ledger.OrganisationRecorded, *ledger.DirectoryRecorded, *ledger.ActorProfiled:
 		return foldAdmin(t, e, first)
+	case *ledger.PolicyRecorded:
+		return foldPolicy(t, e, ev)
 	case *ledger.UploadOpened, *ledger.ChunkRecorded, *ledger.UploadClosed:
 		return foldUpload(t, e, first)
 	case *ledger.PlanRecorded, *ledger.PlanDeleted, *ledger.PlanUnchanged, *ledger.PlanRejected, *ledger.PlanUnmatched:

@@ -40,6 +40,7 @@ const (
 	viewLastCaseload = 'L' // actor, place -> time
 	viewLooked       = 'R' // assignment -> when a caseload was last read under it; from rules version 3, as are the next
 	viewAssigning    = 'T' // organisation, place -> nothing: places that its team leaders have assigned
+	viewPolicy       = 'C' // place -> []ledger.DatedPolicy; from rules version 3
 )
 
 // The parts of one person stand together, so that reading one brings the others
@@ -66,6 +67,7 @@ func profileAtKey(n ledger.Seq) []byte    { return store.ViewKey(viewProfileAt, 
 func correctedKey(n ledger.Seq) []byte    { return store.ViewKey(viewCorrected, u64(uint64(n))) }
 func uploadKey(id ledger.ID) []byte       { return store.ViewKey(viewUpload, id[:]) }
 func lastUploadKey(a string) []byte       { return store.ViewKey(viewLastUpload, []byte(a)) }
+func policyKey(place string) []byte       { return store.ViewKey(viewPolicy, []byte(place)) }
 func assignmentKey(p ledger.Place) []byte { return store.ViewKey(viewAssignment, []byte(p)) }
 
 func decidedKey(id ledger.ID) []byte {
