@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"custos/api/signin"
 )
 
 // VerifierConfig says whose tokens are accepted. Nothing in it may be left empty but what says so.
@@ -20,7 +23,7 @@ type VerifierConfig struct {
 	Leeway   time.Duration    // between clocks, at most 30 s; zero: 10 s; negative: none
 	Now      func() time.Time // nil: time.Now
 	Cached   int              // verified tokens kept; zero: 16,384; negative: verify every time
-	Poll     time.Duration    // how often key files are looked at; zero: 5 s; negative: only by Reload
+	Poll     time.Duration    // how often key files are looked at; zero: 5 s; negative: these and addresses only by Reload
 	Logger   *slog.Logger     // told of key files that changed or cannot be used; nil: slog.Default
 }
 
@@ -28,7 +31,8 @@ type VerifierConfig struct {
 type IssuerConfig struct {
 	Issuer        string        // iss, character for character
 	Methods       []string      // of ES256, EdDSA, RS256, RS512
-	Keys          string        // a JWKS file
+	Keys          string        // a JWKS file, or
+	KeysURL       string        // the address of its JWKS: https, or on this machine; asked again without a restart
 	MaxLifetime   time.Duration // exp - iat; zero: 1 h
 	Roles         []string      // roles it may assert in custos_role; empty with CIS2
 	Organisations []string      // ODS codes it may speak for; empty: any
@@ -56,16 +60,17 @@ type Verifier struct {
 	// them, and a token that is being verified meanwhile lands in a cache that nobody reads any more.
 	state atomic.Pointer[verifierState]
 
-	reload sync.Mutex // held while key files are read
-	seen   [][32]byte // per issuer: hash of the file last looked at, good or bad; under reload
-	stop   chan struct{}
-	done   chan struct{}
-	once   sync.Once
+	reload sync.Mutex      // held while key files are read, and while fetched keys are put into use
+	seen   [][32]byte      // per issuer: hash of the file last looked at, good or bad; under reload
+	open   context.Context // ends with Close
+	close  context.CancelFunc
+	done   sync.WaitGroup
 }
 
 type issuer struct {
 	IssuerConfig
 	claims *jwt.Validator
+	remote *remoteKeys // nil: its keys are a file's
 }
 
 type verifierState struct {
@@ -73,11 +78,12 @@ type verifierState struct {
 	cache *tokenCache               // nil: none
 }
 
-// NewVerifier reads the keys and starts watching their files until Close. It refuses a configuration with
+// NewVerifier reads the keys and starts watching their files until Close. Keys behind an address are fetched
+// meanwhile: a service whose identity provider is down starts without them. It refuses a configuration with
 // which a check would be off: golang-jwt turns the check of an empty issuer, audience or method off in silence.
 func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
-	v := &Verifier{audience: cfg.Audience, leeway: cfg.Leeway, now: cfg.Now, cached: cfg.Cached, log: cfg.Logger,
-		stop: make(chan struct{}), done: make(chan struct{})}
+	v := &Verifier{audience: cfg.Audience, leeway: cfg.Leeway, now: cfg.Now, cached: cfg.Cached, log: cfg.Logger}
+	v.open, v.close = context.WithCancel(context.Background())
 	if v.now == nil {
 		v.now = time.Now
 	}
@@ -108,30 +114,43 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 				return nil, fmt.Errorf("tokens of issuer %q: it is configured twice", c.Issuer)
 			}
 		}
-		v.issuers = append(v.issuers, issuer{c, jwt.NewValidator(
+		is := issuer{IssuerConfig: c, claims: jwt.NewValidator(
 			jwt.WithIssuer(c.Issuer), jwt.WithAudience(v.audience), jwt.WithLeeway(v.leeway), jwt.WithTimeFunc(v.now),
-			jwt.WithExpirationRequired(), jwt.WithNotBeforeRequired(), jwt.WithIssuedAt())})
+			jwt.WithExpirationRequired(), jwt.WithNotBeforeRequired(), jwt.WithIssuedAt())}
+		if c.KeysURL != "" {
+			is.remote = newRemoteKeys(v, len(v.issuers))
+		}
+		v.issuers = append(v.issuers, is)
 	}
 	v.seen = make([][32]byte, len(v.issuers))
 	v.state.Store(&verifierState{keys: make([]map[string]verifyingKey, len(v.issuers))})
-	if err := v.Reload(); err != nil {
+	if err := v.load(true); err != nil {
 		return nil, err
 	}
 	if cfg.Poll < 0 {
-		close(v.done)
 		return v, nil
 	}
 	if cfg.Poll == 0 {
 		cfg.Poll = 5 * time.Second
 	}
-	go v.watch(cfg.Poll)
+	v.done.Go(func() { v.watch(cfg.Poll) })
+	for i := range v.issuers {
+		if k := v.issuers[i].remote; k != nil {
+			v.done.Go(func() { k.run(keysEvery) })
+		}
+	}
 	return v, nil
 }
 
 // check fills in what may be left empty, and refuses what may not.
 func (is *IssuerConfig) check() error {
-	if is.Issuer == "" || is.Keys == "" || len(is.Methods) == 0 {
-		return errors.New("issuer, methods and keys must be given")
+	if is.Issuer == "" || (is.Keys == "") == (is.KeysURL == "") || len(is.Methods) == 0 {
+		return errors.New("issuer, methods and keys, from a file or an address, must be given")
+	}
+	if is.KeysURL != "" {
+		if err := signin.CheckAddress(is.KeysURL); err != nil {
+			return fmt.Errorf("the address of its keys: %w", err)
+		}
 	}
 	for _, m := range is.Methods {
 		if !slices.Contains([]string{"ES256", "EdDSA", "RS256", "RS512"}, m) {
@@ -212,12 +231,9 @@ func (v *Verifier) verify(s *verifierState, token string) (*Identity, *Problem) 
 	if !slices.Contains(is.Methods, t.header.Algorithm) {
 		return nil, problem("token-algorithm")
 	}
-	key, ok := s.keys[n][t.header.KeyID]
-	if !ok {
-		return nil, problem("token-key-unknown")
-	}
-	if key.algorithm != t.header.Algorithm {
-		return nil, problem("token-algorithm")
+	key, p := v.key(s, n, t.header.KeyID, t.header.Algorithm)
+	if p != nil {
+		return nil, p
 	}
 	if jwt.GetSigningMethod(key.algorithm).Verify(t.signed, t.signature, key.public) != nil {
 		return nil, problem("token-signature")
@@ -258,19 +274,30 @@ func (v *Verifier) stillValid(id *Identity) *Problem {
 	return nil
 }
 
-// Reload reads every key file now. An issuer whose file cannot be used keeps the keys it had, and the
-// error says so. Tokens of a key that is gone are refused from here on.
-func (v *Verifier) Reload() error { return v.load(true) }
+// Reload reads every key file and asks every address now. An issuer whose keys cannot be used keeps those it
+// had, and the error says so. Tokens of a key that is gone are refused from here on.
+func (v *Verifier) Reload() error {
+	errs := []error{v.load(true)}
+	for i := range v.issuers {
+		if k := v.issuers[i].remote; k != nil {
+			errs = append(errs, k.fetch())
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // load reads the key files; unless all, those alone that are not what was seen last.
 func (v *Verifier) load(all bool) error {
 	v.reload.Lock()
 	defer v.reload.Unlock()
-	next := &verifierState{keys: slices.Clone(v.state.Load().keys)}
+	next := v.next(v.state.Load())
 	changed := false
 	var errs []error
 	for i := range v.issuers {
 		is := &v.issuers[i]
+		if is.remote != nil {
+			continue
+		}
 		keys, text, err := readKeys(is.Keys, is.Methods)
 		hash := sha256.Sum256(text)
 		if !all && hash == v.seen[i] {
@@ -288,21 +315,26 @@ func (v *Verifier) load(all bool) error {
 		changed = true
 	}
 	if changed {
-		if v.cached > 0 {
-			next.cache = newTokenCache(v.cached)
-		}
 		v.state.Store(next)
 	}
 	return errors.Join(errs...)
 }
 
+// next is a state to be changed and put into use: the same keys, and no verified token yet.
+func (v *Verifier) next(now *verifierState) *verifierState {
+	s := &verifierState{keys: slices.Clone(now.keys)}
+	if v.cached > 0 {
+		s.cache = newTokenCache(v.cached)
+	}
+	return s
+}
+
 func (v *Verifier) watch(every time.Duration) {
-	defer close(v.done)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
-		case <-v.stop:
+		case <-v.open.Done():
 			return
 		case <-tick.C:
 			_ = v.load(false) // already logged; the last good keys stay
@@ -310,9 +342,9 @@ func (v *Verifier) watch(every time.Duration) {
 	}
 }
 
-// Close stops watching the key files. Verify goes on working.
+// Close stops watching the keys. Verify goes on working.
 func (v *Verifier) Close() error {
-	v.once.Do(func() { close(v.stop) })
-	<-v.done
+	v.close()
+	v.done.Wait()
 	return nil
 }

@@ -142,8 +142,9 @@ var problems = map[string]kind{
 
 	"register-unavailable": {503, "The register of demographics cannot be asked now", "Nothing of the file was recorded and nothing was disclosed. Send it again later, with the same number. " + noDisclosure},
 
-	"busy":        {503, "Too many requests are being answered", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
-	"unavailable": {503, "No record can be made now, so nothing can be disclosed", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
+	"busy":                   {503, "Too many requests are being answered", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
+	"token-keys-unavailable": {503, "The token's issuer could not be asked for its keys", "Nobody can be signed in by it until it answers. Nothing was recorded and nothing was disclosed. " + noDisclosure},
+	"unavailable":            {503, "No record can be made now, so nothing can be disclosed", "Nothing was recorded and nothing was disclosed. " + noDisclosure},
 	"behind-witnesses": {503, "This ledger was restored from a copy older than what its witnesses have signed", "It records nothing until somebody has looked into it: waiting does not help. " +
 		"Nothing was recorded and nothing was disclosed. " + noDisclosure},
 	// A proposal that was sent and not answered may yet commit: saying that nothing was recorded would be a guess.

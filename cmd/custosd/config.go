@@ -69,7 +69,8 @@ type Member struct {
 // Issuer is one issuer of tokens.
 type Issuer struct {
 	Issuer        string            `json:"issuer"`
-	Keys          string            `json:"keys"` // JWKS file
+	Keys          string            `json:"keys,omitempty"`    // JWKS file, or
+	KeysURL       string            `json:"keysURL,omitempty"` // the address of its JWKS
 	Methods       []string          `json:"methods"`
 	MaxLifetime   string            `json:"maxLifetime,omitempty"`
 	CIS2          bool              `json:"cis2,omitempty"`
@@ -246,7 +247,7 @@ func (c *Config) verifierConfig() (api.VerifierConfig, error) {
 		v.Cached = -1
 	}
 	for _, i := range c.Issuers {
-		out := api.IssuerConfig{Issuer: i.Issuer, Methods: i.Methods, Keys: i.Keys, CIS2: i.CIS2, Roles: i.Roles,
+		out := api.IssuerConfig{Issuer: i.Issuer, Methods: i.Methods, Keys: i.Keys, KeysURL: i.KeysURL, CIS2: i.CIS2, Roles: i.Roles,
 			Organisations: i.Organisations, MinAssurance: i.MinAssurance}
 		if i.MaxLifetime != "" {
 			d, err := time.ParseDuration(i.MaxLifetime)
