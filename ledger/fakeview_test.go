@@ -39,7 +39,7 @@ func newFakeView() *fakeView {
 		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{}, looked: map[Seq]Time{},
 		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
 		numbers: map[PersonRef]Number{}, outboxes: map[string]Outbox{}, attempts: map[Seq]Attempt{},
-		policies: map[string][]DatedPolicy{},
+		policies:  map[string][]DatedPolicy{},
 		attending: map[string]Seq{},
 	}
 }
