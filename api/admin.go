@@ -22,6 +22,7 @@ type directoryEntry struct {
 	Hours         string   `json:"hours,omitempty"`
 	BankHolidays  []string `json:"bankHolidays,omitempty"`
 	Confirmed     string   `json:"confirmed,omitempty"`
+	ChildHealth   []string `json:"childHealth,omitempty"`
 }
 
 // getDirectory lists how each authority is reached. It holds no child data and
@@ -38,7 +39,7 @@ func (s *Server) getDirectory(w http.ResponseWriter, _ *http.Request, _ *Identit
 			continue
 		}
 		e := directoryEntry{ODS: o.Code, Name: o.Name, OfficeHours: o.Directory.OfficeHours, EmergencyDuty: o.Directory.EmergencyDuty,
-			Hours: o.Directory.Hours, BankHolidays: o.Directory.BankHolidays}
+			Hours: o.Directory.Hours, BankHolidays: o.Directory.BankHolidays, ChildHealth: o.Directory.ChildHealth}
 		if o.Directory.Confirmed != 0 {
 			e.Confirmed = o.Directory.Confirmed.String()
 		}
@@ -55,6 +56,7 @@ type directoryBody struct {
 	EmergencyDuty string   `json:"emergencyDuty" strict:"required"`
 	Hours         string   `json:"hours"`
 	BankHolidays  []string `json:"bankHolidays"`
+	ChildHealth   []string `json:"childHealth"` // services that may see who is in no caseload
 }
 
 func (s *Server) putDirectory(w http.ResponseWriter, r *http.Request, who *Identity) error {
@@ -81,12 +83,22 @@ func (s *Server) putDirectory(w http.ResponseWriter, r *http.Request, who *Ident
 			return &Problem{Code: "date-format", Pointer: "/bankHolidays/" + strconv.Itoa(i)}
 		}
 	}
+	for i, org := range in.ChildHealth {
+		if !isCode(org) || i >= 40 {
+			return &Problem{Code: "field-value", Pointer: "/childHealth/" + strconv.Itoa(i)}
+		}
+	}
+	if len(in.ChildHealth) > 0 {
+		if err := s.needs(3); err != nil {
+			return err
+		}
+	}
 	d, err := s.draft(w, r, who, content)
 	if err != nil {
 		return err
 	}
 	out, err := d.propose(r.Context(), &ledger.RecordDirectory{Code: ods, Directory: ledger.Directory{
-		OfficeHours: in.OfficeHours, EmergencyDuty: in.EmergencyDuty, Hours: in.Hours, BankHolidays: in.BankHolidays}})
+		OfficeHours: in.OfficeHours, EmergencyDuty: in.EmergencyDuty, Hours: in.Hours, BankHolidays: in.BankHolidays, ChildHealth: in.ChildHealth}})
 	if err != nil {
 		return err
 	}

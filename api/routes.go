@@ -45,6 +45,8 @@ var routeTable = []route{
 	{"POST", "/v1/assignments/{seq}/ends", jsonBody, jsonType, false, ledger.ActAssign, true, (*Server).postAssignmentEnd, "end an assignment before its time"},
 	{"GET", "/v1/caseloads", 0, nil, false, ledger.ActListCaseloads, false, (*Server).getCaseloads, "caseloads, whose they are, and which are nobody's or unopened"},
 	{"POST", "/v1/caseloads/lookups", jsonBody, jsonType, false, ledger.ActReadCaseload, true, (*Server).postCaseload, "the people of a school or area, as JSON or CSV"},
+	{"GET", "/v1/unassigned", 0, nil, false, ledger.ActListUnassigned, false, (*Server).getUnassigned, "how many are in no caseload"},
+	{"POST", "/v1/unassigned/lookups", jsonBody, jsonType, true, ledger.ActReadUnassigned, true, (*Server).postUnassigned, "who has a visible plan and is in no live caseload"},
 	{"GET", "/v1/notifications", 0, nil, false, ledger.ActListNotifications, false, (*Server).getNotifications, "the authority's notifications, by reference"},
 	{"POST", "/v1/notifications/{id}/open", jsonBody, jsonType, false, ledger.ActOpenNotification, true, (*Server).postOpen, "whom a notification is about"},
 	{"POST", "/v1/notifications/{id}/acknowledgements", jsonBody, jsonType, false, ledger.ActAcknowledge, true, (*Server).postAcknowledgement, "what was done about a notification"},

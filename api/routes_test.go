@@ -46,6 +46,8 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		body = object{"person": "sn-1", "school": school, "from": "2026-01-01", "type": "own"}
 	case "/v1/assignments/{seq}/ends":
 		body = object{"to": "2026-03-03", "reason": "left the team"}
+	case "/v1/unassigned/lookups":
+		body = object{"authority": authority1}
 	case "/v1/caseloads/lookups":
 		body = object{"school": school}
 	case "/v1/notifications/{id}/acknowledgements":

@@ -101,6 +101,7 @@ func New(cfg Config) (*Server, error) {
 	s.watchWorklists()
 	s.watchWitnesses()
 	s.watchCaseloads()
+	s.watchUnassigned()
 	s.public = newEdge(cfg.Logger)
 	s.routes()
 	return s, nil

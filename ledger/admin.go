@@ -101,6 +101,9 @@ type Directory struct {
 	Hours         string   `cbor:"3,keyasint,omitempty"`
 	BankHolidays  []string `cbor:"4,keyasint,omitempty"`
 	Confirmed     Time     `cbor:"5,keyasint,omitempty"` // ledger time of the last change or confirmation
+
+	// Of rules version 3: child-health services that may see who of the authority is in no caseload.
+	ChildHealth []string `cbor:"6,keyasint,omitempty"`
 }
 
 // IsZero reports whether nothing is known.

@@ -43,6 +43,7 @@ const (
 	RequestAssign             RequestKind = 97
 	RequestReadCaseload       RequestKind = 98
 	RequestEndAssignment      RequestKind = 99
+	RequestReadUnassigned     RequestKind = 100
 	RequestReadTrail          RequestKind = 112
 )
 
@@ -91,6 +92,7 @@ var requests = map[RequestKind]func() Request{
 	RequestAssign:             func() Request { return new(Assign) },
 	RequestReadCaseload:       func() Request { return new(ReadCaseload) },
 	RequestEndAssignment:      func() Request { return new(EndAssignment) },
+	RequestReadUnassigned:     func() Request { return new(ReadUnassigned) },
 	RequestReadTrail:          func() Request { return new(ReadTrail) },
 }
 

@@ -19,6 +19,9 @@ func caseloads3(w *world, auditor Actor) {
 	w.refuse(RefusedNotFound, w.cmd(leader, &EndAssignment{Place: school, Of: a.Seq, To: today}))
 	w.refuse(RefusedState, w.cmd(leader, &EndAssignment{Place: area, Of: a.Seq, To: a.To}))
 	w.grant(w.cmd(leader, &EndAssignment{Place: area, Of: a.Seq, To: today}, PayloadReason))
+
+	w.grant(w.cmd(as(RoleSocialWorkManager, authorityA, "manager"), &ReadUnassigned{Authority: authorityA}))
+	w.deny(RefusedRole, w.cmd(auditor, &ReadUnassigned{Authority: authorityA}))
 }
 
 func taleOfCaseloads(w *world) {
@@ -38,6 +41,9 @@ func taleOfCaseloads(w *world) {
 	w.now += 2 * 24 * Hour
 	w.deny(RefusedCoverEnded, w.cmd(bank, &ReadCaseload{Place: school}))
 	w.grant(w.cmd(leader, &EndAssignment{Place: school, Of: own.Seq, To: w.now.Day()}, PayloadReason))
+	w.grant(w.cmd(as(RoleUploader, authorityA, "up"), &RecordDirectory{Code: authorityA, Directory: Directory{OfficeHours: "01234 567890", ChildHealth: []string{nursing}}}))
+	w.now += 24 * Hour
+	w.grant(w.cmd(named(as(RoleChildHealth, nursing, "clerk")), &ReadUnassigned{Authority: authorityA}))
 }
 
 // A cover begins with a handover: what changed since the one covered looked. It

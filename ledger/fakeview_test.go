@@ -118,6 +118,41 @@ func (v *fakeView) LastCaseload(a ActorID, at Place) (Time, error) {
 }
 func (v *fakeView) Looked(assignment Seq) (Time, error) { return v.looked[assignment], v.err }
 
+// Unassigned asks of every person what the projection keeps an index of.
+func (v *fakeView) Unassigned(authority string, on Day, after PersonRef, limit int) ([]PersonRef, error) {
+	var out []PersonRef
+	for p, plans := range v.plans {
+		concerned, shown, covered := false, false, false
+		for i := range plans {
+			if plans[i].Visible(on) {
+				shown = true
+				concerned = concerned || plans[i].Authority == authority
+			}
+		}
+		for place, people := range v.enrolments {
+			here := false
+			for ref, spans := range people {
+				for i := range spans {
+					here = here || (v.follow(ref) == p && spans[i].At(on))
+				}
+			}
+			if !here {
+				continue
+			}
+			for i := range v.assignments[place] {
+				covered = covered || v.assignments[place][i].Live(on)
+			}
+			parent := v.organisations[v.organisations[place.Code()].Parent]
+			concerned = concerned || (parent.Sort == SortAuthority && parent.Code == authority)
+		}
+		if shown && concerned && !covered && string(p[:]) > string(after[:]) {
+			out = append(out, p)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return string(out[i][:]) < string(out[j][:]) })
+	return out[:min(limit, len(out))], v.err
+}
+
 // fold takes one command's decoded entries.
 func (v *fakeView) fold(group []Entry) {
 	first := &group[0]

@@ -18,7 +18,7 @@ type tale struct {
 
 // tales3 are those of rules version 3, one for each part that came with it.
 var tales3 = []tale{
-	{"caseload", []Kind{KindAssignmentEnded}, taleOfCaseloads},
+	{"caseload", []Kind{KindAssignmentEnded, KindUnassignedRead}, taleOfCaseloads},
 	{"policy", []Kind{KindPolicyRecorded}, taleOfPolicy},
 	{"attendance", []Kind{KindNotificationWithdrawn, KindNotificationActioned}, attendances},
 }

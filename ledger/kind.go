@@ -75,6 +75,7 @@ const (
 	KindAssignmentEnded    Kind = 101
 	KindCaseloadAccessed   Kind = 102
 	KindSubjectAccessed    Kind = 103
+	KindUnassignedRead     Kind = 104
 
 	KindTrailRead   Kind = 112
 	KindKeyReleased Kind = 113 // reserved
@@ -145,6 +146,7 @@ var events = map[Kind]func() Event{
 	KindAssignmentEnded:          func() Event { return new(AssignmentEnded) },
 	KindCaseloadAccessed:         func() Event { return new(CaseloadAccessed) },
 	KindSubjectAccessed:          func() Event { return new(SubjectAccessed) },
+	KindUnassignedRead:           func() Event { return new(UnassignedRead) },
 	KindTrailRead:                func() Event { return new(TrailRead) },
 }
 
@@ -160,8 +162,9 @@ var kindNames = map[Kind]string{
 	KindNotificationQueued: "notification-queued", KindNotificationOpened: "notification-opened",
 	KindNotificationAcknowledged: "notification-acknowledged", KindAppointmentMissed: "appointment-missed",
 	KindEnrolmentsRecorded: "enrolments-recorded", KindEnrolled: "enrolled", KindEnrolmentNotKept: "enrolment-not-kept",
-	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindAssignmentEnded: "assignment-ended", KindCaseloadAccessed: "caseload-accessed",
-	KindSubjectAccessed: "subject-accessed", KindTrailRead: "trail-read",
+	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindAssignmentEnded: "assignment-ended", KindUnassignedRead: "unassigned-read",
+	KindCaseloadAccessed: "caseload-accessed",
+	KindSubjectAccessed:  "subject-accessed", KindTrailRead: "trail-read",
 	KindSnapshotHeld: "snapshot-held", KindSnapshotApproved: "snapshot-approved", KindPlanLapsed: "plan-lapsed",
 	KindHoldingsRead: "holdings-read", KindPlanUnmatched: "plan-unmatched", KindPersonMatched: "person-matched",
 	KindNumberSuperseded: "number-superseded", KindNumberInactivated: "number-inactivated", KindNumbersParted: "numbers-parted",

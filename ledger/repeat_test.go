@@ -216,7 +216,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 		}
 		return out
 	}
-	switch rapid.IntRange(0, 21).Draw(t, "request") {
+	switch rapid.IntRange(0, 22).Draw(t, "request") {
 	case 0, 1, 2:
 		able(RoleClinician, emergency, "555001")
 		q := &LookUp{Person: ref, Declared: Declared(rapid.IntRange(0, 2).Draw(t, "declared")), Confirmed: maybe("confirmed"), Reasoned: maybe("reasoned")}
@@ -311,6 +311,9 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 	case 17:
 		able(RoleSocialWorkManager, authorityA, "second")
 		return w.cmd(actor, &ApproveSnapshot{Upload: upload}, PayloadReason)
+	case 22:
+		able(RoleSocialWorkManager, authorityA, "manager")
+		return w.cmd(actor, &ReadUnassigned{Authority: rapid.SampledFrom([]string{authorityA, authorityB}).Draw(t, "of"), After: ref})
 	case 16:
 		able(RoleSchoolNurse, nursing, "nurse")
 		return w.cmd(actor, &ReadCaseload{Place: place})

@@ -106,6 +106,8 @@ const (
 	ActBreakGlass
 	ActReview
 	ActListCaseloads
+	ActReadUnassigned
+	ActListUnassigned
 
 	actionEnd // no action: one past the last
 )
@@ -141,6 +143,8 @@ var actionNames = map[Action]string{
 	ActBreakGlass:         "look up in an emergency what would be denied",
 	ActReview:             "review an emergency access",
 	ActListCaseloads:      "list caseloads, without who is in them",
+	ActReadUnassigned:     "read who is in no caseload",
+	ActListUnassigned:     "count who is in no caseload",
 }
 
 // String returns the action in words.
@@ -192,6 +196,8 @@ var matrix = map[Action][]Role{
 	ActBreakGlass:         {RoleClinician, RoleScheduledClinician},
 	ActReview:             {RoleIGOfficer, RoleSiteIG},
 	ActListCaseloads:      {RoleSchoolNurse, RoleHealthVisitor, RoleTeamLeader, RoleOperator},
+	ActReadUnassigned:     {RoleSocialWorkManager, RoleChildHealth},
+	ActListUnassigned:     {RoleSocialWorkManager, RoleChildHealth, RoleOperator},
 }
 
 // May reports whether a role may ask for an action at all.

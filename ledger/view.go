@@ -42,6 +42,8 @@ type View interface {
 
 	// From rules version 3.
 	Looked(assignment Seq) (Time, error) // when a caseload was last read under an assignment; zero if never
+	// Unassigned lists who, on a day, has a visible plan and is in no live caseload, for an authority, in order of reference.
+	Unassigned(authority string, on Day, after PersonRef, limit int) ([]PersonRef, error)
 }
 
 // Log is what the log says of itself.

@@ -29,21 +29,24 @@ func foldAdmin(t *store.Txn, e, first *ledger.Entry) error {
 			}
 		}
 		if ev.From < 3 && ev.To >= 3 {
-			if err := raiseToThree(t); err != nil {
+			if err := raiseToThree(t, e.Time.Day()); err != nil {
 				return err
 			}
 		}
 		return set(t, logKey(), l)
 	case *ledger.OrganisationRecorded:
 		o := ev.Organisation
+		was, _, err := (View{t}).Organisation(o.Code)
+		if err != nil {
+			return err
+		}
 		if o.Directory.IsZero() {
-			was, _, err := (View{t}).Organisation(o.Code)
-			if err != nil {
-				return err
-			}
 			o.Directory = was.Directory
 		}
-		return set(t, organisationKey(o.Code), o)
+		if err := set(t, organisationKey(o.Code), o); err != nil || e.Rules < 3 || (o.Parent == was.Parent && o.Sort == was.Sort) {
+			return err
+		}
+		return foldMoved(t, &o, &was, e.Time.Day())
 	case *ledger.DirectoryRecorded:
 		o, _, err := (View{t}).Organisation(ev.Code)
 		if err != nil {

@@ -84,7 +84,10 @@ func foldEnrolment(t *store.Txn, e *ledger.Entry, ev *ledger.Enrolled) error {
 	if err := set(t, enrolmentKey(p, place), have); err != nil {
 		return err
 	}
-	return t.SetIndex(enrolledAtKey(place, p))
+	if err := t.SetIndex(enrolledAtKey(place, p)); err != nil || e.Rules < 3 {
+		return err
+	}
+	return foldStay(t, p, place, e.Time.Day())
 }
 
 // Looked implements [ledger.View].
@@ -121,13 +124,19 @@ func foldAssignment(t *store.Txn, e *ledger.Entry) error {
 		if err := set(t, assignmentKey(ev.Place), append(slices.Clip(have), ev.Assignment)); err != nil || e.Rules < 3 {
 			return err
 		}
-		return t.SetIndex(assigningKey(ev.Assignment.Org, ev.Place))
+		if err := t.SetIndex(assigningKey(ev.Assignment.Org, ev.Place)); err != nil {
+			return err
+		}
+		return foldPlaceGaps(t, ev.Place, e.Time.Day())
 	case *ledger.AssignmentEnded:
 		have, err := (View{t}).Assignments(ev.Place)
 		if err != nil {
 			return err
 		}
-		return set(t, assignmentKey(ev.Place), ev.EndAt(have))
+		if err := set(t, assignmentKey(ev.Place), ev.EndAt(have)); err != nil {
+			return err
+		}
+		return foldPlaceGaps(t, ev.Place, e.Time.Day())
 	}
 	return nil
 }
@@ -142,7 +151,7 @@ func foldCaseload(t *store.Txn, e *ledger.Entry, ev *ledger.CaseloadAccessed, fi
 }
 
 // raiseToThree makes what earlier versions kept no index of, as [raiseToTwo] does.
-func raiseToThree(t *store.Txn) error {
+func raiseToThree(t *store.Txn, today ledger.Day) error {
 	prefix := store.ViewKey(viewAssignment)
 	for row, err := range t.Scan(prefix) {
 		if err != nil {
@@ -158,5 +167,5 @@ func raiseToThree(t *store.Txn) error {
 			}
 		}
 	}
-	return nil
+	return raiseGaps(t, today)
 }

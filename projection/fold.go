@@ -35,6 +35,11 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		if err := foldNumber(t, e); err != nil {
 			return err
 		}
+		if e.Rules >= 3 {
+			if err := foldNumberGaps(t, e); err != nil {
+				return err
+			}
+		}
 		return foldTrail(t, e, first)
 	case *ledger.PersonMatched:
 		return unstand(t, ev.Authority, ev.Item, ev.Of)
@@ -80,7 +85,7 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		}
 		return foldTrail(t, e, first)
 	case *ledger.AccessDenied, *ledger.Reopened, *ledger.TrailRead, *ledger.AckRead, *ledger.AppointmentMissed,
-		*ledger.HoldingsRead, *ledger.Traced, *ledger.NotTraced:
+		*ledger.HoldingsRead, *ledger.UnassignedRead, *ledger.Traced, *ledger.NotTraced:
 		return foldTrail(t, e, first)
 	}
 	return nil

@@ -64,6 +64,11 @@ func foldPlan(t *store.Txn, e, first *ledger.Entry) error {
 	if err != nil {
 		return err
 	}
+	if e.Rules >= 3 && e.Person != nil && (e.Kind == ledger.KindPlanRecorded || e.Kind == ledger.KindPlanDeleted) {
+		if err := foldGaps(t, e.Person.Ref, e.Time.Day()); err != nil {
+			return err
+		}
+	}
 	return countRow(t, e, first, accepted)
 }
 

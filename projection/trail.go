@@ -140,6 +140,8 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 			row.Cover, row.For, err = v.coverOf(&first)
 		case *ledger.ReadHoldings:
 			row.Authority = first.Actor.Organisation
+		case *ledger.ReadUnassigned:
+			row.Authority = q.Authority
 		}
 	case *ledger.TrailRead:
 		row.Profile = ev.Profile
@@ -149,6 +151,8 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		row.Authority, row.Of = ev.Authority, ev.Of
 	case *ledger.PlanDeleted:
 		row.Authority, row.Of = ev.Authority, ev.Of
+	case *ledger.UnassignedRead:
+		row.Profile, row.Authority = ev.Profile, ev.Authority
 	case *ledger.HoldingsRead:
 		row.Profile, row.Authority = ev.Profile, ev.Authority
 	case *ledger.PlanUnmatched:
