@@ -74,21 +74,26 @@ func (s *Server) postUnassigned(w http.ResponseWriter, r *http.Request, who *Ide
 	j.close(']')
 	j.key("count")
 	j.number(int64(count))
-	j.key("pages")
-	j.open('[')
-	for i := range pages {
-		j.open('{')
-		j.key("seq")
-		j.number(int64(pages[i].seq))
-		j.key("receipt")
-		j.receipt(pages[i].receipt)
-		j.close('}')
-	}
-	j.close(']')
+	j.pages(pages)
 	j.close('}')
 	cite(w, pages[0].seq)
 	j.send(w, http.StatusOK)
 	return nil
+}
+
+// pages appends "pages": the entries that record a list which was read page by page.
+func (j *jsonWriter) pages(all []heldPage) {
+	j.key("pages")
+	j.open('[')
+	for i := range all {
+		j.open('{')
+		j.key("seq")
+		j.number(int64(all[i].seq))
+		j.key("receipt")
+		j.receipt(all[i].receipt)
+		j.close('}')
+	}
+	j.close(']')
 }
 
 type unassignedCount struct {

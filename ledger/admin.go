@@ -92,6 +92,8 @@ type Organisation struct {
 	Live    Day     `cbor:"8,keyasint,omitempty"` // the service answers from this day; zero: always
 
 	Directory Directory `cbor:"9,keyasint,omitzero"`
+
+	Closed Day `cbor:"10,keyasint,omitempty"` // its last day, from the register of schools and organisations
 }
 
 // Directory is how an authority is reached. It holds no child data.

@@ -17,6 +17,7 @@ const (
 	RequestRecordOrganisation RequestKind = 16
 	RequestRecordDirectory    RequestKind = 17
 	RequestRecordPolicy       RequestKind = 18
+	RequestRecordRegister     RequestKind = 20
 	RequestOpenUpload         RequestKind = 32
 	RequestUploadChunk        RequestKind = 33
 	RequestCloseUpload        RequestKind = 34
@@ -44,6 +45,7 @@ const (
 	RequestReadCaseload       RequestKind = 98
 	RequestEndAssignment      RequestKind = 99
 	RequestReadUnassigned     RequestKind = 100
+	RequestReadWanted         RequestKind = 101
 	RequestReadTrail          RequestKind = 112
 )
 
@@ -93,6 +95,8 @@ var requests = map[RequestKind]func() Request{
 	RequestReadCaseload:       func() Request { return new(ReadCaseload) },
 	RequestEndAssignment:      func() Request { return new(EndAssignment) },
 	RequestReadUnassigned:     func() Request { return new(ReadUnassigned) },
+	RequestReadWanted:         func() Request { return new(ReadWanted) },
+	RequestRecordRegister:     func() Request { return new(RecordRegister) },
 	RequestReadTrail:          func() Request { return new(ReadTrail) },
 }
 

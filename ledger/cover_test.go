@@ -22,6 +22,17 @@ func caseloads3(w *world, auditor Actor) {
 
 	w.grant(w.cmd(as(RoleSocialWorkManager, authorityA, "manager"), &ReadUnassigned{Authority: authorityA}))
 	w.deny(RefusedRole, w.cmd(auditor, &ReadUnassigned{Authority: authorityA}))
+
+	clerk, op := as(RoleChildHealth, nursing, "clerk"), as(RoleOperator, "CUSTOS", "op")
+	w.grant(w.cmd(clerk, &ReadWanted{}))
+	w.deny(RefusedRole, w.cmd(auditor, &ReadWanted{}))
+	w.refuse(RefusedState, w.cmd(op, &RecordRegister{}))
+	w.refuse(RefusedState, w.cmd(op, &RecordRegister{Rows: []RegisterRow{{Code: authorityA, Name: "A trust", Sort: SortTrust}}}))
+	w.deny(RefusedRole, w.cmd(auditor, &RecordRegister{Rows: []RegisterRow{{Code: "100002", Name: "S", Sort: SortSchool}}}))
+	w.grant(w.cmd(op, &RecordRegister{Rows: []RegisterRow{{Code: "100002", Name: "S", Sort: SortSchool}, {Code: "GP2", Name: "P", Sort: SortPractice}}}))
+	w.grant(w.cmd(clerk, &Enrol{Rows: []EnrolmentRow{
+		{N: 1, Person: person(21), Place: school, From: today - 40}, {N: 2, Person: person(21), Place: school, To: today - 20, Change: EnrolmentLeaves},
+		{N: 3, Person: person(21), Place: school, From: today - 40, Change: EnrolmentWithdrawn}}}))
 }
 
 func taleOfCaseloads(w *world) {
@@ -43,7 +54,19 @@ func taleOfCaseloads(w *world) {
 	w.grant(w.cmd(leader, &EndAssignment{Place: school, Of: own.Seq, To: w.now.Day()}, PayloadReason))
 	w.grant(w.cmd(as(RoleUploader, authorityA, "up"), &RecordDirectory{Code: authorityA, Directory: Directory{OfficeHours: "01234 567890", ChildHealth: []string{nursing}}}))
 	w.now += 24 * Hour
-	w.grant(w.cmd(named(as(RoleChildHealth, nursing, "clerk")), &ReadUnassigned{Authority: authorityA}))
+	clerk := named(as(RoleChildHealth, nursing, "clerk"))
+	w.grant(w.cmd(clerk, &ReadUnassigned{Authority: authorityA}))
+
+	today := w.now.Day()
+	w.grant(w.cmd(as(RoleOperator, "CUSTOS", "op"), &RecordRegister{Rows: []RegisterRow{
+		{Code: "100002", Name: "Hollerton Junior", Sort: SortSchool, Parent: authorityA}, {Code: "GP2", Name: "Penny Hassett Surgery", Sort: SortPractice, Closed: today + 30}}}))
+	w.grant(w.cmd(clerk, &Enrol{Rows: []EnrolmentRow{
+		{N: 1, Person: person(1), Place: "school:100002", From: today, Change: EnrolmentMoves},
+		{N: 2, Person: person(2), Place: school, To: today, Change: EnrolmentLeaves},
+		{N: 3, Person: person(1), Place: "school:100002", From: today, Change: EnrolmentWithdrawn},
+		{N: 4, Person: person(3), Place: school, From: today}}}))
+	w.load(authorityA, 3, row(3))
+	w.grant(w.cmd(clerk, &ReadWanted{}))
 }
 
 // A cover begins with a handover: what changed since the one covered looked. It

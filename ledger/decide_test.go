@@ -94,6 +94,8 @@ func restOfStory(w *world, auditor Actor) {
 	} else {
 		w.refuse(RefusedRules, w.cmd(as(RoleTeamLeader, nursing, "leader"), &EndAssignment{Place: school, Of: 1, To: w.now.Day()}))
 		w.refuse(RefusedRules, w.cmd(as(RoleSocialWorkManager, authorityA, "manager"), &ReadUnassigned{Authority: authorityA}))
+		w.refuse(RefusedRules, w.cmd(as(RoleChildHealth, nursing, "clerk"), &ReadWanted{}))
+		w.refuse(RefusedRules, w.cmd(as(RoleOperator, "CUSTOS", "op"), &RecordRegister{}))
 	}
 }
 

@@ -20,6 +20,9 @@ type fakeView struct {
 	assignments   map[Place][]Assignment
 	caseloads     map[string]Time
 	looked        map[Seq]Time
+	places        map[PersonRef][]Place
+	unkept        map[PersonRef][]string
+	wanted        map[string]map[PersonRef]bool
 	standings     map[string]map[Item]Standing
 	rejected      map[ID][]HeldRow
 	numbers       map[PersonRef]Number
@@ -36,7 +39,8 @@ func newFakeView() *fakeView {
 		plans: map[PersonRef][]Plan{}, shown: map[string]Time{}, accesses: map[Seq]Access{},
 		notifications: map[Seq]Notification{}, uploads: map[ID]Upload{}, lastUploads: map[string]LastUpload{},
 		uploadAt: map[string]map[int64]ID{}, enrolments: map[Place]map[PersonRef][]Enrolment{},
-		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{}, looked: map[Seq]Time{},
+		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{}, looked: map[Seq]Time{}, places: map[PersonRef][]Place{},
+		unkept: map[PersonRef][]string{}, wanted: map[string]map[PersonRef]bool{},
 		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
 		numbers: map[PersonRef]Number{}, outboxes: map[string]Outbox{}, attempts: map[Seq]Attempt{},
 		policies:  map[string][]DatedPolicy{},
@@ -180,6 +184,9 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		if o.Directory.IsZero() {
 			o.Directory = v.organisations[o.Code].Directory
 		}
+		if o.Closed == 0 {
+			o.Closed = v.organisations[o.Code].Closed
+		}
 		v.organisations[o.Code] = o
 	case *DirectoryRecorded:
 		o := v.organisations[x.Code]
@@ -205,6 +212,9 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.uploads[u.ID] = u
 		v.touch(u.ID, id)
 	case *PlanRecorded:
+		if e.Rules >= 3 && x.Change == PlanNew {
+			v.want(ref)
+		}
 		v.plans[ref] = RecordPlan(v.plans[ref], x, x.Authority, e.Seq, e.Time)
 		v.named(e, q, e.Seq)
 		v.row(q, true)
@@ -306,7 +316,24 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 	case *NotificationFailed:
 		v.settled(x.Attempt, false, e.Time)
 	case *Enrolled:
-		v.enrol(ref, x, e)
+		v.enrol(ref, x.Row.Place, func(have []Enrolment) []Enrolment {
+			source := ""
+			if e.Rules >= 3 {
+				source = actor.Organisation
+			}
+			return x.Apply(have, source, e.Seq, e.Time)
+		})
+		delete(v.wanted[actor.Organisation], ref)
+	case *EnrolmentNotKept:
+		v.unkept[ref] = append(v.unkept[ref], actor.Organisation)
+	case *SchoolRecorded:
+		v.organisations[x.Row.Code] = x.Row.Apply(v.organisations[x.Row.Code])
+	case *OrganisationListed:
+		v.organisations[x.Row.Code] = x.Row.Apply(v.organisations[x.Row.Code])
+	case *EnrolmentEnded:
+		v.enrol(ref, x.Row.Place, func(have []Enrolment) []Enrolment { return x.Apply(have, e.Seq, e.Time) })
+	case *EnrolmentTakenBack:
+		v.enrol(ref, x.Row.Place, func(have []Enrolment) []Enrolment { return x.Apply(have, e.Seq, e.Time) })
 	case *Assigned:
 		v.assignments[x.Place] = append(v.assignments[x.Place], x.Assignment)
 	case *AssignmentEnded:
@@ -498,17 +525,45 @@ func (v *fakeView) row(q Request, accepted bool) {
 	v.uploads[u.ID] = u
 }
 
-func (v *fakeView) enrol(ref PersonRef, x *Enrolled, e *Entry) {
-	at := v.enrolments[x.Row.Place]
+func (v *fakeView) enrol(ref PersonRef, place Place, apply func([]Enrolment) []Enrolment) {
+	at := v.enrolments[place]
 	if at == nil {
 		at = map[PersonRef][]Enrolment{}
-		v.enrolments[x.Row.Place] = at
+		v.enrolments[place] = at
 	}
-	for i := range at[ref] {
-		if was := &at[ref][i]; x.Of != 0 && was.Seq == x.Of {
-			was.ToWas, was.To, was.Changed, was.Seq = was.To, x.Row.To, e.Time, e.Seq
-			return
+	if _, known := at[ref]; !known {
+		v.places[ref] = append(v.places[ref], place)
+	}
+	at[ref] = apply(at[ref])
+}
+
+func (v *fakeView) Places(p PersonRef) ([]Place, error) { return v.places[p], v.err }
+
+// want notes whom sources named before there was a plan, unless they keep something of the person.
+func (v *fakeView) want(ref PersonRef) {
+	for _, source := range v.unkept[ref] {
+		kept := false
+		for _, at := range v.places[ref] {
+			for _, e := range v.enrolments[at][ref] {
+				kept = kept || e.Source == source
+			}
+		}
+		if !kept {
+			if v.wanted[source] == nil {
+				v.wanted[source] = map[PersonRef]bool{}
+			}
+			v.wanted[source][ref] = true
 		}
 	}
-	at[ref] = append(at[ref], Enrolment{From: x.Row.From, To: x.Row.To, Seq: e.Seq, Recorded: e.Time, Changed: e.Time})
+}
+
+func (v *fakeView) Wanted(source string, after PersonRef, limit int) ([]PersonRef, error) {
+	var out []PersonRef
+	for p := range v.wanted[source] {
+		if string(p[:]) > string(after[:]) {
+			out = append(out, p)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return string(out[i][:]) < string(out[j][:]) })
+	return out[:min(limit, len(out))], v.err
 }

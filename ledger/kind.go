@@ -22,7 +22,7 @@ const (
 	KindDirectoryRecorded    Kind = 17
 	KindPolicyRecorded       Kind = 18
 	KindActorProfiled        Kind = 19
-	KindSchoolRecorded       Kind = 20 // reserved
+	KindSchoolRecorded       Kind = 20
 
 	KindUploadOpened      Kind = 32
 	KindUploadResumed     Kind = 33
@@ -76,6 +76,10 @@ const (
 	KindCaseloadAccessed   Kind = 102
 	KindSubjectAccessed    Kind = 103
 	KindUnassignedRead     Kind = 104
+	KindEnrolmentEnded     Kind = 105
+	KindEnrolmentTakenBack Kind = 106
+	KindOrganisationListed Kind = 107
+	KindEnrolmentsWanted   Kind = 108
 
 	KindTrailRead   Kind = 112
 	KindKeyReleased Kind = 113 // reserved
@@ -147,6 +151,11 @@ var events = map[Kind]func() Event{
 	KindCaseloadAccessed:         func() Event { return new(CaseloadAccessed) },
 	KindSubjectAccessed:          func() Event { return new(SubjectAccessed) },
 	KindUnassignedRead:           func() Event { return new(UnassignedRead) },
+	KindEnrolmentEnded:           func() Event { return new(EnrolmentEnded) },
+	KindEnrolmentTakenBack:       func() Event { return new(EnrolmentTakenBack) },
+	KindSchoolRecorded:           func() Event { return new(SchoolRecorded) },
+	KindOrganisationListed:       func() Event { return new(OrganisationListed) },
+	KindEnrolmentsWanted:         func() Event { return new(EnrolmentsWanted) },
 	KindTrailRead:                func() Event { return new(TrailRead) },
 }
 
@@ -163,6 +172,8 @@ var kindNames = map[Kind]string{
 	KindNotificationAcknowledged: "notification-acknowledged", KindAppointmentMissed: "appointment-missed",
 	KindEnrolmentsRecorded: "enrolments-recorded", KindEnrolled: "enrolled", KindEnrolmentNotKept: "enrolment-not-kept",
 	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindAssignmentEnded: "assignment-ended", KindUnassignedRead: "unassigned-read",
+	KindSchoolRecorded: "school-recorded", KindOrganisationListed: "organisation-listed", KindEnrolmentsWanted: "enrolments-wanted",
+	KindEnrolmentEnded: "enrolment-ended", KindEnrolmentTakenBack: "enrolment-taken-back",
 	KindCaseloadAccessed: "caseload-accessed",
 	KindSubjectAccessed:  "subject-accessed", KindTrailRead: "trail-read",
 	KindSnapshotHeld: "snapshot-held", KindSnapshotApproved: "snapshot-approved", KindPlanLapsed: "plan-lapsed",

@@ -216,7 +216,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 		}
 		return out
 	}
-	switch rapid.IntRange(0, 22).Draw(t, "request") {
+	switch rapid.IntRange(0, 24).Draw(t, "request") {
 	case 0, 1, 2:
 		able(RoleClinician, emergency, "555001")
 		q := &LookUp{Person: ref, Declared: Declared(rapid.IntRange(0, 2).Draw(t, "declared")), Confirmed: maybe("confirmed"), Reasoned: maybe("reasoned")}
@@ -265,6 +265,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 			if maybe("until") {
 				r.To = day("to")
 			}
+			r.Change = EnrolmentChange(rapid.IntRange(0, 3).Draw(t, "enrolment change"))
 			list = append(list, r)
 		}
 		return w.cmd(actor, &Enrol{Rows: list})
@@ -311,6 +312,13 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 	case 17:
 		able(RoleSocialWorkManager, authorityA, "second")
 		return w.cmd(actor, &ApproveSnapshot{Upload: upload}, PayloadReason)
+	case 23:
+		able(RoleChildHealth, nursing, "clerk")
+		return w.cmd(actor, &ReadWanted{After: ref})
+	case 24:
+		able(RoleOperator, "CUSTOS", "op")
+		return w.cmd(actor, &RecordRegister{Rows: []RegisterRow{{Code: place.Code(), Name: "Another name", Sort: rapid.SampledFrom([]string{SortSchool, SortArea}).Draw(t, "sort"),
+			Parent: rapid.SampledFrom([]string{"", authorityA, authorityB}).Draw(t, "parent"), Closed: day("closed")}}})
 	case 22:
 		able(RoleSocialWorkManager, authorityA, "manager")
 		return w.cmd(actor, &ReadUnassigned{Authority: rapid.SampledFrom([]string{authorityA, authorityB}).Draw(t, "of"), After: ref})

@@ -108,6 +108,7 @@ const (
 	ActListCaseloads
 	ActReadUnassigned
 	ActListUnassigned
+	ActReadWanted
 
 	actionEnd // no action: one past the last
 )
@@ -145,6 +146,7 @@ var actionNames = map[Action]string{
 	ActListCaseloads:      "list caseloads, without who is in them",
 	ActReadUnassigned:     "read who is in no caseload",
 	ActListUnassigned:     "count who is in no caseload",
+	ActReadWanted:         "read whose enrolment is asked for again",
 }
 
 // String returns the action in words.
@@ -198,6 +200,7 @@ var matrix = map[Action][]Role{
 	ActListCaseloads:      {RoleSchoolNurse, RoleHealthVisitor, RoleTeamLeader, RoleOperator},
 	ActReadUnassigned:     {RoleSocialWorkManager, RoleChildHealth},
 	ActListUnassigned:     {RoleSocialWorkManager, RoleChildHealth, RoleOperator},
+	ActReadWanted:         {RoleUploader, RoleChildHealth},
 }
 
 // May reports whether a role may ask for an action at all.

@@ -43,10 +43,14 @@ func foldAdmin(t *store.Txn, e, first *ledger.Entry) error {
 		if o.Directory.IsZero() {
 			o.Directory = was.Directory
 		}
-		if err := set(t, organisationKey(o.Code), o); err != nil || e.Rules < 3 || (o.Parent == was.Parent && o.Sort == was.Sort) {
-			return err
+		if o.Closed == 0 {
+			o.Closed = was.Closed // the register's to say
 		}
-		return foldMoved(t, &o, &was, e.Time.Day())
+		return foldOrganisation(t, e, &o, &was)
+	case *ledger.SchoolRecorded:
+		return foldRegister(t, e, &ev.Row)
+	case *ledger.OrganisationListed:
+		return foldRegister(t, e, &ev.Row)
 	case *ledger.DirectoryRecorded:
 		o, _, err := (View{t}).Organisation(ev.Code)
 		if err != nil {
@@ -66,6 +70,22 @@ func foldAdmin(t *store.Txn, e, first *ledger.Entry) error {
 		return set(t, profileAtKey(e.Seq), row)
 	}
 	return nil
+}
+
+func foldRegister(t *store.Txn, e *ledger.Entry, row *ledger.RegisterRow) error {
+	was, _, err := (View{t}).Organisation(row.Code)
+	if err != nil {
+		return err
+	}
+	o := row.Apply(was)
+	return foldOrganisation(t, e, &o, &was)
+}
+
+func foldOrganisation(t *store.Txn, e *ledger.Entry, o, was *ledger.Organisation) error {
+	if err := set(t, organisationKey(o.Code), *o); err != nil || e.Rules < 3 || (o.Parent == was.Parent && o.Sort == was.Sort) {
+		return err
+	}
+	return foldMoved(t, o, was, e.Time.Day())
 }
 
 // Organisation implements [ledger.View].

@@ -35,7 +35,8 @@ type Answer struct {
 
 	Ended ledger.Day `cbor:"27,keyasint,omitempty"` // an assignment's last day
 
-	Unassigned *ledger.UnassignedRead `cbor:"28,keyasint,omitempty"`
+	Unassigned *ledger.UnassignedRead   `cbor:"28,keyasint,omitempty"`
+	Wanted     *ledger.EnrolmentsWanted `cbor:"29,keyasint,omitempty"`
 
 	Trail []TrailRow `cbor:"15,keyasint,omitempty"`
 
@@ -150,6 +151,9 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 		return a.caseload(v, out, entries)
 	case *ledger.UnassignedRead:
 		out.Unassigned = ev
+		return a.caseload(v, out, entries)
+	case *ledger.EnrolmentsWanted:
+		out.Wanted = ev
 		return a.caseload(v, out, entries)
 	case *ledger.AssignmentEnded:
 		out.Ended = ev.To

@@ -21,7 +21,8 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		}
 	}
 	switch ev := e.Event.(type) {
-	case *ledger.LogOpened, *ledger.RulesRaised, *ledger.OrganisationRecorded, *ledger.DirectoryRecorded, *ledger.ActorProfiled:
+	case *ledger.LogOpened, *ledger.RulesRaised, *ledger.OrganisationRecorded, *ledger.DirectoryRecorded, *ledger.ActorProfiled,
+		*ledger.SchoolRecorded, *ledger.OrganisationListed:
 		return foldAdmin(t, e, first)
 	case *ledger.PolicyRecorded:
 		return foldPolicy(t, e, ev)
@@ -75,8 +76,8 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		return foldSettled(t, e, ev.Attempt, true)
 	case *ledger.NotificationFailed:
 		return foldSettled(t, e, ev.Attempt, false)
-	case *ledger.Enrolled:
-		return foldEnrolment(t, e, ev)
+	case *ledger.Enrolled, *ledger.EnrolmentEnded, *ledger.EnrolmentTakenBack:
+		return foldEnrolment(t, e, first)
 	case *ledger.Assigned, *ledger.AssignmentEnded:
 		return foldAssignment(t, e)
 	case *ledger.CaseloadAccessed:
@@ -85,7 +86,7 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		}
 		return foldTrail(t, e, first)
 	case *ledger.AccessDenied, *ledger.Reopened, *ledger.TrailRead, *ledger.AckRead, *ledger.AppointmentMissed,
-		*ledger.HoldingsRead, *ledger.UnassignedRead, *ledger.Traced, *ledger.NotTraced:
+		*ledger.HoldingsRead, *ledger.UnassignedRead, *ledger.EnrolmentsWanted, *ledger.Traced, *ledger.NotTraced:
 		return foldTrail(t, e, first)
 	}
 	return nil

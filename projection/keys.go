@@ -40,6 +40,7 @@ const (
 	viewLastCaseload = 'L' // actor, place -> time
 	viewLooked       = 'R' // assignment -> when a caseload was last read under it; from rules version 3, as are the next
 	viewGap          = 'S' // authority, person -> []ledger.Days: when a visible plan is in no live caseload
+	viewWanted       = 'X' // source, person -> nothing: whose enrolment it is asked for again
 	viewAssigning    = 'T' // organisation, place -> nothing: places that its team leaders have assigned
 	viewPolicy       = 'C' // place -> []ledger.DatedPolicy; from rules version 3
 )
@@ -195,6 +196,10 @@ func enrolmentOf(key []byte) (p ledger.PersonRef, at ledger.Place, ok bool) {
 		return p, "", false
 	}
 	return ledger.PersonRef(key[2 : 2+len(p)]), ledger.Place(key[2+len(p)+1:]), true
+}
+
+func wantedKey(source string, p ledger.PersonRef) []byte {
+	return store.ViewKey(viewWanted, named(source), p[:])
 }
 
 func lookedKey(assignment ledger.Seq) []byte {

@@ -94,6 +94,7 @@ func TestTheUnassignedAreThoseInNoCaseload(t *testing.T) {
 				if maybe() {
 					r.To = r.From + 15
 				}
+				r.Change = ledger.EnrolmentChange(rapid.IntRange(0, 3).Draw(rt, "change")) // before version 3 it says nothing
 				w.do(clerk, &ledger.Enrol{Rows: []ledger.EnrolmentRow{r}})
 			case 3:
 				q := &ledger.Assign{Place: where(), Subject: "nurse", From: day()}
