@@ -185,7 +185,7 @@ func (s *Server) postOpen(w http.ResponseWriter, r *http.Request, who *Identity)
 		j.field("nhsNumber", d.NHSNumber)
 		j.optional("localId", d.LocalID)
 	}
-	if err := s.writePlans(j, a.Plans, a.At.Day(), true); err != nil {
+	if err := s.writePlans(j, a.Plans, a.At, true); err != nil {
 		return err
 	}
 	j.key("visit")
@@ -201,6 +201,7 @@ func (s *Server) postOpen(w http.ResponseWriter, r *http.Request, who *Identity)
 	j.field("role", roleShown(name, a.Visit.Role))
 	j.field("organisation", organisationShown(o, a.Visit.Organisation, name))
 	j.field("ods", a.Visit.Organisation)
+	callBack := o.CallBack // the site's, unless the lookup gave another
 	if a.Visit.InError {
 		j.key("inError")
 		j.boolean(true)
@@ -213,7 +214,9 @@ func (s *Server) postOpen(w http.ResponseWriter, r *http.Request, who *Identity)
 				return err
 			}
 			j.optional("attendance", d.Attendance)
-			j.optional("callBack", d.CallBack)
+			if d.CallBack != "" {
+				callBack = d.CallBack
+			}
 		case ledger.PayloadAppointment:
 			var d ledger.AppointmentDetails
 			if err := s.open(a.Details[i], &d); err != nil {
@@ -222,6 +225,7 @@ func (s *Server) postOpen(w http.ResponseWriter, r *http.Request, who *Identity)
 			j.optional("service", d.Service)
 		}
 	}
+	j.optional("callBack", callBack)
 	j.close('}')
 	j.finish(w, out, http.StatusOK)
 	return nil

@@ -56,6 +56,7 @@ var routeTable = []route{
 	{"POST", "/v1/trails", jsonBody, jsonType, false, ledger.ActReadSiteTrail, true, (*Server).postTrail, "who looked"},
 	{"GET", "/v1/directory", 0, nil, false, ledger.ActReadDirectory, false, (*Server).getDirectory, "how each authority is reached"},
 	{"PUT", "/v1/directory/{ods}", jsonBody, jsonType, false, ledger.ActRecordDirectory, true, (*Server).putDirectory, "keep the own directory entry"},
+	{"PUT", "/v1/directory/{ods}/call-back", jsonBody, jsonType, false, ledger.ActRecordCallBack, true, (*Server).putCallBack, "keep the number at which a care site is rung back"},
 	{"PUT", "/v1/organisations/{ods}", jsonBody, jsonType, false, ledger.ActRecordOrganisation, true, (*Server).putOrganisation, "record an organisation and its care-setting policy"},
 	{"GET", "/v1/policies", 0, nil, false, ledger.ActReadPolicy, false, (*Server).getPolicies, "what each place says of care settings, with dates"},
 	{"GET", "/v1/policies/{ods}", 0, nil, false, ledger.ActReadPolicy, false, (*Server).getPolicy, "which rules hold at a place, today or on a date, and whose word they are"},

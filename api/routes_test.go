@@ -72,6 +72,8 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		if t.method == "PUT" {
 			body = object{"from": "2030-01-01", "live": "inherit", "reason": "pilot"}
 		}
+	case "/v1/directory/{ods}/call-back":
+		body = object{"callBack": "020 7946 0009"}
 	case "/v1/organisations/{ods}":
 		body = object{"name": "Northbank Council", "sort": "authority"}
 	}

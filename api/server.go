@@ -111,6 +111,7 @@ func New(cfg Config) (*Server, error) {
 	s.watchWitnesses()
 	s.watchCaseloads()
 	s.watchUnassigned()
+	s.watchDirectory()
 	s.public = newEdge(cfg.Logger)
 	s.routes()
 	return s, nil

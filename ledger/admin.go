@@ -94,6 +94,8 @@ type Organisation struct {
 	Directory Directory `cbor:"9,keyasint,omitzero"`
 
 	Closed Day `cbor:"10,keyasint,omitempty"` // its last day, from the register of schools and organisations
+	// CallBack is the number at which a care site is rung back.
+	CallBack string `cbor:"11,keyasint,omitempty"`
 }
 
 // Directory is how an authority is reached. It holds no child data.

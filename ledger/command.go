@@ -46,6 +46,7 @@ const (
 	RequestEndAssignment      RequestKind = 99
 	RequestReadUnassigned     RequestKind = 100
 	RequestReadWanted         RequestKind = 101
+	RequestRecordCallBack     RequestKind = 102
 	RequestReadTrail          RequestKind = 112
 )
 
@@ -97,6 +98,7 @@ var requests = map[RequestKind]func() Request{
 	RequestReadUnassigned:     func() Request { return new(ReadUnassigned) },
 	RequestReadWanted:         func() Request { return new(ReadWanted) },
 	RequestRecordRegister:     func() Request { return new(RecordRegister) },
+	RequestRecordCallBack:     func() Request { return new(RecordCallBack) },
 	RequestReadTrail:          func() Request { return new(ReadTrail) },
 }
 

@@ -30,6 +30,14 @@ func caseloads3(w *world, auditor Actor) {
 	w.refuse(RefusedState, w.cmd(op, &RecordRegister{Rows: []RegisterRow{{Code: authorityA, Name: "A trust", Sort: SortTrust}}}))
 	w.deny(RefusedRole, w.cmd(auditor, &RecordRegister{Rows: []RegisterRow{{Code: "100002", Name: "S", Sort: SortSchool}}}))
 	w.grant(w.cmd(op, &RecordRegister{Rows: []RegisterRow{{Code: "100002", Name: "S", Sort: SortSchool}, {Code: "GP2", Name: "P", Sort: SortPractice}}}))
+	site := as(RoleSiteIG, emergency, "site")
+	w.grant(w.cmd(named(site), &RecordCallBack{Code: emergency, Phone: "01234 000009"}))
+	require.Equal(t, "01234 000009", w.view.organisations[emergency].CallBack)
+	w.deny(RefusedOwnOrganisation, w.cmd(site, &RecordCallBack{Code: practice, Phone: "01234 000009"}))
+	w.deny(RefusedRole, w.cmd(auditor, &RecordCallBack{Code: emergency}))
+	w.refuse(RefusedNotFound, w.cmd(op, &RecordCallBack{Code: authorityA, Phone: "01234 000009"}))
+	w.refuse(RefusedNotFound, w.cmd(op, &RecordCallBack{Code: "NOWHERE", Phone: "01234 000009"}))
+	w.grant(w.cmd(op, &RecordCallBack{Code: emergency}))
 	w.grant(w.cmd(clerk, &Enrol{Rows: []EnrolmentRow{
 		{N: 1, Person: person(21), Place: school, From: today - 40}, {N: 2, Person: person(21), Place: school, To: today - 20, Change: EnrolmentLeaves},
 		{N: 3, Person: person(21), Place: school, From: today - 40, Change: EnrolmentWithdrawn}}}))
@@ -67,6 +75,7 @@ func taleOfCaseloads(w *world) {
 		{N: 4, Person: person(3), Place: school, From: today}}}))
 	w.load(authorityA, 3, row(3))
 	w.grant(w.cmd(clerk, &ReadWanted{}))
+	w.grant(w.cmd(named(as(RoleSiteIG, emergency, "site")), &RecordCallBack{Code: emergency, Phone: "01234 000009"}))
 }
 
 // A cover begins with a handover: what changed since the one covered looked. It

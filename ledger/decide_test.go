@@ -96,6 +96,7 @@ func restOfStory(w *world, auditor Actor) {
 		w.refuse(RefusedRules, w.cmd(as(RoleSocialWorkManager, authorityA, "manager"), &ReadUnassigned{Authority: authorityA}))
 		w.refuse(RefusedRules, w.cmd(as(RoleChildHealth, nursing, "clerk"), &ReadWanted{}))
 		w.refuse(RefusedRules, w.cmd(as(RoleOperator, "CUSTOS", "op"), &RecordRegister{}))
+		w.refuse(RefusedRules, w.cmd(as(RoleSiteIG, emergency, "site"), &RecordCallBack{Code: emergency, Phone: "01234 000009"}))
 	}
 }
 

@@ -187,6 +187,7 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		if o.Closed == 0 {
 			o.Closed = v.organisations[o.Code].Closed
 		}
+		o.CallBack = v.organisations[o.Code].CallBack
 		v.organisations[o.Code] = o
 	case *DirectoryRecorded:
 		o := v.organisations[x.Code]
@@ -326,6 +327,10 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		delete(v.wanted[actor.Organisation], ref)
 	case *EnrolmentNotKept:
 		v.unkept[ref] = append(v.unkept[ref], actor.Organisation)
+	case *CallBackRecorded:
+		o := v.organisations[x.Code]
+		o.CallBack = x.Phone
+		v.organisations[x.Code] = o
 	case *SchoolRecorded:
 		v.organisations[x.Row.Code] = x.Row.Apply(v.organisations[x.Row.Code])
 	case *OrganisationListed:

@@ -19,7 +19,7 @@ type tale struct {
 // tales3 are those of rules version 3, one for each part that came with it.
 var tales3 = []tale{
 	{"caseload", []Kind{KindAssignmentEnded, KindUnassignedRead, KindEnrolmentEnded, KindEnrolmentTakenBack,
-		KindSchoolRecorded, KindOrganisationListed, KindEnrolmentsWanted}, taleOfCaseloads},
+		KindSchoolRecorded, KindOrganisationListed, KindEnrolmentsWanted, KindCallBackRecorded}, taleOfCaseloads},
 	{"policy", []Kind{KindPolicyRecorded}, taleOfPolicy},
 	{"attendance", []Kind{KindNotificationWithdrawn, KindNotificationActioned}, attendances},
 }

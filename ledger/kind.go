@@ -80,6 +80,7 @@ const (
 	KindEnrolmentTakenBack Kind = 106
 	KindOrganisationListed Kind = 107
 	KindEnrolmentsWanted   Kind = 108
+	KindCallBackRecorded   Kind = 109
 
 	KindTrailRead   Kind = 112
 	KindKeyReleased Kind = 113 // reserved
@@ -156,6 +157,7 @@ var events = map[Kind]func() Event{
 	KindSchoolRecorded:           func() Event { return new(SchoolRecorded) },
 	KindOrganisationListed:       func() Event { return new(OrganisationListed) },
 	KindEnrolmentsWanted:         func() Event { return new(EnrolmentsWanted) },
+	KindCallBackRecorded:         func() Event { return new(CallBackRecorded) },
 	KindTrailRead:                func() Event { return new(TrailRead) },
 }
 
@@ -173,7 +175,8 @@ var kindNames = map[Kind]string{
 	KindEnrolmentsRecorded: "enrolments-recorded", KindEnrolled: "enrolled", KindEnrolmentNotKept: "enrolment-not-kept",
 	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindAssignmentEnded: "assignment-ended", KindUnassignedRead: "unassigned-read",
 	KindSchoolRecorded: "school-recorded", KindOrganisationListed: "organisation-listed", KindEnrolmentsWanted: "enrolments-wanted",
-	KindEnrolmentEnded: "enrolment-ended", KindEnrolmentTakenBack: "enrolment-taken-back",
+	KindCallBackRecorded: "call-back-recorded",
+	KindEnrolmentEnded:   "enrolment-ended", KindEnrolmentTakenBack: "enrolment-taken-back",
 	KindCaseloadAccessed: "caseload-accessed",
 	KindSubjectAccessed:  "subject-accessed", KindTrailRead: "trail-read",
 	KindSnapshotHeld: "snapshot-held", KindSnapshotApproved: "snapshot-approved", KindPlanLapsed: "plan-lapsed",

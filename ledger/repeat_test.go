@@ -216,7 +216,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 		}
 		return out
 	}
-	switch rapid.IntRange(0, 24).Draw(t, "request") {
+	switch rapid.IntRange(0, 25).Draw(t, "request") {
 	case 0, 1, 2:
 		able(RoleClinician, emergency, "555001")
 		q := &LookUp{Person: ref, Declared: Declared(rapid.IntRange(0, 2).Draw(t, "declared")), Confirmed: maybe("confirmed"), Reasoned: maybe("reasoned")}
@@ -312,6 +312,9 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 	case 17:
 		able(RoleSocialWorkManager, authorityA, "second")
 		return w.cmd(actor, &ApproveSnapshot{Upload: upload}, PayloadReason)
+	case 25:
+		able(RoleSiteIG, emergency, "site")
+		return w.cmd(actor, &RecordCallBack{Code: rapid.SampledFrom([]string{emergency, practice}).Draw(t, "site"), Phone: "01234 000009"})
 	case 23:
 		able(RoleChildHealth, nursing, "clerk")
 		return w.cmd(actor, &ReadWanted{After: ref})

@@ -109,6 +109,7 @@ const (
 	ActReadUnassigned
 	ActListUnassigned
 	ActReadWanted
+	ActRecordCallBack
 
 	actionEnd // no action: one past the last
 )
@@ -147,6 +148,7 @@ var actionNames = map[Action]string{
 	ActReadUnassigned:     "read who is in no caseload",
 	ActListUnassigned:     "count who is in no caseload",
 	ActReadWanted:         "read whose enrolment is asked for again",
+	ActRecordCallBack:     "keep the own site's call-back number",
 }
 
 // String returns the action in words.
@@ -201,6 +203,7 @@ var matrix = map[Action][]Role{
 	ActReadUnassigned:     {RoleSocialWorkManager, RoleChildHealth},
 	ActListUnassigned:     {RoleSocialWorkManager, RoleChildHealth, RoleOperator},
 	ActReadWanted:         {RoleUploader, RoleChildHealth},
+	ActRecordCallBack:     {RoleSiteIG, RoleTeamLeader, RoleOperator},
 }
 
 // May reports whether a role may ask for an action at all.

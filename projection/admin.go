@@ -46,7 +46,15 @@ func foldAdmin(t *store.Txn, e, first *ledger.Entry) error {
 		if o.Closed == 0 {
 			o.Closed = was.Closed // the register's to say
 		}
+		o.CallBack = was.CallBack
 		return foldOrganisation(t, e, &o, &was)
+	case *ledger.CallBackRecorded:
+		o, _, err := (View{t}).Organisation(ev.Code)
+		if err != nil {
+			return err
+		}
+		o.CallBack = ev.Phone
+		return set(t, organisationKey(ev.Code), o)
 	case *ledger.SchoolRecorded:
 		return foldRegister(t, e, &ev.Row)
 	case *ledger.OrganisationListed:

@@ -22,7 +22,7 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 	}
 	switch ev := e.Event.(type) {
 	case *ledger.LogOpened, *ledger.RulesRaised, *ledger.OrganisationRecorded, *ledger.DirectoryRecorded, *ledger.ActorProfiled,
-		*ledger.SchoolRecorded, *ledger.OrganisationListed:
+		*ledger.SchoolRecorded, *ledger.OrganisationListed, *ledger.CallBackRecorded:
 		return foldAdmin(t, e, first)
 	case *ledger.PolicyRecorded:
 		return foldPolicy(t, e, ev)
