@@ -32,6 +32,10 @@ var jsonType = []string{"application/json"}
 var routeTable = []route{
 	{"POST", "/v1/lookups", jsonBody, jsonType, false, ledger.ActLookUp, true, (*Server).postLookup, "look a person up"},
 	{"POST", "/v1/lookups/{seq}/corrections", jsonBody, jsonType, false, ledger.ActCorrectAccess, true, (*Server).postCorrection, "mark an own lookup as one of the wrong person"},
+	{"POST", "/v1/emergency-lookups", jsonBody, jsonType, false, ledger.ActBreakGlass, true, (*Server).postEmergency, "look a person up in an emergency, also where policy would deny it; reviewed by a second person"},
+	{"GET", "/v1/reviews", 0, nil, false, ledger.ActReview, false, (*Server).getReviews, "emergency accesses to be reviewed, by reference"},
+	{"POST", "/v1/reviews/{seq}/open", jsonBody, jsonType, false, ledger.ActReview, true, (*Server).postReviewOpen, "who looked whom up in an emergency, and why"},
+	{"POST", "/v1/reviews/{seq}", jsonBody, jsonType, false, ledger.ActReview, true, (*Server).postReview, "conclude the review of an emergency access"},
 	{"POST", "/v1/traces", jsonBody, jsonType, false, ledger.ActTrace, true, (*Server).postTrace, "ask by exact names and birth date, where no NHS number is known"},
 	{"POST", "/v1/uploads", uploadBody, []string{"text/csv", "application/json", "application/xml", "text/xml"}, true, ledger.ActUpload, true, (*Server).postUpload, "upload plans: CSV, JSON, or CP-IS message 01, which is answered with message 02"},
 	{"GET", "/v1/uploads", 0, nil, false, ledger.ActListUploads, false, (*Server).getUploads, "an authority's uploads, gaps in their numbers, and whether the newest is stale"},

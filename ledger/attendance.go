@@ -23,9 +23,10 @@ func (q *LookUp) attending(organisation string) Tag {
 }
 
 // tell makes the notifications that an access needs, which is recorded next, and
-// has the access name one for each authority it tells: such a new one, or one
-// that the authority has of the same attendance already.
-func (d *decider) tell(q *LookUp, e *Accessed) ([]*NotificationQueued, error) {
+// has the access name one for each authority it tells: such a new one, of which
+// the first will be the entry that is given, or one that the authority has of the
+// same attendance already.
+func (d *decider) tell(q *LookUp, e *Accessed, first Seq) ([]*NotificationQueued, error) {
 	var out []*NotificationQueued
 	ref, err := d.follow(q.Person)
 	if err != nil {
@@ -50,8 +51,8 @@ func (d *decider) tell(q *LookUp, e *Accessed) ([]*NotificationQueued, error) {
 		if n.After, err = d.attendedBefore(ref, a); err != nil {
 			return nil, err
 		}
+		e.Notifications = append(e.Notifications, first+Seq(len(out)))
 		out = append(out, n)
-		e.Notifications = append(e.Notifications, d.next()+Seq(len(out)))
 	}
 	return out, nil
 }

@@ -21,6 +21,7 @@ var tales3 = []tale{
 	{"caseload", []Kind{KindAssignmentEnded, KindUnassignedRead, KindEnrolmentEnded, KindEnrolmentTakenBack,
 		KindSchoolRecorded, KindOrganisationListed, KindEnrolmentsWanted, KindCallBackRecorded}, taleOfCaseloads},
 	{"policy", []Kind{KindPolicyRecorded}, taleOfPolicy},
+	{"glass", []Kind{KindGlassBroken, KindReviewed}, taleOfGlass},
 	{"attendance", []Kind{KindNotificationWithdrawn, KindNotificationActioned}, attendances},
 }
 

@@ -30,6 +30,7 @@ type View interface {
 	EachStanding(authority string, each func(Item, Standing)) error // in order of items
 
 	// From rules version 3.
+	Glass(Seq) (Glass, bool, error)
 	Policies(place string) ([]DatedPolicy, error) // in order of days; must not be changed
 	// Attending is the newest notification that an authority has of a person's
 	// accesses in an attendance, and for a zero tag in any.
