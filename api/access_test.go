@@ -290,8 +290,13 @@ func TestMissedAppointment(t *testing.T) {
 // badly sends what is refused with a 400 and changes nothing.
 func (w *world) badly(who caller, path string, body any) problemBody {
 	w.t.Helper()
+	return w.badlyBy(http.MethodPost, who, path, body)
+}
+
+func (w *world) badlyBy(method string, who caller, path string, body any) problemBody {
+	w.t.Helper()
 	size := w.size()
-	r := w.call(who, http.MethodPost, path, body)
+	r := w.call(who, method, path, body)
 	require.Equal(w.t, 400, r.status, "%s", r.body)
 	require.Equal(w.t, size, w.size(), "what is refused is not recorded")
 	return r.problem(r.code())

@@ -23,6 +23,9 @@ type notificationItem struct {
 	OpenedAt       string     `json:"openedAt,omitempty"`
 	AcknowledgedAt string     `json:"acknowledgedAt,omitempty"`
 	ActionedAt     string     `json:"actionedAt,omitempty"`
+	For            string     `json:"for,omitempty"`         // whom it is for: the rung of the authority's ladder
+	DueAt          string     `json:"dueAt,omitempty"`       // when it climbs, unless it is acknowledged
+	EscalatedAt    string     `json:"escalatedAt,omitempty"` // when it last climbed
 	WithdrawnAt    string     `json:"withdrawnAt,omitempty"` // every lookup that it told of was of the wrong person
 	LatestAt       string     `json:"latestAt,omitempty"`    // of the last look of the same attendance, if there were several
 	Accesses       int        `json:"accesses,omitempty"`    // how many there were, if several
@@ -36,44 +39,90 @@ type named struct {
 	Name string `json:"name"`
 }
 
-// getNotifications lists references: no person can be told from them, so the
-// listing itself is no disclosure. Opening one is.
-func (s *Server) getNotifications(w http.ResponseWriter, r *http.Request, who *Identity) error {
-	var state ledger.NotificationState
-	var after *ledger.Seq
+// listed is what a list of notifications is asked for.
+type listed struct {
+	state ledger.NotificationState
+	climb bool        // those that climbed and still wait
+	rung  ledger.Rung // those that are for it
+	mine  bool        // those of plans that name the caller as worker or team
+	after *ledger.Seq
+}
+
+// parseListed reads the query of a list.
+func parseListed(r *http.Request) (q listed, err error) {
 	for name, values := range r.URL.Query() {
 		if len(values) != 1 {
-			return problem("query-parameter")
+			return q, problem("query-parameter")
+		}
+		text := values[0]
+		if text == "" && (name == "state" || name == "after") {
+			continue
 		}
 		switch name {
 		case "state":
-			if values[0] == "" {
+			if q.climb = text == "escalated"; q.climb {
 				continue
 			}
 			for st := ledger.NotificationIsQueued; st <= ledger.NotificationIsActioned; st++ {
-				if st.String() == values[0] {
-					state = st
+				if st.String() == text {
+					q.state = st
 				}
 			}
-			if state == 0 {
-				return problem("query-parameter").with("state is queued, delivered, opened, acknowledged, actioned, failed or withdrawn.")
+			if q.state == 0 {
+				return q, problem("query-parameter").with("state is queued, delivered, opened, acknowledged, actioned, escalated, failed or withdrawn.")
 			}
+		case "for":
+			for rung := ledger.RungWorker; rung <= ledger.RungSite; rung++ {
+				if rung.String() == text {
+					q.rung = rung
+				}
+			}
+			if q.rung == 0 {
+				return q, problem("query-parameter").with("for is worker, team, manager, emergency-duty or site.")
+			}
+		case "mine":
+			if text != "yes" {
+				return q, problem("query-parameter").with("mine is yes.")
+			}
+			q.mine = true
 		case "after":
-			if values[0] == "" {
-				continue
-			}
-			n, err := strconv.ParseUint(values[0], 10, 63)
+			n, err := strconv.ParseUint(text, 10, 63)
 			if err != nil {
-				return problem("query-parameter").with("after is a notification's id.")
+				return q, problem("query-parameter").with("after is a notification's id.")
 			}
 			id := ledger.Seq(n)
-			after = &id
+			q.after = &id
 		default:
-			return problem("query-parameter")
+			return q, problem("query-parameter")
 		}
 	}
+	return q, nil
+}
+
+// list reads what is asked for, of an authority or a site.
+func (s *Server) list(view projection.View, q *listed, who *Identity) ([]ledger.Notification, error) {
+	as := s.namesOf(who)
+	return view.NotificationsWhere(who.Organisation, q.after, notificationsListed, func(n *ledger.Notification) (bool, error) {
+		switch {
+		case q.state != 0 && n.State != q.state, q.climb && (n.Escalated == 0 || !n.Waits()), q.rung != 0 && n.Rung != q.rung:
+			return false, nil
+		case !q.mine:
+			return true, nil
+		}
+		plans, err := view.Plans(n.Person)
+		return err == nil && n.Names(plans, as), err
+	})
+}
+
+// getNotifications lists references: no person can be told from them, so the
+// listing itself is no disclosure. Opening one is.
+func (s *Server) getNotifications(w http.ResponseWriter, r *http.Request, who *Identity) error {
+	q, err := parseListed(r)
+	if err != nil {
+		return err
+	}
 	view := s.node.View()
-	list, err := view.Notifications(who.Organisation, state, after, notificationsListed)
+	list, err := s.list(view, &q, who)
 	if err != nil {
 		return err
 	}
@@ -117,6 +166,13 @@ func (s *Server) notificationItem(view projection.View, n *ledger.Notification, 
 	if n.Acknowledged != 0 {
 		item.AcknowledgedAt = n.Acknowledged.String()
 	}
+	item.For = n.Rung.String()
+	if n.Due != 0 {
+		item.DueAt = n.Due.String()
+	}
+	if n.Escalated != 0 {
+		item.EscalatedAt = n.Escalated.String()
+	}
 	if n.Actioned != 0 {
 		item.ActionedAt = n.Actioned.String()
 	}
@@ -133,7 +189,7 @@ func (s *Server) notificationItem(view projection.View, n *ledger.Notification, 
 	return item, nil
 }
 
-// optionalBody digests a body that may be absent: opening needs none.
+// optionalBody digests a body that may be absent.
 func (s *Server) optionalBody(r *http.Request, route string, dst any) (ledger.Tag, error) {
 	if r.ContentLength == 0 {
 		return s.keys.Content(route, nil), nil
@@ -141,12 +197,23 @@ func (s *Server) optionalBody(r *http.Request, route string, dst any) (ledger.Ta
 	return s.body(r, route, dst)
 }
 
+// openBody says why somebody opens what is not for them.
+type openBody struct {
+	Reason string `json:"reason"`
+}
+
 func (s *Server) postOpen(w http.ResponseWriter, r *http.Request, who *Identity) error {
+	return s.openNotification(w, r, who, false)
+}
+
+// openNotification has the opening recorded, and shows what it disclosed.
+func (s *Server) openNotification(w http.ResponseWriter, r *http.Request, who *Identity, site bool) error {
 	id, err := s.pathSeq(r, "id")
 	if err != nil {
 		return err
 	}
-	content, err := s.optionalBody(r, "open/"+pathVar(r, "id"), &struct{}{})
+	var in openBody
+	content, err := s.optionalBody(r, "open/"+pathVar(r, "id"), &in)
 	if err != nil {
 		return err
 	}
@@ -154,7 +221,16 @@ func (s *Server) postOpen(w http.ResponseWriter, r *http.Request, who *Identity)
 	if err != nil {
 		return err
 	}
-	out, err := d.propose(r.Context(), &ledger.OpenNotification{Notification: id})
+	if in.Reason != "" {
+		if err := d.reason(in.Reason); err != nil {
+			return err
+		}
+	}
+	q := &ledger.OpenNotification{Notification: id, Site: site}
+	if s.needs(3) == nil {
+		q.As = s.namesOf(who)
+	}
+	out, err := d.propose(r.Context(), q)
 	if err != nil {
 		return err
 	}
@@ -188,6 +264,17 @@ func (s *Server) postOpen(w http.ResponseWriter, r *http.Request, who *Identity)
 	if err := s.writePlans(j, a.Plans, a.At, true); err != nil {
 		return err
 	}
+	if a.Visit.Role != ledger.RoleSystem { // a task tells of a plan, and of nobody's visit
+		if err := s.writeSeen(j, a); err != nil {
+			return err
+		}
+	}
+	j.finish(w, out, http.StatusOK)
+	return nil
+}
+
+// writeSeen appends "visit": who saw the person, where and when.
+func (s *Server) writeSeen(j *jsonWriter, a *projection.Answer) error {
 	j.key("visit")
 	j.open('{')
 	name := s.name(a.Profiles, a.Visit.Profile)
@@ -213,6 +300,9 @@ func (s *Server) postOpen(w http.ResponseWriter, r *http.Request, who *Identity)
 			if err := s.open(a.Details[i], &d); err != nil {
 				return err
 			}
+			if a.Notification.Type == ledger.NotifyUnread {
+				j.optional("nhsNumber", d.NHSNumber) // there is no plan of the site's own that says whom
+			}
 			j.optional("attendance", d.Attendance)
 			if d.CallBack != "" {
 				callBack = d.CallBack
@@ -227,7 +317,6 @@ func (s *Server) postOpen(w http.ResponseWriter, r *http.Request, who *Identity)
 	}
 	j.optional("callBack", callBack)
 	j.close('}')
-	j.finish(w, out, http.StatusOK)
 	return nil
 }
 

@@ -39,7 +39,7 @@ func TestNotificationLife(t *testing.T) {
 	require.Len(t, items, 1)
 	require.Equal(t, before, w.size(), "listing is not recorded")
 	n := items[0]
-	requireFields(t, n, "id", "type", "state", "urgency", "queuedAt", "organisation")
+	requireFields(t, n, "id", "type", "state", "urgency", "queuedAt", "for", "dueAt", "organisation")
 	require.Equal(t, "access", n["type"])
 	require.Equal(t, "queued", n["state"])
 	require.Equal(t, object{"ods": emergency, "name": "Emergency Department"}, n["organisation"])
@@ -87,7 +87,7 @@ func TestNotificationLife(t *testing.T) {
 	_, e = w.call(manager, "POST", path+"/open", "{}").recorded(200)
 	require.False(t, e.Event.(*ledger.NotificationOpened).First)
 	n = w.notifications(socialWorker, "?state=opened")[0]
-	requireFields(t, n, "id", "type", "state", "urgency", "queuedAt", "openedAt", "organisation")
+	requireFields(t, n, "id", "type", "state", "urgency", "queuedAt", "openedAt", "for", "dueAt", "organisation")
 
 	done, e := w.call(socialWorker, "POST", path+"/acknowledgements", act).recorded(201)
 	requireFields(t, done, "id", "state", "seq", "receipt")
@@ -102,7 +102,7 @@ func TestNotificationLife(t *testing.T) {
 	w.call(socialWorker, "POST", path+"/acknowledgements", act).problem("already-done")
 	require.Equal(t, size, w.size())
 	n = w.notifications(socialWorker, "?state=acknowledged")[0]
-	requireFields(t, n, "id", "type", "state", "urgency", "queuedAt", "openedAt", "acknowledgedAt", "organisation")
+	requireFields(t, n, "id", "type", "state", "urgency", "queuedAt", "openedAt", "acknowledgedAt", "for", "organisation")
 
 	// What came of it ends its life, and nothing comes after.
 	w.secret("mother and child seen at home")
@@ -179,9 +179,9 @@ func TestDeliveredNotificationsAreListed(t *testing.T) {
 	require.Len(t, w.notifications(socialWorker, "?state=queued"), 1, "an attempt is not known to have arrived")
 	w.command(ledger.SystemActor("n1"), &ledger.SettleDelivery{Attempt: attempt, Message: "m"})
 	all := w.notifications(socialWorker, "")
-	requireFields(t, all[0], "id", "type", "state", "urgency", "queuedAt", "deliveredAt", "organisation")
+	requireFields(t, all[0], "id", "type", "state", "urgency", "queuedAt", "deliveredAt", "for", "dueAt", "organisation")
 	require.Equal(t, "delivered", all[0]["state"])
-	requireFields(t, all[1], "id", "type", "state", "urgency", "queuedAt", "deliveredAt", "openedAt", "organisation", "reattended", "after")
+	requireFields(t, all[1], "id", "type", "state", "urgency", "queuedAt", "deliveredAt", "openedAt", "for", "dueAt", "organisation", "reattended", "after")
 	require.Equal(t, "opened", all[1]["state"])
 	out, _ := w.lookup(doctor, object{"nhsNumber": nhs(1)}, key).recorded(200)
 	require.Equal(t, "delivered", list(out["notified"])[0].(object)["state"])

@@ -60,7 +60,11 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		path, body, h = path+"?sort=practice", odsLine("G81009", "Some Practice", "", ""), asCSV
 	case "/v1/caseloads/lookups":
 		body = object{"school": school}
-	case "/v1/notifications/{id}/acknowledgements":
+	case "/v1/ladder":
+		if t.method == "PUT" {
+			body = object{"from": "2026-03-04", "worker": 30, "team": 30, "manager": 30, "emergencyDuty": 30, "opens": "09:00", "closes": "17:30"}
+		}
+	case "/v1/notifications/{id}/acknowledgements", "/v1/notifications/{id}/actions", "/v1/site-notices/{id}/acknowledgements":
 		body = object{"action": "visited"}
 	case "/v1/missed-appointments":
 		body = object{"nhsNumber": nhs(1), "appointmentAt": "2026-03-02T09:30:00Z", "service": "audiology"}

@@ -44,6 +44,9 @@ type Config struct {
 	WitnessInterval time.Duration
 	WitnessClient   *http.Client
 
+	// Transitions is how often a leader looks for what has fallen due: notifications that climb, and tasks. 0: never.
+	Transitions time.Duration
+
 	// FS is the file system; nil means the real one.
 	FS vfs.FS
 	// Clock is the time that a leader stamps on commands; nil means time.Now.

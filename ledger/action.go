@@ -28,7 +28,7 @@ func (q *ActOnNotification) decide(d *decider) error {
 	if !d.under(3) {
 		return nil
 	}
-	n, ok, err := d.ownNotification(q.Notification)
+	n, ok, err := d.ownNotification(q.Notification, false)
 	if err != nil || !ok {
 		return err
 	}
@@ -46,4 +46,4 @@ func (q *ActOnNotification) decide(d *decider) error {
 }
 
 // Act folds that something was done.
-func (n *Notification) Act(at Time) { n.State, n.Actioned = NotificationIsActioned, at }
+func (n *Notification) Act(at Time) { n.State, n.Actioned, n.Due = NotificationIsActioned, at, 0 }

@@ -112,4 +112,6 @@ func (n *Notification) Tell(at Time) { n.Accesses, n.Latest = n.Accesses+1, at }
 func (n *Notification) Err() { n.Accesses = max(n.Accesses, 1) - 1 }
 
 // Withdraw folds that all of them were. What became of it until then stays readable.
-func (n *Notification) Withdraw(at Time) { n.State, n.Withdrawn = NotificationIsWithdrawn, at }
+func (n *Notification) Withdraw(at Time) {
+	n.State, n.Withdrawn, n.Due = NotificationIsWithdrawn, at, 0
+}

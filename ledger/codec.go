@@ -320,6 +320,9 @@ func (n *Notification) fields(c *codec) {
 	number(c, 17, &n.After, orZero)
 	number(c, 18, &n.By, orZero)
 	integer(c, 19, &n.Actioned, orZero)
+	number(c, 20, &n.Rung, orZero)
+	integer(c, 21, &n.Due, orZero)
+	integer(c, 22, &n.Escalated, orZero)
 }
 
 func (d *PlanDetails) fields(c *codec) {

@@ -14,6 +14,7 @@ const (
 	RequestRaiseRules         RequestKind = 2
 	RequestRecordKey          RequestKind = 3
 	RequestVoidBatch          RequestKind = 4
+	RequestTellDue            RequestKind = 8
 	RequestRecordOrganisation RequestKind = 16
 	RequestRecordDirectory    RequestKind = 17
 	RequestRecordPolicy       RequestKind = 18
@@ -42,6 +43,7 @@ const (
 	RequestRepeatDelivery     RequestKind = 84
 	RequestSettleDelivery     RequestKind = 85
 	RequestActOnNotification  RequestKind = 86
+	RequestRecordLadder       RequestKind = 87
 	RequestEnrol              RequestKind = 96
 	RequestAssign             RequestKind = 97
 	RequestReadCaseload       RequestKind = 98
@@ -94,6 +96,8 @@ var requests = map[RequestKind]func() Request{
 	RequestAttemptDelivery:    func() Request { return new(AttemptDelivery) },
 	RequestRepeatDelivery:     func() Request { return new(RepeatDelivery) },
 	RequestSettleDelivery:     func() Request { return new(SettleDelivery) },
+	RequestTellDue:            func() Request { return new(TellDue) },
+	RequestRecordLadder:       func() Request { return new(RecordLadder) },
 	RequestActOnNotification:  func() Request { return new(ActOnNotification) },
 	RequestEnrol:              func() Request { return new(Enrol) },
 	RequestAssign:             func() Request { return new(Assign) },

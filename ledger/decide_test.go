@@ -86,6 +86,7 @@ func restOfStory(w *world, auditor Actor) {
 	notifications(w, auditor)
 	if w.view.log.Rules > 2 {
 		attendances(w)
+		lives(w)
 	}
 	caseloads(w, auditor)
 	trails(w)

@@ -302,6 +302,7 @@ func (n *Notification) Settle(delivered bool, at Time) {
 		n.Delivered = at
 	case n.unopened():
 		n.State, n.Failed = NotificationIsFailed, at
+		n.hurry(at)
 	default:
 		n.Failed = at
 	}

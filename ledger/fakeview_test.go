@@ -31,6 +31,7 @@ type fakeView struct {
 	glasses       map[Seq]Glass
 	attempts      map[Seq]Attempt
 	attending     map[string]Seq
+	dueDays       map[DueDay]bool
 	err           error // if set, every read fails with it
 }
 
@@ -45,7 +46,7 @@ func newFakeView() *fakeView {
 		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
 		numbers: map[PersonRef]Number{}, outboxes: map[string]Outbox{}, attempts: map[Seq]Attempt{},
 		policies: map[string][]DatedPolicy{}, glasses: map[Seq]Glass{},
-		attending: map[string]Seq{},
+		attending: map[string]Seq{}, dueDays: map[DueDay]bool{},
 	}
 }
 
@@ -183,6 +184,13 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 	case *LogOpened:
 		v.log = Log{ID: x.ID, Origin: x.Origin, Rules: x.Rules, Synthetic: x.Synthetic, DemoClock: x.DemoClock, Verifier: x.Verifier}
 	case *RulesRaised:
+		for ref, plans := range v.plans {
+			for i := range plans {
+				if p := &plans[i]; x.From < 3 && x.To >= 3 && p.DueFrom(e.Time.Day()) > e.Time.Day() {
+					v.due(p.DueFrom(e.Time.Day()), ref)
+				}
+			}
+		}
 		v.log.Rules = x.To
 	case *OrganisationRecorded:
 		o := x.Organisation
@@ -228,6 +236,11 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 			v.want(ref)
 		}
 		v.plans[ref] = RecordPlan(v.plans[ref], x, x.Authority, e.Seq, e.Time)
+		for i := range v.plans[ref] {
+			if p := &v.plans[ref][i]; p.Seq == e.Seq && e.Rules >= 3 {
+				v.due(p.DueFrom(e.Time.Day()), ref)
+			}
+		}
 		v.named(e, q, e.Seq)
 		v.row(q, true)
 	case *PlanUnchanged:
@@ -298,12 +311,25 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 	case *NotificationQueued:
 		v.notifications[e.Seq] = Notification{ID: e.Seq, Type: x.Type, Authority: x.Authority,
 			State: NotificationIsQueued, Of: x.Of, Plans: x.Plans, Person: ref, Organisation: x.Organisation, Queued: e.Time, After: x.After}
+		if e.Rules >= 3 {
+			d := v.organisations[x.Authority].Directory
+			plans, _ := v.Plans(ref)
+			v.change(e.Seq, true, func(n *Notification) { n.Begin(plans, &d) })
+		}
 		if !x.Attending.IsZero() {
 			v.change(e.Seq, true, func(n *Notification) { n.Tell(e.Time) })
 			for _, at := range []Tag{x.Attending, {}} {
 				v.attending[attendingOf(v.follow(ref), x.Authority, at)] = e.Seq
 			}
 		}
+	case *TransitionsDue:
+		for at := range v.dueDays {
+			if x.Through != 0 && !at.after(DueDay{x.Through, x.Person}) {
+				delete(v.dueDays, at)
+			}
+		}
+	case *NotificationEscalated:
+		v.change(x.Notification, true, func(n *Notification) { n.Climb(x, e.Time) })
 	case *NotificationActioned:
 		v.change(x.Notification, true, func(n *Notification) { n.Act(e.Time) })
 	case *NotificationWithdrawn:
@@ -316,10 +342,7 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.notifications[x.Notification] = n
 	case *NotificationAcknowledged:
 		n := v.notifications[x.Notification]
-		n.State, n.Acknowledged = NotificationIsAcknowledged, e.Time
-		if e.Rules >= 3 {
-			n.By = e.Seq
-		}
+		n.Acknowledge(e)
 		v.notifications[x.Notification] = n
 	case *NotificationAttempted:
 		v.attempted(e, x)
@@ -360,6 +383,42 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 			v.looked[x.Assignment] = e.Time
 		}
 	}
+}
+
+// after orders days and, within one, people.
+func (a DueDay) after(b DueDay) bool {
+	return a.Day > b.Day || a.Day == b.Day && string(a.Person[:]) > string(b.Person[:])
+}
+
+func (v *fakeView) due(day Day, ref PersonRef) {
+	if day != 0 {
+		v.dueDays[DueDay{day, ref}] = true
+	}
+}
+
+func (v *fakeView) DueDays(through Day, limit int) ([]DueDay, error) {
+	var out []DueDay
+	for at := range v.dueDays {
+		if at.Day <= through {
+			out = append(out, at)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[j].after(out[i]) })
+	return out[:min(limit, len(out))], v.err
+}
+
+func (v *fakeView) Due(until Time, limit int) ([]Seq, error) {
+	var out []Seq
+	for id, n := range v.notifications {
+		if n.Due != 0 && n.Due <= until {
+			out = append(out, id)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool {
+		a, b := v.notifications[out[i]], v.notifications[out[j]]
+		return a.Due < b.Due || a.Due == b.Due && a.ID < b.ID
+	})
+	return out[:min(limit, len(out))], v.err
 }
 
 func attendingOf(p PersonRef, authority string, at Tag) string {

@@ -23,6 +23,7 @@ var tales3 = []tale{
 	{"policy", []Kind{KindPolicyRecorded}, taleOfPolicy},
 	{"glass", []Kind{KindGlassBroken, KindReviewed}, taleOfGlass},
 	{"attendance", []Kind{KindNotificationWithdrawn, KindNotificationActioned}, attendances},
+	{"life", []Kind{KindTransitionsDue, KindNotificationEscalated}, lives},
 }
 
 // goldenWorld3 is the beginning of every tale of rules version 3.

@@ -15,7 +15,7 @@ const (
 	KindState                Kind = 5 // reserved
 	KindClockCorrected       Kind = 6 // reserved
 	KindProposerDiverged     Kind = 7
-	KindTransitionsDue       Kind = 8 // reserved
+	KindTransitionsDue       Kind = 8
 	KindConfigurationChanged Kind = 9 // reserved
 
 	KindOrganisationRecorded Kind = 16
@@ -62,7 +62,7 @@ const (
 	KindNotificationAcknowledged Kind = 84
 	KindNotificationActioned     Kind = 85
 	KindNotificationFailed       Kind = 86
-	KindNotificationEscalated    Kind = 87 // reserved
+	KindNotificationEscalated    Kind = 87
 	KindNotificationWithdrawn    Kind = 88
 	KindAppointmentMissed        Kind = 89
 	KindBirthRecorded            Kind = 90 // reserved
@@ -142,6 +142,8 @@ var events = map[Kind]func() Event{
 	KindNotificationAttempted:    func() Event { return new(NotificationAttempted) },
 	KindNotificationDelivered:    func() Event { return new(NotificationDelivered) },
 	KindNotificationFailed:       func() Event { return new(NotificationFailed) },
+	KindTransitionsDue:           func() Event { return new(TransitionsDue) },
+	KindNotificationEscalated:    func() Event { return new(NotificationEscalated) },
 	KindNotificationActioned:     func() Event { return new(NotificationActioned) },
 	KindNotificationWithdrawn:    func() Event { return new(NotificationWithdrawn) },
 	KindAppointmentMissed:        func() Event { return new(AppointmentMissed) },
@@ -190,6 +192,7 @@ var kindNames = map[Kind]string{
 	KindPolicyRecorded:     "policy-recorded", KindGlassBroken: "glass-broken", KindReviewed: "reviewed",
 
 	KindNotificationWithdrawn: "notification-withdrawn", KindNotificationActioned: "notification-actioned",
+	KindNotificationEscalated: "notification-escalated", KindTransitionsDue: "transitions-due",
 }
 
 // String returns the kind's name as listings and exports spell it.

@@ -10,6 +10,11 @@ const (
 	NotifyDataQuality                             // the birth date held differs from the one confirmed in care
 	NotifyMissed                                  // a person with a plan missed an appointment
 	NotifyInactive                                // the number of a person with a plan is no longer used, with no replacement
+
+	// From rules version 3.
+	NotifyLapsing     // an unborn child's plan ends in fourteen days, and nothing follows it
+	NotifyComingOfAge // a person with a plan in force is 18 today
+	NotifyUnread      // to the site that saw a person: nobody of the authority has acknowledged it
 )
 
 // String returns the type as lists spell it.
@@ -25,6 +30,12 @@ func (t NotificationType) String() string {
 		return "missed-appointment"
 	case NotifyInactive:
 		return "number-inactive"
+	case NotifyLapsing:
+		return "plan-lapsing"
+	case NotifyComingOfAge:
+		return "coming-of-age"
+	case NotifyUnread:
+		return "unread"
 	}
 	return "unknown"
 }
@@ -103,6 +114,9 @@ type Notification struct {
 	After     Seq  `cbor:"17,keyasint,omitempty"`
 	By        Seq  `cbor:"18,keyasint,omitempty"` // the entry that acknowledged it
 	Actioned  Time `cbor:"19,keyasint,omitempty"`
+	Rung      Rung `cbor:"20,keyasint,omitempty"` // whom it is for, of those that climb
+	Due       Time `cbor:"21,keyasint,omitempty"` // when it climbs, unless it is acknowledged
+	Escalated Time `cbor:"22,keyasint,omitempty"` // when it last climbed
 }
 
 // unopened reports whether it still waits for somebody of the authority to open it.
@@ -136,7 +150,9 @@ func (n *Notification) Since() Time {
 
 // OpenNotification asks to see whom a notification is about.
 type OpenNotification struct {
-	Notification Seq `cbor:"1,keyasint"`
+	Notification Seq   `cbor:"1,keyasint"`
+	As           []Tag `cbor:"2,keyasint,omitempty"` // keyed tags of who asks, as an upload may name a worker or a team
+	Site         bool  `cbor:"3,keyasint,omitempty"` // by the site that saw the person, of one that tells it
 }
 
 // NotificationOpened records that, and which entries were disclosed.
@@ -145,11 +161,13 @@ type NotificationOpened struct {
 	Disclosed    []Seq `cbor:"2,keyasint"` // the plans' entries, then the access
 	First        bool  `cbor:"3,keyasint,omitempty"`
 	Profile      Seq   `cbor:"4,keyasint,omitempty"`
+	Cover        bool  `cbor:"5,keyasint,omitempty"` // by somebody whom it is not for, with a reason, sealed
 }
 
 // Acknowledge asks to record what was done about a notification.
 type Acknowledge struct {
-	Notification Seq `cbor:"1,keyasint"`
+	Notification Seq  `cbor:"1,keyasint"`
+	Site         bool `cbor:"2,keyasint,omitempty"`
 }
 
 // NotificationAcknowledged records that an authority has acted. What it did is
@@ -187,9 +205,21 @@ func (*OpenNotification) Discloses() bool { return true }
 func (*Acknowledge) Discloses() bool      { return false }
 func (*MissAppointment) Discloses() bool  { return true }
 
-func (*OpenNotification) action() Action { return ActOpenNotification }
-func (*Acknowledge) action() Action      { return ActAcknowledge }
-func (*MissAppointment) action() Action  { return ActMissAppointment }
+func (q *OpenNotification) action() Action {
+	if q.Site {
+		return ActReadSiteNotices
+	}
+	return ActOpenNotification
+}
+
+func (q *Acknowledge) action() Action {
+	if q.Site {
+		return ActReadSiteNotices
+	}
+	return ActAcknowledge
+}
+
+func (*MissAppointment) action() Action { return ActMissAppointment }
 
 func (q *MissAppointment) about() PersonRef { return q.Person }
 
@@ -205,12 +235,12 @@ func (d *decider) queue(n *NotificationQueued, p PersonRef) {
 }
 
 // ownNotification returns a notification of the actor's own authority, or refuses.
-func (d *decider) ownNotification(id Seq) (Notification, bool, error) {
+func (d *decider) ownNotification(id Seq, site bool) (Notification, bool, error) {
 	n, ok, err := d.Notification(id)
 	switch {
 	case err != nil:
 		return n, false, err
-	case !ok:
+	case !ok || site != (n.Type == NotifyUnread):
 		d.refuse(RefusedNotFound)
 		return n, false, nil
 	case n.Authority != d.c.Actor.Organisation:
@@ -221,18 +251,31 @@ func (d *decider) ownNotification(id Seq) (Notification, bool, error) {
 }
 
 func (q *OpenNotification) decide(d *decider) error {
-	n, ok, err := d.ownNotification(q.Notification)
+	n, ok, err := d.ownNotification(q.Notification, q.Site)
 	if err != nil || !ok {
 		return err
 	}
-	disclosed := append(append([]Seq(nil), n.Plans...), n.Of)
-	d.record(&NotificationOpened{Notification: n.ID, Disclosed: disclosed,
-		First: n.unopened(), Profile: d.profile}, n.Person)
+	e := &NotificationOpened{Notification: n.ID, Disclosed: append(append([]Seq(nil), n.Plans...), n.Of), First: n.unopened(), Profile: d.profile}
+	mine, err := d.isFor(&n, q.As)
+	if err != nil {
+		return err
+	}
+	if mine {
+		d.record(e, n.Person)
+		return nil
+	}
+	reason := d.sealed(PayloadReason)
+	if len(reason) == 0 {
+		d.refuse(RefusedReasonMissing)
+		return nil
+	}
+	e.Cover = true
+	d.record(e, n.Person, reason...)
 	return nil
 }
 
 func (q *Acknowledge) decide(d *decider) error {
-	n, ok, err := d.ownNotification(q.Notification)
+	n, ok, err := d.ownNotification(q.Notification, q.Site)
 	if err != nil || !ok {
 		return err
 	}

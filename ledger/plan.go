@@ -73,6 +73,9 @@ type Plan struct {
 	Sealed Seq `cbor:"20,keyasint,omitempty"`
 	// Holder is whose key seals them, if the plan followed from a number that was superseded.
 	Holder PersonRef `cbor:"21,keyasint,omitzero"`
+
+	Worker Tag `cbor:"22,keyasint,omitzero"`
+	Team   Tag `cbor:"23,keyasint,omitzero"`
 }
 
 // Details returns the entry beside which the plan's sealed details are.
@@ -185,7 +188,7 @@ func RecordPlan(plans []Plan, e *PlanRecorded, authority string, seq Seq, at Tim
 	n := Plan{
 		Seq: seq, First: seq, Authority: authority, Type: e.Row.Type, Start: e.Row.Start, End: e.Row.End,
 		LastDay: e.Row.LastDay, Birth: e.Row.Birth, Local: e.Row.Local, Content: e.Row.Content,
-		Restricted: e.Row.Restricted, Recorded: at, Changed: at,
+		Restricted: e.Row.Restricted, Recorded: at, Changed: at, Worker: e.Row.Worker, Team: e.Row.Team,
 	}
 	for i := range plans {
 		if e.Change != PlanNew && plans[i].Seq == e.Of {

@@ -110,6 +110,7 @@ const (
 	ActListUnassigned
 	ActReadWanted
 	ActRecordCallBack
+	ActReadSiteNotices
 
 	actionEnd // no action: one past the last
 )
@@ -149,6 +150,7 @@ var actionNames = map[Action]string{
 	ActListUnassigned:     "count who is in no caseload",
 	ActReadWanted:         "read whose enrolment is asked for again",
 	ActRecordCallBack:     "keep the own site's call-back number",
+	ActReadSiteNotices:    "read what the own site is told",
 }
 
 // String returns the action in words.
@@ -204,6 +206,7 @@ var matrix = map[Action][]Role{
 	ActListUnassigned:     {RoleSocialWorkManager, RoleChildHealth, RoleOperator},
 	ActReadWanted:         {RoleUploader, RoleChildHealth},
 	ActRecordCallBack:     {RoleSiteIG, RoleTeamLeader, RoleOperator},
+	ActReadSiteNotices:    {RoleClinician, RoleScheduledClinician, RoleSiteIG},
 }
 
 // May reports whether a role may ask for an action at all.

@@ -31,7 +31,9 @@ type View interface {
 
 	// From rules version 3.
 	Glass(Seq) (Glass, bool, error)
-	Policies(place string) ([]DatedPolicy, error) // in order of days; must not be changed
+	Policies(place string) ([]DatedPolicy, error)     // in order of days; must not be changed
+	Due(until Time, limit int) ([]Seq, error)         // notifications that climb by then, in order of time
+	DueDays(through Day, limit int) ([]DueDay, error) // in order of days, then of people
 	// Attending is the newest notification that an authority has of a person's
 	// accesses in an attendance, and for a zero tag in any.
 	Attending(p PersonRef, authority string, attendance Tag) (Seq, bool, error)

@@ -32,6 +32,9 @@ func foldAdmin(t *store.Txn, e, first *ledger.Entry) error {
 			if err := raiseToThree(t, e.Time.Day()); err != nil {
 				return err
 			}
+			if err := raiseDueDays(t, e.Time.Day()); err != nil {
+				return err
+			}
 		}
 		return set(t, logKey(), l)
 	case *ledger.OrganisationRecorded:

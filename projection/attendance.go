@@ -70,6 +70,7 @@ func change(t *store.Txn, id ledger.Seq, fold func(*ledger.Notification)) error 
 	if err != nil || !ok {
 		return err
 	}
+	was := n.Due
 	fold(&n)
-	return setCold(t, notificationKey(n.Authority, n.ID), &n)
+	return putNotification(t, was, &n)
 }

@@ -156,8 +156,9 @@ func foldSettled(t *store.Txn, e *ledger.Entry, attempt ledger.Seq, delivered bo
 		if !ok {
 			return fmt.Errorf("entry %d: notification %d was delivered and is missing", e.Seq, id)
 		}
+		was := n.Due
 		n.Settle(delivered, e.Time)
-		if err := setCold(t, notificationKey(n.Authority, n.ID), &n); err != nil {
+		if err := putNotification(t, was, &n); err != nil {
 			return err
 		}
 	}

@@ -43,7 +43,8 @@ func (a *Assembler) notification(v View, out *Answer, ev *ledger.NotificationOpe
 	for i := range out.Plans {
 		restricted = restricted || out.Plans[i].Plan.Restricted
 	}
-	if ledger.Hide(restricted, reader).Whereabouts {
+	own := n.Type == ledger.NotifyUnread // told to the place itself, of its own lookup
+	if !own && ledger.Hide(restricted, reader).Whereabouts {
 		out.Visit = &Visit{Seq: n.Of, At: n.Queued}
 		return nil
 	}

@@ -73,6 +73,10 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		return foldTrail(t, e, first)
 	case *ledger.NotificationAcknowledged:
 		return foldNotificationAcknowledged(t, e, ev)
+	case *ledger.TransitionsDue:
+		return foldDue(t, ev)
+	case *ledger.NotificationEscalated:
+		return change(t, ev.Notification, func(n *ledger.Notification) { n.Climb(ev, e.Time) })
 	case *ledger.NotificationActioned:
 		return change(t, ev.Notification, func(n *ledger.Notification) { n.Act(e.Time) })
 	case *ledger.NotificationWithdrawn:

@@ -43,6 +43,8 @@ const (
 	viewWanted       = 'X' // source, person -> nothing: whose enrolment it is asked for again
 	viewAssigning    = 'T' // organisation, place -> nothing: places that its team leaders have assigned
 	viewGlass        = 'B' // open or concluded, sequence number -> ledger.Glass; from rules version 3
+	viewDue          = 'F' // time, notification -> nothing: those that climb; from rules version 3, as is the next
+	viewDueDay       = 'G' // day, person -> nothing: days on which a plan may be a task
 	viewPolicy       = 'C' // place -> []ledger.DatedPolicy; from rules version 3
 )
 
@@ -166,6 +168,15 @@ func outboxKey(authority string, t ledger.NotificationType) []byte {
 }
 
 func attemptKey(n ledger.Seq) []byte { return store.ViewKey(viewAttempt, u64(uint64(n))) }
+
+func dueKey(at ledger.Time, n ledger.Seq) []byte {
+	return store.ViewKey(viewDue, u64(uint64(at)), u64(uint64(n)))
+}
+
+// dueDayKey orders days before 1970 before those after it.
+func dueDayKey(day ledger.Day, p ledger.PersonRef) []byte {
+	return store.ViewKey(viewDueDay, binary.BigEndian.AppendUint32(nil, uint32(int64(day)+1<<31)), p[:])
+}
 
 func attendingKey(p ledger.PersonRef, authority string, attendance ledger.Tag) []byte {
 	b := store.AppendViewKey(make([]byte, 0, 4+len(p)+len(attendance)+len(authority)), viewPerson)

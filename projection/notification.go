@@ -56,6 +56,11 @@ func (v View) NotificationsOf(access ledger.Seq) ([]ledger.Notification, error) 
 // Notifications lists an authority's notifications in order, at most limit:
 // those after an id, or without one the newest. State 0 lists every state.
 func (v View) Notifications(authority string, state ledger.NotificationState, after *ledger.Seq, limit int) ([]ledger.Notification, error) {
+	return v.NotificationsWhere(authority, after, limit, func(n *ledger.Notification) (bool, error) { return state == 0 || n.State == state, nil })
+}
+
+// NotificationsWhere is [View.Notifications] of those that are to be kept.
+func (v View) NotificationsWhere(authority string, after *ledger.Seq, limit int, keep func(*ledger.Notification) (bool, error)) ([]ledger.Notification, error) {
 	prefix := store.ViewKey(viewNotification, named(authority))
 	rows := v.R.Back(prefix, nil)
 	if after != nil {
@@ -73,7 +78,9 @@ func (v View) Notifications(authority string, state ledger.NotificationState, af
 		if err := ledger.Unmarshal(row.Value, &n); err != nil {
 			return nil, err
 		}
-		if state != 0 && n.State != state {
+		if ok, err := keep(&n); err != nil {
+			return nil, err
+		} else if !ok {
 			continue
 		}
 		if out = append(out, n); len(out) == limit {
@@ -97,7 +104,26 @@ func foldNotificationQueued(t *store.Txn, e *ledger.Entry, ev *ledger.Notificati
 			return err
 		}
 	}
-	return setCold(t, notificationKey(ev.Authority, e.Seq), &n)
+	if e.Rules >= 3 {
+		if err := (View{t}).begin(&n); err != nil {
+			return err
+		}
+	}
+	return putNotification(t, 0, &n)
+}
+
+// begin puts a new notification on its first rung.
+func (v View) begin(n *ledger.Notification) error {
+	plans, err := v.Plans(n.Person)
+	if err != nil {
+		return err
+	}
+	o, _, err := v.Organisation(n.Authority)
+	if err != nil {
+		return err
+	}
+	n.Begin(plans, &o.Directory)
+	return nil
 }
 
 func foldNotificationOpened(t *store.Txn, e *ledger.Entry, ev *ledger.NotificationOpened) error {
@@ -108,10 +134,5 @@ func foldNotificationOpened(t *store.Txn, e *ledger.Entry, ev *ledger.Notificati
 }
 
 func foldNotificationAcknowledged(t *store.Txn, e *ledger.Entry, ev *ledger.NotificationAcknowledged) error {
-	return change(t, ev.Notification, func(n *ledger.Notification) {
-		n.State, n.Acknowledged = ledger.NotificationIsAcknowledged, e.Time
-		if e.Rules >= 3 {
-			n.By = e.Seq
-		}
-	})
+	return change(t, ev.Notification, func(n *ledger.Notification) { n.Acknowledge(e) })
 }

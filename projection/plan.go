@@ -87,6 +87,11 @@ func foldRecorded(t *store.Txn, e, first *ledger.Entry, ev *ledger.PlanRecorded)
 			}
 		}
 	}
+	if e.Rules >= 3 {
+		if err := foldDueFrom(t, e, plans); err != nil {
+			return err
+		}
+	}
 	if e.Rules >= 2 {
 		u, err := v.uploadOf(first)
 		if err != nil {

@@ -127,6 +127,8 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		row.Profile, row.Of = ev.Profile, ev.Notification
 	case *ledger.NotificationAcknowledged:
 		row.Profile, row.Of = ev.Profile, ev.Notification
+	case *ledger.NotificationEscalated:
+		row.Of = ev.Notification
 	case *ledger.NotificationActioned:
 		row.Profile, row.Of = ev.Profile, ev.Notification
 	case *ledger.NotificationWithdrawn:

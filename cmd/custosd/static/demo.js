@@ -100,14 +100,14 @@ async function notifications() {
 }
 
 async function open(id) {
-  const a = await call("POST", "/v1/notifications/" + id + "/open");
+  const a = await call("POST", "/v1/notifications/" + id + "/open", { reason: "on duty" });
   const done = node("button", "Acknowledge: setting contacted", { type: "button" });
   done.addEventListener("click", () => attempt(async () => {
     const b = await call("POST", "/v1/notifications/" + id + "/acknowledgements", { action: "contacted-setting" });
     show("Acknowledged", node("p", "Notification " + id + " is " + b.state + "."), record(b));
   }));
   show("Notification " + id, node("p", nameOf(a.person) + ", NHS number " + (a.nhsNumber || "")),
-    node("p", "Seen " + when(a.visit.at) + " at " + a.visit.organisation + " by " + a.visit.name + ", " + a.visit.role + "."),
+    a.visit && node("p", "Seen " + when(a.visit.at) + " at " + a.visit.organisation + " by " + a.visit.name + ", " + a.visit.role + "."),
     planTable(a.plans), a.state === "opened" && done, record(a));
 }
 
