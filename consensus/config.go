@@ -44,6 +44,9 @@ type Config struct {
 	WitnessInterval time.Duration
 	WitnessClient   *http.Client
 
+	// StateInterval is after how much time a leader commits to what its views say, where anything has happened; 0 means
+	// never. Trails can be proved up to the newest state entry.
+	StateInterval time.Duration
 	// Transitions is how often a leader looks for what has fallen due: notifications that climb, and tasks. 0: never.
 	Transitions time.Duration
 

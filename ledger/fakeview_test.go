@@ -30,6 +30,8 @@ type fakeView struct {
 	policies      map[string][]DatedPolicy
 	glasses       map[Seq]Glass
 	attempts      map[Seq]Attempt
+	leaves        []Hash
+	uncovered     Seq
 	attending     map[string]Seq
 	dueDays       map[DueDay]bool
 	err           error // if set, every read fails with it
@@ -175,6 +177,7 @@ func (v *fakeView) fold(group []Entry) {
 }
 
 func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
+	v.leaves = append(v.leaves, e.Hash())
 	id := actor.ID()
 	var ref PersonRef
 	if e.Person != nil {
@@ -192,6 +195,8 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 			}
 		}
 		v.log.Rules = x.To
+	case *StateRecorded:
+		v.uncovered = e.Seq + 1
 	case *OrganisationRecorded:
 		o := x.Organisation
 		if o.Directory.IsZero() {

@@ -129,6 +129,11 @@ func (n *Notification) Waits() bool {
 	return n.State != NotificationIsAcknowledged && n.State != NotificationIsActioned && n.State != NotificationIsWithdrawn
 }
 
+// Undelivered reports whether it lies in no mailbox and nobody has seen it.
+func (n *Notification) Undelivered() bool {
+	return n.State == NotificationIsQueued || n.State == NotificationIsFailed
+}
+
 // Since returns when the notification came into its state.
 func (n *Notification) Since() Time {
 	switch n.State {

@@ -110,6 +110,9 @@ const (
 	ActListUnassigned
 	ActReadWanted
 	ActRecordCallBack
+	ActReadFigures
+	ActCopySubject
+	ActReleaseKey
 	ActReadSiteNotices
 
 	actionEnd // no action: one past the last
@@ -150,6 +153,9 @@ var actionNames = map[Action]string{
 	ActListUnassigned:     "count who is in no caseload",
 	ActReadWanted:         "read whose enrolment is asked for again",
 	ActRecordCallBack:     "keep the own site's call-back number",
+	ActReadFigures:        "read how notifications fare, as figures",
+	ActCopySubject:        "copy the accesses to a person's record for that person",
+	ActReleaseKey:         "let an auditor know whose a reference is",
 	ActReadSiteNotices:    "read what the own site is told",
 }
 
@@ -206,6 +212,9 @@ var matrix = map[Action][]Role{
 	ActListUnassigned:     {RoleSocialWorkManager, RoleChildHealth, RoleOperator},
 	ActReadWanted:         {RoleUploader, RoleChildHealth},
 	ActRecordCallBack:     {RoleSiteIG, RoleTeamLeader, RoleOperator},
+	ActReadFigures:        {RoleSocialWorkManager, RoleOperator},
+	ActCopySubject:        {RoleIGOfficer},
+	ActReleaseKey:         {RoleIGOfficer},
 	ActReadSiteNotices:    {RoleClinician, RoleScheduledClinician, RoleSiteIG},
 }
 

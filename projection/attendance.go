@@ -70,7 +70,12 @@ func change(t *store.Txn, id ledger.Seq, fold func(*ledger.Notification)) error 
 	if err != nil || !ok {
 		return err
 	}
-	was := n.Due
+	due, state := n.Due, n.State
 	fold(&n)
-	return putNotification(t, was, &n)
+	if n.State != state {
+		if err := moved(t, &n, ledger.Hash{}); err != nil {
+			return err
+		}
+	}
+	return putNotification(t, due, &n)
 }

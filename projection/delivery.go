@@ -158,6 +158,9 @@ func foldSettled(t *store.Txn, e *ledger.Entry, attempt ledger.Seq, delivered bo
 		}
 		was := n.Due
 		n.Settle(delivered, e.Time)
+		if err := moved(t, &n, ledger.Hash{}); err != nil {
+			return err
+		}
 		if err := putNotification(t, was, &n); err != nil {
 			return err
 		}

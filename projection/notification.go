@@ -109,6 +109,9 @@ func foldNotificationQueued(t *store.Txn, e *ledger.Entry, ev *ledger.Notificati
 			return err
 		}
 	}
+	if err := moved(t, &n, e.Hash()); err != nil {
+		return err
+	}
 	return putNotification(t, 0, &n)
 }
 

@@ -17,6 +17,10 @@ import (
 	"custos/ledger"
 )
 
+// stateInterval is after how much time the leader commits to what its views say,
+// where anything has happened.
+const stateInterval = time.Second
+
 // lookForDue is how often the leader looks for what has fallen due.
 const lookForDue = time.Second
 
@@ -89,6 +93,7 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 		return nil, errors.Join(misuse("the peer certificate is another node's"), n.network.Close(), n.tokens.Close())
 	}
 	cfg.Network, cfg.Logger, cfg.Clock, cfg.MaxClockError = n.network, o.log, o.clock, o.drift
+	cfg.StateInterval = stateInterval
 	if o.drift == 0 { // while a demo makes its history, days go by in a second
 		cfg.Transitions = lookForDue
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -37,8 +38,11 @@ type office struct {
 
 	authority string // its code
 	known     string // the number of somebody whom the register knows
+	school    string // where the school nurse is assigned
 	data      string // the node's folder, to be read once it is stopped
 	stop      func()
+	ref       string // the same person's reference
+	verifier  string // the log's verifier key
 }
 
 func newOffice(t *testing.T) *office {
@@ -53,7 +57,7 @@ func newOffice(t *testing.T) *office {
 	stop := sync.OnceFunc(func() { require.NoError(t, closeAll(nodes)) })
 	t.Cleanup(stop)
 	require.NoError(t, d.waitReady(ctx))
-	o := &office{data: d.configs[0].Data, stop: stop, t: t, dir: t.TempDir(), url: d.configs[0].PublicURL, now: time.Now(), authority: d.state.Known["LA_ODS"], known: d.state.Known["NHS_CPP"]}
+	o := &office{data: d.configs[0].Data, stop: stop, t: t, dir: t.TempDir(), url: d.configs[0].PublicURL, now: time.Now(), authority: d.state.Known["LA_ODS"], known: d.state.Known["NHS_CPP"], school: d.state.Known["SCHOOL_URN"]}
 	tokens, err := newTokenMaker(d.dir)
 	require.NoError(t, err)
 	for i := range d.state.People {
@@ -62,6 +66,9 @@ func newOffice(t *testing.T) *office {
 		o.write(d.state.People[i].Env, token+"\n")
 	}
 	o.token = o.path("T_LA_UPLOADER")
+	keys, err := d.configs[0].keyring(rand.Reader)
+	require.NoError(t, err)
+	o.ref, o.verifier = keys.Person(o.known).String(), d.configs[0].Verifier
 	return o
 }
 

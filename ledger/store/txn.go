@@ -68,6 +68,9 @@ func (t *Txn) Tree() (tlog.Tree, error) {
 	return t.d.edge.tree()
 }
 
+// TreeAt returns the tree of an earlier size, or of all that was appended here.
+func (t *Txn) TreeAt(size int64) (tlog.Tree, error) { return t.d.TreeAt(size) }
+
 // Get implements [Reader].
 func (t *Txn) Get(key []byte) ([]byte, error) {
 	if w, ok := t.rows[string(key)]; ok {
