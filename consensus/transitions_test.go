@@ -79,7 +79,6 @@ func (s *sim) visits() int {
 		require.Nil(s.t, o.Answer.Refusal, "%T", q)
 		return o
 	}
-	must(ledger.SystemActor("n1"), &ledger.RaiseRules{To: ledger.CurrentRules})
 	must(operator(), &ledger.RecordOrganisation{Organisation: ledger.Organisation{Code: authority, Name: "A", Sort: ledger.SortAuthority}})
 	uploader := ledger.Actor{Issuer: "https://issuer.test", Subject: "up", Role: ledger.RoleUploader, Organisation: authority, Node: "n1"}
 	today := ledger.Of(time.Now()).Day()
