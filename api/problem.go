@@ -66,6 +66,7 @@ var problems = map[string]kind{
 	"cpis-message":         {400, "The CP-IS message cannot be read, and has no sender to be answered", ""},
 	"query-parameter":      {400, "A query parameter is unknown, doubled or not allowed", ""},
 	"header-value":         {400, "A header is missing, doubled or holds a value that is not allowed", ""},
+	"search-too-wide":      {400, "The search would read more of the ledger than one answer may", "Name a patient, a person or an organisation, or ask for less time."},
 	"identifier-system":    {400, "The identifier is not of the system that is meant here", "An NHS number is written https://fhir.nhs.uk/Id/nhs-number|number."},
 
 	"nhs-number-format":      {400, "The NHS number is not ten digits", "Spaces, no-break spaces and hyphens are accepted; digits must be 0 to 9."},

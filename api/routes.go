@@ -79,7 +79,7 @@ var routeTable = []route{
 	{"GET", "/v1/receipts/{seq}", 0, nil, false, ledger.ActReadReceipt, false, (*Server).getReceipt, "an entry's receipt, as a C2SP tlog-proof"},
 	{"GET", "/v1/entries/{seq}", 0, nil, false, ledger.ActReadEntry, false, (*Server).getEntry, "an entry's exact bytes"},
 	{"GET", "/FHIR/R4/CareTeam", 0, nil, false, ledger.ActLookUp, true, (*Server).getCareTeam, "a person's plans, as CP-IS's FHIR R4 interface has them"},
-	{"GET", "/FHIR/R4/AuditEvent", 0, nil, false, ledger.ActLookUp, true, (*Server).getAuditEvent, "who has looked, as CP-IS's FHIR R4 interface has it"},
+	{"GET", auditEventPath, 0, nil, false, ledger.ActLookUp, true, (*Server).getAuditEvent, "who has looked, as CP-IS's FHIR R4 interface has it; to IG officers, every access they may see"},
 	{"GET", "/FHIR/R4/PatientFlag", 0, nil, false, ledger.ActLookUp, true, (*Server).getPatientFlag, "a person's flag, as the NHS's Patient Flag API has it"},
 	{"GET", "/tile/entries/{bundle}", 0, nil, false, ledger.ActReadEntry, false, (*Server).getEntryTile, "up to 256 entries, as C2SP tlog-tiles"},
 }
@@ -150,19 +150,29 @@ func (s *Server) authenticated(t route) http.HandlerFunc {
 			return
 		}
 		defer slots.release()
-		may := s.may(who, t.action)
+		action := t.asked(who)
+		may := s.may(who, action)
 		if !may && (!t.command || t.long) {
-			writeProblem(w, r, s.deny(r.Context(), who, t.action))
+			writeProblem(w, r, s.deny(r.Context(), who, action))
 			return
 		}
 		if err := t.handle(s, w, r, who); err != nil {
 			if !may && unrecorded(err) {
-				err = s.deny(r.Context(), who, t.action)
+				err = s.deny(r.Context(), who, action)
 			}
 			s.unexpected(r, t.path, err)
 			writeProblem(w, r, err)
 		}
 	}
+}
+
+// asked is what a caller asks for on a route. One address of FHIR's is a lookup
+// to those who care for a person and a trail to those who check who looked.
+func (t *route) asked(who *Identity) ledger.Action {
+	if t.path == auditEventPath {
+		return auditEventAction(who)
+	}
+	return t.action
 }
 
 // unrecorded reports whether err is the caller's own mistake and no entry tells

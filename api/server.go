@@ -77,6 +77,7 @@ type Server struct {
 	cover      coverageCache
 	orgs       organisations
 	visits     visitCache
+	searched   ledger.Seq // entries that an officer's search may look through if it names nobody
 	fhirVisits visitCache // the same, in FHIR's form
 	alarms     caseloadAlarms
 	public     *edge
@@ -104,7 +105,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.Most = 2048
 	}
 	s := &Server{cfg: cfg, node: cfg.Node, keys: cfg.Keyring, held: newDataKeys(), actors: newActorCache(), names: newNameCache(),
-		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8)}
+		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8), searched: entriesSearched}
 	if cfg.Register != nil {
 		s.match = s.registerMatcher(cfg.Register, cfg.AcceptUnknown)
 	}

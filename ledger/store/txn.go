@@ -90,6 +90,12 @@ func (t *Txn) Get(key []byte) ([]byte, error) {
 	return v, nil
 }
 
+// Wrote reports whether a row was written here.
+func (t *Txn) Wrote(key []byte) bool {
+	_, ok := t.rows[string(key)]
+	return ok
+}
+
 // record returns an entry that was appended here, by its key.
 func (t *Txn) record(key []byte) ([]byte, bool) {
 	if key[0] != prefixEntry || len(t.records) == 0 {
