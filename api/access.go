@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"custos/consensus"
@@ -74,12 +75,7 @@ func (s *Server) readLookup(in *lookupBody, who *Identity) (*lookup, error) {
 			return nil, &Problem{Code: "field-value", Pointer: "/" + f.name}
 		}
 	}
-	if in.Unscheduled != nil {
-		l.query.Declared = ledger.DeclaredScheduled
-		if *in.Unscheduled {
-			l.query.Declared = ledger.DeclaredUnscheduled
-		}
-	}
+	l.query.Declared = declared(in.Unscheduled)
 	l.details.CallBack, l.details.Reason = in.CallBack, in.Reason
 	return l, nil
 }
@@ -171,6 +167,12 @@ func (s *Server) writeLookup(w http.ResponseWriter, out *consensus.Outcome) erro
 			return err
 		}
 	}
+	if a.OfferMother {
+		j.key("mother")
+		j.open('{')
+		j.field("lookup", "/v1/lookups/"+strconv.FormatUint(uint64(a.Seq), 10)+"/mother")
+		j.close('}')
+	}
 	j.key("receipt")
 	j.receipt(out.Receipt())
 	j.close('}')
@@ -182,7 +184,7 @@ func (s *Server) writeLookup(w http.ResponseWriter, out *consensus.Outcome) erro
 // writePlans appends "person" (with who) and "plans".
 func (s *Server) writePlans(j *jsonWriter, plans []projection.PlanShown, now ledger.Time, who bool) error {
 	today := now.Day()
-	if who && len(plans) > 0 {
+	if who && len(plans) > 0 && !ofMother(plans) {
 		d, err := s.openPerson(plans)
 		if err != nil {
 			return err
@@ -195,6 +197,9 @@ func (s *Server) writePlans(j *jsonWriter, plans []projection.PlanShown, now led
 		p := &plans[i].Plan
 		j.open('{')
 		j.field("type", p.Type.String())
+		if plans[i].Mother {
+			j.field("of", "mother") // an unborn child's plan, until the child has its own
+		}
 		if p.Active(today) {
 			j.field("status", "active")
 		} else {

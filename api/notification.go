@@ -109,7 +109,7 @@ func (s *Server) list(view projection.View, q *listed, who *Identity) ([]ledger.
 		case !q.mine:
 			return true, nil
 		}
-		plans, err := view.Plans(n.Person)
+		plans, _, err := ledger.PlansOf(view, n.Person)
 		return err == nil && n.Names(plans, as), err
 	})
 }
@@ -253,7 +253,18 @@ func (s *Server) openNotification(w http.ResponseWriter, r *http.Request, who *I
 		j.key("after")
 		j.number(int64(n.After))
 	}
-	if len(a.Plans) > 0 {
+	if ofMother(a.Plans) { // whom the visit was of, its own details say
+		d, err := s.openPerson(a.Plans)
+		if err != nil {
+			return err
+		}
+		j.key("mother")
+		j.open('{')
+		j.field("nhsNumber", d.NHSNumber)
+		j.optional("localId", d.LocalID)
+		writePerson(j, d)
+		j.close('}')
+	} else if len(a.Plans) > 0 {
 		var d ledger.PlanDetails
 		if err := s.open(a.Plans[0].Details, &d); err != nil {
 			return err
@@ -300,8 +311,8 @@ func (s *Server) writeSeen(j *jsonWriter, a *projection.Answer) error {
 			if err := s.open(a.Details[i], &d); err != nil {
 				return err
 			}
-			if a.Notification.Type == ledger.NotifyUnread {
-				j.optional("nhsNumber", d.NHSNumber) // there is no plan of the site's own that says whom
+			if a.Notification.Type == ledger.NotifyUnread || ofMother(a.Plans) {
+				j.optional("nhsNumber", d.NHSNumber) // no plan says whom
 			}
 			j.optional("attendance", d.Attendance)
 			if d.CallBack != "" {

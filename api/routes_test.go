@@ -60,6 +60,10 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		path, body, h = path+"?sort=practice", odsLine("G81009", "Some Practice", "", ""), asCSV
 	case "/v1/caseloads/lookups":
 		body = object{"school": school}
+	case "/v1/births":
+		body = object{"mother": nhs(1), "babies": []any{object{"nhsNumber": nhs(2), "dateOfBirth": "2026-03-02"}}}
+	case "/v1/births/corrections", "/v1/pregnancies/ended":
+		body = object{"nhsNumber": nhs(1), "reason": "told by the midwife"}
 	case "/v1/ladder":
 		if t.method == "PUT" {
 			body = object{"from": "2026-03-04", "worker": 30, "team": 30, "manager": 30, "emergencyDuty": 30, "opens": "09:00", "closes": "17:30"}

@@ -137,7 +137,7 @@ func (q *LookUp) decide(d *decider) error {
 // look decides what a lookup discloses and whom it tells, once it may be made;
 // broken is what is recorded beside it where that took an emergency.
 func (q *LookUp) look(d *decider, org Organisation, broken *GlassBroken) error {
-	all, err := d.View.Plans(q.Person)
+	all, born, err := PlansOf(d, q.Person)
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,11 @@ func (q *LookUp) look(d *decider, org Organisation, broken *GlassBroken) error {
 			continue
 		}
 		visible = append(visible, p)
-		if !birth.IsZero() && p.Birth != birth {
+		held := p.Birth
+		if born != nil {
+			held = born.Birth // the plan is the mother's, and so is its birth date
+		}
+		if !birth.IsZero() && held != birth {
 			if differing == nil {
 				differing = make(map[string]bool)
 			}

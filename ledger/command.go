@@ -45,6 +45,10 @@ const (
 	RequestSettleDelivery     RequestKind = 85
 	RequestActOnNotification  RequestKind = 86
 	RequestRecordLadder       RequestKind = 87
+	RequestRecordBirth        RequestKind = 88
+	RequestEndPregnancy       RequestKind = 89
+	RequestLookUpMother       RequestKind = 90
+	RequestTakeBackBirth      RequestKind = 91
 	RequestEnrol              RequestKind = 96
 	RequestAssign             RequestKind = 97
 	RequestReadCaseload       RequestKind = 98
@@ -101,6 +105,10 @@ var requests = map[RequestKind]func() Request{
 	RequestRepeatDelivery:     func() Request { return new(RepeatDelivery) },
 	RequestSettleDelivery:     func() Request { return new(SettleDelivery) },
 	RequestTellDue:            func() Request { return new(TellDue) },
+	RequestRecordBirth:        func() Request { return new(RecordBirth) },
+	RequestEndPregnancy:       func() Request { return new(EndPregnancy) },
+	RequestLookUpMother:       func() Request { return new(LookUpMother) },
+	RequestTakeBackBirth:      func() Request { return new(TakeBackBirth) },
 	RequestRecordLadder:       func() Request { return new(RecordLadder) },
 	RequestActOnNotification:  func() Request { return new(ActOnNotification) },
 	RequestEnrol:              func() Request { return new(Enrol) },

@@ -103,6 +103,7 @@ func restOfStory(w *world, auditor Actor) {
 	if w.view.log.Rules > 2 {
 		attendances(w)
 		lives(w)
+		births(w)
 	}
 	caseloads(w, auditor)
 	trails(w)

@@ -173,7 +173,7 @@ func (q *AttemptDelivery) decide(d *decider) error {
 			return nil
 		}
 		after = id
-		plans, err := d.View.Plans(n.Person)
+		plans, _, err := PlansOf(d, n.Person)
 		if err != nil {
 			return err
 		}

@@ -34,6 +34,7 @@ type fakeView struct {
 	uncovered     Seq
 	attending     map[string]Seq
 	dueDays       map[DueDay]bool
+	births        map[PersonRef]Birth
 	err           error // if set, every read fails with it
 }
 
@@ -48,7 +49,7 @@ func newFakeView() *fakeView {
 		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
 		numbers: map[PersonRef]Number{}, outboxes: map[string]Outbox{}, attempts: map[Seq]Attempt{},
 		policies: map[string][]DatedPolicy{}, glasses: map[Seq]Glass{},
-		attending: map[string]Seq{}, dueDays: map[DueDay]bool{},
+		attending: map[string]Seq{}, dueDays: map[DueDay]bool{}, births: map[PersonRef]Birth{},
 	}
 }
 
@@ -263,10 +264,18 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		end := v.follow(x.New)
 		v.plans[end], v.numbers[ref] = FollowPlans(v.plans[ref], v.plans[end], ref, x, e.Seq)
 		v.plans[ref] = nil
+		if b, ok := v.births[ref]; ok {
+			if _, has := v.births[end]; !has {
+				v.births[end] = b
+			}
+		}
 	case *NumbersParted:
 		n := v.numbers[ref]
 		v.plans[ref], v.plans[x.New] = PartPlans(v.plans[x.New], ref, &n)
 		delete(v.numbers, ref)
+		if b, ok := v.births[ref]; ok && v.births[x.New].Seq == b.Seq {
+			delete(v.births, x.New)
+		}
 	case *NumberInactivated:
 		v.numbers[ref] = Number{Seq: e.Seq, Inactive: true}
 	case *PersonMatched:
@@ -299,7 +308,7 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 	case *PlanLapsed:
 		v.plans[ref] = LapsePlan(v.plans[ref], x, e.Seq, e.Time)
 	case *Accessed:
-		v.accesses[e.Seq] = Access{Person: ref, Actor: id, Outcome: x.Outcome, Notifications: x.Notifications}
+		v.accesses[e.Seq] = Access{Person: ref, Actor: id, Outcome: x.Outcome, At: e.Time, Notifications: x.Notifications}
 		for _, n := range x.Notifications {
 			v.change(n, n < e.Seq, func(n *Notification) { n.Tell(e.Time) })
 		}
@@ -318,7 +327,7 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 			State: NotificationIsQueued, Of: x.Of, Plans: x.Plans, Person: ref, Organisation: x.Organisation, Queued: e.Time, After: x.After}
 		if e.Rules >= 3 {
 			d := v.organisations[x.Authority].Directory
-			plans, _ := v.Plans(ref)
+			plans, _, _ := PlansOf(v, ref)
 			v.change(e.Seq, true, func(n *Notification) { n.Begin(plans, &d) })
 		}
 		if !x.Attending.IsZero() {
@@ -326,6 +335,18 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 			for _, at := range []Tag{x.Attending, {}} {
 				v.attending[attendingOf(v.follow(ref), x.Authority, at)] = e.Seq
 			}
+		}
+	case *BirthRecorded:
+		switch {
+		case x.Mother.IsZero():
+		case x.TakenBack:
+			delete(v.births, v.follow(ref))
+		default:
+			v.births[v.follow(ref)] = Birth{Mother: x.Mother, Seq: e.Seq, LastDay: x.LastDay, Birth: x.Birth}
+		}
+	case *PregnancyEnded:
+		if p := v.follow(ref); len(x.Plans) > 0 {
+			v.plans[p] = LosePlans(v.plans[p], x, e.Time.Day())
 		}
 	case *TransitionsDue:
 		for at := range v.dueDays {
@@ -424,6 +445,22 @@ func (v *fakeView) Due(until Time, limit int) ([]Seq, error) {
 		return a.Due < b.Due || a.Due == b.Due && a.ID < b.ID
 	})
 	return out[:min(limit, len(out))], v.err
+}
+
+func (v *fakeView) Birth(baby PersonRef) (Birth, bool, error) {
+	b, ok := v.births[v.follow(baby)]
+	return b, ok, v.err
+}
+
+func (v *fakeView) Babies(mother PersonRef) ([]PersonRef, error) {
+	var out []PersonRef
+	for baby, b := range v.births {
+		if v.follow(b.Mother) == v.follow(mother) {
+			out = append(out, baby)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return string(out[i][:]) < string(out[j][:]) })
+	return out, v.err
 }
 
 func attendingOf(p PersonRef, authority string, at Tag) string {

@@ -26,6 +26,7 @@ var tales3 = []tale{
 	{"state", []Kind{KindStateRecorded}, taleOfStates},
 	{"release", []Kind{KindKeyReleased}, taleOfReleases},
 	{"attendance", []Kind{KindNotificationWithdrawn, KindNotificationActioned}, attendances},
+	{"birth", []Kind{KindBirthRecorded, KindPregnancyEnded}, births},
 	{"life", []Kind{KindTransitionsDue, KindNotificationEscalated}, lives},
 }
 

@@ -65,7 +65,8 @@ const (
 	KindNotificationEscalated    Kind = 87
 	KindNotificationWithdrawn    Kind = 88
 	KindAppointmentMissed        Kind = 89
-	KindBirthRecorded            Kind = 90 // reserved
+	KindBirthRecorded            Kind = 90
+	KindPregnancyEnded           Kind = 91
 
 	KindEnrolmentsRecorded Kind = 96
 	KindEnrolled           Kind = 97
@@ -144,6 +145,8 @@ var events = map[Kind]func() Event{
 	KindNotificationAttempted:    func() Event { return new(NotificationAttempted) },
 	KindNotificationDelivered:    func() Event { return new(NotificationDelivered) },
 	KindNotificationFailed:       func() Event { return new(NotificationFailed) },
+	KindBirthRecorded:            func() Event { return new(BirthRecorded) },
+	KindPregnancyEnded:           func() Event { return new(PregnancyEnded) },
 	KindTransitionsDue:           func() Event { return new(TransitionsDue) },
 	KindNotificationEscalated:    func() Event { return new(NotificationEscalated) },
 	KindNotificationActioned:     func() Event { return new(NotificationActioned) },
@@ -197,6 +200,7 @@ var kindNames = map[Kind]string{
 	KindPolicyRecorded:     "policy-recorded", KindGlassBroken: "glass-broken", KindReviewed: "reviewed",
 
 	KindNotificationWithdrawn: "notification-withdrawn", KindNotificationActioned: "notification-actioned",
+	KindBirthRecorded: "birth-recorded", KindPregnancyEnded: "pregnancy-ended",
 	KindNotificationEscalated: "notification-escalated", KindTransitionsDue: "transitions-due",
 }
 

@@ -233,7 +233,7 @@ func (d *decider) isFor(n *Notification, as []Tag) (bool, error) {
 	if !d.three() || n.Rung >= RungEmergency || n.Rung == RungManager && d.c.Actor.Role == RoleSocialWorkManager {
 		return true, nil
 	}
-	plans, err := d.View.Plans(n.Person)
+	plans, _, err := PlansOf(d, n.Person)
 	if err != nil {
 		return false, err
 	}

@@ -15,6 +15,8 @@ const (
 	NotifyLapsing     // an unborn child's plan ends in fourteen days, and nothing follows it
 	NotifyComingOfAge // a person with a plan in force is 18 today
 	NotifyUnread      // to the site that saw a person: nobody of the authority has acknowledged it
+	NotifyBirth       // a baby of a mother with an unborn child's plan was born
+	NotifyPregnancyEnded
 )
 
 // String returns the type as lists spell it.
@@ -36,6 +38,10 @@ func (t NotificationType) String() string {
 		return "coming-of-age"
 	case NotifyUnread:
 		return "unread"
+	case NotifyBirth:
+		return "birth"
+	case NotifyPregnancyEnded:
+		return "pregnancy-ended"
 	}
 	return "unknown"
 }
@@ -304,7 +310,7 @@ func (q *MissAppointment) decide(d *decider) error {
 	if _, ok, err := d.careSetting(); err != nil || !ok {
 		return err
 	}
-	all, err := d.View.Plans(q.Person)
+	all, _, err := PlansOf(d, q.Person)
 	if err != nil {
 		return err
 	}

@@ -76,6 +76,10 @@ type Plan struct {
 
 	Worker Tag `cbor:"22,keyasint,omitzero"`
 	Team   Tag `cbor:"23,keyasint,omitzero"`
+
+	// Lost is the day on which the pregnancy of an unborn child's plan ended. From
+	// then on it is shown nowhere.
+	Lost Day `cbor:"24,keyasint,omitempty"`
 }
 
 // Details returns the entry beside which the plan's sealed details are.
@@ -89,6 +93,9 @@ func (p *Plan) Details() Seq {
 // end is the last day on which the plan is in force, or zero while it has
 // none. A person's own plan ends on the 18th birthday at the latest.
 func (p *Plan) end(stated Day) Day {
+	if p.Lost != 0 && (stated == 0 || stated >= p.Lost) {
+		return p.Lost - 1
+	}
 	if p.LastDay != 0 && (stated == 0 || stated > p.LastDay) {
 		return p.LastDay
 	}
@@ -117,6 +124,8 @@ func (p *Plan) Visible(on Day) bool {
 func (p *Plan) VisibleUntil() Day {
 	end := p.end(p.End)
 	switch {
+	case p.Lost != 0:
+		return p.Lost - 1
 	case end == 0:
 		return 0
 	case p.Type == UnbornChild:

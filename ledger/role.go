@@ -114,6 +114,7 @@ const (
 	ActCopySubject
 	ActReleaseKey
 	ActReadSiteNotices
+	ActRecordBirth
 
 	actionEnd // no action: one past the last
 )
@@ -157,6 +158,7 @@ var actionNames = map[Action]string{
 	ActCopySubject:        "copy the accesses to a person's record for that person",
 	ActReleaseKey:         "let an auditor know whose a reference is",
 	ActReadSiteNotices:    "read what the own site is told",
+	ActRecordBirth:        "record a birth, or that a pregnancy has ended",
 }
 
 // String returns the action in words.
@@ -216,6 +218,7 @@ var matrix = map[Action][]Role{
 	ActCopySubject:        {RoleIGOfficer},
 	ActReleaseKey:         {RoleIGOfficer},
 	ActReadSiteNotices:    {RoleClinician, RoleScheduledClinician, RoleSiteIG},
+	ActRecordBirth:        {RoleClinician, RoleUploader, RoleSocialWorker, RoleSocialWorkManager},
 }
 
 // May reports whether a role may ask for an action at all.

@@ -127,8 +127,15 @@ func (d *decider) dueOf(at DueDay, of Seq) (tasks int, err error) {
 			holder = end
 		}
 		day, t := p.dueOn()
-		if day != at.Day || holder != at.Person || t == NotifyLapsing && succeeded(plans, p) {
+		if day != at.Day || holder != at.Person {
 			continue
+		}
+		if t == NotifyLapsing {
+			if followed, err := d.succeeded(plans, p, end); err != nil {
+				return 0, err
+			} else if followed {
+				continue
+			}
 		}
 		d.record(&NotificationQueued{Type: t, Authority: p.Authority, Of: of, Plans: []Seq{p.Seq}, Organisation: p.Authority}, at.Person)
 		tasks++
@@ -140,6 +147,7 @@ func (d *decider) dueOf(at DueDay, of Seq) (tasks int, err error) {
 // unborn child's plan lapses soon, or a person in force comes of age. Zero: never.
 func (p *Plan) dueOn() (Day, NotificationType) {
 	switch {
+	case p.Lost != 0:
 	case p.Type == UnbornChild && p.End != 0:
 		return p.End - lapseWarning, NotifyLapsing
 	case p.Type != UnbornChild && p.LastDay != 0 && p.Active(p.LastDay):
@@ -148,16 +156,25 @@ func (p *Plan) dueOn() (Day, NotificationType) {
 	return 0, 0
 }
 
-// succeeded reports whether another plan of the same authority goes on after an
-// unborn child's plan.
-func succeeded(plans []Plan, p *Plan) bool {
+// succeeded reports whether something goes on after an unborn child's plan:
+// another plan of the same authority for a later date, or a baby's own.
+func (d *decider) succeeded(plans []Plan, p *Plan, mother PersonRef) (bool, error) {
 	for i := range plans {
 		q := &plans[i]
 		if q.Authority == p.Authority && q.Type == UnbornChild && q.Start > p.Start && q.End > p.End {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	babies, err := d.Babies(mother)
+	if err != nil {
+		return false, err
+	}
+	for _, b := range babies {
+		if own, err := d.View.Plans(b); err != nil || len(own) > 0 {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 // DueFrom returns the day to look at a plan that was recorded today, or zero:

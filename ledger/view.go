@@ -37,6 +37,8 @@ type View interface {
 	Root(size Seq) (Hash, bool, error)                // of the tree as it was; false where it never was so large
 	Due(until Time, limit int) ([]Seq, error)         // notifications that climb by then, in order of time
 	DueDays(through Day, limit int) ([]DueDay, error) // in order of days, then of people
+	Birth(baby PersonRef) (Birth, bool, error)
+	Babies(mother PersonRef) ([]PersonRef, error) // in order of reference
 	// Attending is the newest notification that an authority has of a person's
 	// accesses in an attendance, and for a zero tag in any.
 	Attending(p PersonRef, authority string, attendance Tag) (Seq, bool, error)
@@ -83,5 +85,6 @@ type Access struct {
 	Outcome   Outcome
 	Corrected bool
 
+	At            Time
 	Notifications []Seq // those that tell of it, under rules version 3 or later
 }

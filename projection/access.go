@@ -265,6 +265,6 @@ func (v View) Access(n ledger.Seq) (ledger.Access, bool, error) {
 		return ledger.Access{}, false, nil
 	}
 	_, corrected, err := v.number(correctedKey(n))
-	return ledger.Access{Person: e.Person.Ref, Actor: first.Actor.ID(), Outcome: a.Outcome, Corrected: corrected,
+	return ledger.Access{Person: e.Person.Ref, Actor: first.Actor.ID(), Outcome: a.Outcome, Corrected: corrected, At: e.Time,
 		Notifications: a.Notifications}, err == nil, err
 }

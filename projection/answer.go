@@ -52,6 +52,9 @@ type Answer struct {
 
 	Delivery *Delivery `cbor:"23,keyasint,omitempty"`
 
+	// OfferMother: the person is under one and linked to a mother, who may be looked up by this access.
+	OfferMother bool `cbor:"33,keyasint,omitempty"`
+
 	Glass *GlassShown `cbor:"40,keyasint,omitempty"`
 }
 
@@ -59,6 +62,7 @@ type Answer struct {
 type PlanShown struct {
 	Plan    ledger.Plan  `cbor:"1,keyasint"`
 	Details ledger.Shown `cbor:"2,keyasint"`
+	Mother  bool         `cbor:"3,keyasint,omitempty"` // it is held against the person's mother, and its details are hers
 }
 
 // Told is one authority that a notification was queued for.
@@ -226,6 +230,11 @@ func group(r store.Reader, first ledger.Seq, of int) ([]ledger.Entry, error) {
 }
 
 func (a *Assembler) access(v View, out *Answer, main *ledger.Entry, ev *ledger.Accessed, first *ledger.Entry) error {
+	if b, ok, err := v.Birth(main.Person.Ref); err != nil {
+		return err
+	} else if ok {
+		out.OfferMother = b.UnderOne(main.Time.Day()) && ev.Outcome != ledger.OutcomeMismatch
+	}
 	if ev.Outcome != ledger.OutcomeFound {
 		return nil
 	}
@@ -239,6 +248,9 @@ func (a *Assembler) access(v View, out *Answer, main *ledger.Entry, ev *ledger.A
 	}
 	for i := range out.Plans {
 		restricted = restricted || out.Plans[i].Plan.Restricted
+		if out.Plans[i].Mother { // who the mother is, only a lookup of her own shows
+			out.Plans[i].Details = ledger.Shown{}
+		}
 	}
 	if ledger.Hide(restricted, first.Actor.Role).History {
 		return nil
@@ -305,7 +317,11 @@ func (a *Assembler) plans(v View, p ledger.PersonRef, disclosed []ledger.Seq) ([
 			return nil, err
 		}
 		s.Row = plan.Row
-		out = append(out, PlanShown{Plan: plan, Details: s})
+		end, err := v.Follow(holder)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, PlanShown{Plan: plan, Details: s, Mother: end != p})
 	}
 	return out, nil
 }

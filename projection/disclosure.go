@@ -63,6 +63,10 @@ func (a *Assembler) notification(v View, out *Answer, ev *ledger.NotificationOpe
 		visit.Profile, visit.InError = was.Profile, true
 	case *ledger.AppointmentMissed:
 		visit.Profile = was.Profile
+	case *ledger.BirthRecorded:
+		visit.Profile = was.Profile
+	case *ledger.PregnancyEnded:
+		visit.Profile = was.Profile
 	}
 	out.Visit = visit
 	if err := a.profile(v.R, out, visit.Profile); err != nil {
@@ -76,6 +80,7 @@ func (a *Assembler) notification(v View, out *Answer, ev *ledger.NotificationOpe
 		if err != nil {
 			return err
 		}
+		s.Row = e.Row()
 		out.Details = append(out.Details, s)
 	}
 	return nil

@@ -59,6 +59,8 @@ const (
 	partStayed    = 'g' // -> stayed; from rules version 3
 	partFollowing = 'f' // the person of a number that leads to this one -> nothing; from rules version 2, as is the next
 	partAttending = 'm' // authority, attendance or zeros -> the newest notification of it; from rules version 3
+	partBirth     = 's' // of a baby -> ledger.Birth; from rules version 3, as is the next
+	partBaby      = 'S' // of a mother: baby -> nothing
 	partNumber    = 'n' // -> ledger.Number
 	partVisit     = 'h' // sequence number -> one shown access
 	partPlans     = 'p' // -> []ledger.Plan
@@ -188,6 +190,8 @@ func dueKey(at ledger.Time, n ledger.Seq) []byte {
 func dueDayKey(day ledger.Day, p ledger.PersonRef) []byte {
 	return store.ViewKey(viewDueDay, binary.BigEndian.AppendUint32(nil, uint32(int64(day)+1<<31)), p[:])
 }
+
+func babyKey(mother, baby ledger.PersonRef) []byte { return personKey(mother, partBaby, baby[:]...) }
 
 func attendingKey(p ledger.PersonRef, authority string, attendance ledger.Tag) []byte {
 	b := store.AppendViewKey(make([]byte, 0, 4+len(p)+len(attendance)+len(authority)), viewPerson)

@@ -117,7 +117,7 @@ func foldNotificationQueued(t *store.Txn, e *ledger.Entry, ev *ledger.Notificati
 
 // begin puts a new notification on its first rung.
 func (v View) begin(n *ledger.Notification) error {
-	plans, err := v.Plans(n.Person)
+	plans, _, err := ledger.PlansOf(v, n.Person)
 	if err != nil {
 		return err
 	}

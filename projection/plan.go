@@ -38,7 +38,7 @@ func (v View) planRow(p ledger.PersonRef) ([]ledger.Plan, error) {
 // Restricted reports whether anything recorded of a person says that where the
 // person is must not be told.
 func (v View) Restricted(p ledger.PersonRef) (bool, error) {
-	plans, err := v.Plans(p)
+	plans, _, err := ledger.PlansOf(v, p)
 	return ledger.AnyRestricted(plans), err
 }
 

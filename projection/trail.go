@@ -181,6 +181,10 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		row.Profile, row.Of = ev.Profile, ev.Notification
 	case *ledger.NotificationAcknowledged:
 		row.Profile, row.Of = ev.Profile, ev.Notification
+	case *ledger.BirthRecorded:
+		row.Profile = ev.Profile
+	case *ledger.PregnancyEnded:
+		row.Profile = ev.Profile
 	case *ledger.NotificationEscalated:
 		row.Of = ev.Notification
 	case *ledger.NotificationActioned:
