@@ -57,8 +57,12 @@ var routeTable = []route{
 	{"GET", "/v1/unassigned", 0, nil, false, ledger.ActListUnassigned, false, (*Server).getUnassigned, "how many are in no caseload"},
 	{"POST", "/v1/unassigned/lookups", jsonBody, jsonType, true, ledger.ActReadUnassigned, true, (*Server).postUnassigned, "who has a visible plan and is in no live caseload"},
 	{"GET", "/v1/notifications", 0, nil, false, ledger.ActListNotifications, false, (*Server).getNotifications, "the authority's notifications, by reference"},
+	{"GET", eventsPath, 0, nil, true, ledger.ActListNotifications, false, (*Server).getEvents, "what becomes of the authority's notifications, as it does: server-sent events, by reference"},
 	{"POST", "/v1/notifications/{id}/open", jsonBody, jsonType, false, ledger.ActOpenNotification, true, (*Server).postOpen, "whom a notification is about"},
 	{"POST", "/v1/notifications/{id}/acknowledgements", jsonBody, jsonType, false, ledger.ActAcknowledge, true, (*Server).postAcknowledgement, "what was done about a notification"},
+	{"GET", "/v1/letters", 0, nil, false, ledger.ActListLetters, false, (*Server).getLetters, "how letters to authorities' systems stand, and which were given up"},
+	{"POST", "/v1/letters/{id}/redeliveries", jsonBody, jsonType, false, ledger.ActAskLetter, true, (*Server).postRedelivery, "have a letter that was given up tried again"},
+	{"POST", "/v1/letters/trials", jsonBody, jsonType, false, ledger.ActAskLetter, true, (*Server).postTrial, "try a way of letters to an authority"},
 	{"POST", "/v1/notifications/{id}/actions", jsonBody, jsonType, false, ledger.ActAcknowledge, true, (*Server).postAction, "what came of a notification that was acknowledged"},
 	{"GET", "/v1/site-notices", 0, nil, false, ledger.ActReadSiteNotices, false, (*Server).getSiteNotices, "what the own site is told: nobody has acknowledged"},
 	{"POST", "/v1/site-notices/{id}/open", jsonBody, jsonType, false, ledger.ActReadSiteNotices, true, (*Server).postOpenSiteNotice, "whom a site's notice is about"},
@@ -138,7 +142,10 @@ func (s *Server) routes() {
 // that cannot be read. A denial is recorded before it is answered.
 func (s *Server) authenticated(t route) http.HandlerFunc {
 	slots := s.slots
-	if t.long {
+	switch {
+	case t.path == eventsPath:
+		slots = s.streams.slots
+	case t.long:
 		slots = s.uploads
 	}
 	return func(w http.ResponseWriter, r *http.Request) {

@@ -24,6 +24,8 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 	}
 	path = strings.ReplaceAll(path, "{id}", "7")
 	switch t.path {
+	case eventsPath:
+		path += "?state=queued" // asked for badly: the answer to a good request has no end
 	case "/FHIR/R4/CareTeam", "/FHIR/R4/AuditEvent":
 		path += "?patient:identifier=https://fhir.nhs.uk/Id/nhs-number|" + nhs(1)
 	case "/FHIR/R4/PatientFlag":
@@ -70,6 +72,8 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		}
 	case "/v1/notifications/{id}/acknowledgements", "/v1/notifications/{id}/actions", "/v1/site-notices/{id}/acknowledgements":
 		body = object{"action": "visited"}
+	case "/v1/letters/trials":
+		body = object{"authority": authority1, "way": "webhook"}
 	case "/v1/missed-appointments":
 		body = object{"nhsNumber": nhs(1), "appointmentAt": "2026-03-02T09:30:00Z", "service": "audiology"}
 	case "/v1/trails":

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"net/http"
 	"time"
@@ -31,6 +32,10 @@ type Node interface {
 	Receipt(n ledger.Seq) (ledger.Receipt, error)
 	// TrailProof proves that the entries about a person are all there are.
 	TrailProof(ctx context.Context, p ledger.PersonRef) (*projection.TrailProof, error)
+	// Records walks exact records; the ledger is held meanwhile.
+	Records(from, to ledger.Seq) iter.Seq2[[]byte, error]
+	// Grown is closed when this node's ledger is another one than when it was asked.
+	Grown() <-chan struct{}
 	// Published is the newest signed checkpoint, with what cosignatures there are
 	// for its size, or nil before the first.
 	Published() []byte
@@ -58,9 +63,12 @@ type Config struct {
 	// FHIRWithoutCaution leaves the caution out of FHIR answers that found
 	// nothing: they are then exactly as published.
 	FHIRWithoutCaution bool
-	PublicURL          string              // where FHIR resources say that they are from; empty: http://localhost
-	Demo               http.Handler        // the demo's page and its people; nil in a real node
-	TakingIn           func() (end func()) // called when a file begins to be taken in, and end when it no longer is; nil: nobody
+	PublicURL          string // where FHIR resources say that they are from; empty: http://localhost
+	// TryLetter sends a trial of a way of letters and says in one word why it is
+	// not known to have arrived; empty: it has. nil: this node has no way.
+	TryLetter func(ctx context.Context, authority string, way ledger.Way, entry ledger.Seq) (code string)
+	Demo      http.Handler        // the demo's page and its people; nil in a real node
+	TakingIn  func() (end func()) // called when a file begins to be taken in, and end when it no longer is; nil: nobody
 }
 
 // Server is the edge. Its handlers are [Server.Public] and [Server.Admin].
@@ -74,6 +82,7 @@ type Server struct {
 	stats      *statistics
 	slots      *inFlight
 	uploads    *inFlight
+	streams    *streams
 	cover      coverageCache
 	orgs       organisations
 	visits     visitCache
@@ -106,6 +115,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, node: cfg.Node, keys: cfg.Keyring, held: newDataKeys(), actors: newActorCache(), names: newNameCache(),
 		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8), searched: entriesSearched}
+	s.streams = newStreams(cfg.Node)
 	if cfg.Register != nil {
 		s.match = s.registerMatcher(cfg.Register, cfg.AcceptUnknown)
 	}

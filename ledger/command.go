@@ -43,6 +43,9 @@ const (
 	RequestAttemptDelivery    RequestKind = 83
 	RequestRepeatDelivery     RequestKind = 84
 	RequestSettleDelivery     RequestKind = 85
+	RequestAttemptLetter      RequestKind = 93
+	RequestSettleLetter       RequestKind = 94
+	RequestAskLetter          RequestKind = 95
 	RequestActOnNotification  RequestKind = 86
 	RequestRecordLadder       RequestKind = 87
 	RequestRecordBirth        RequestKind = 88
@@ -104,6 +107,9 @@ var requests = map[RequestKind]func() Request{
 	RequestAttemptDelivery:    func() Request { return new(AttemptDelivery) },
 	RequestRepeatDelivery:     func() Request { return new(RepeatDelivery) },
 	RequestSettleDelivery:     func() Request { return new(SettleDelivery) },
+	RequestAttemptLetter:      func() Request { return new(AttemptLetter) },
+	RequestSettleLetter:       func() Request { return new(SettleLetter) },
+	RequestAskLetter:          func() Request { return new(AskLetter) },
 	RequestTellDue:            func() Request { return new(TellDue) },
 	RequestRecordBirth:        func() Request { return new(RecordBirth) },
 	RequestEndPregnancy:       func() Request { return new(EndPregnancy) },

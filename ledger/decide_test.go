@@ -106,6 +106,7 @@ func restOfStory(w *world, auditor Actor) {
 		births(w)
 	}
 	caseloads(w, auditor)
+	letters(w, auditor)
 	trails(w)
 	releases(w)
 	if w.view.log.Rules >= 3 {

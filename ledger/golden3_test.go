@@ -25,6 +25,7 @@ var tales3 = []tale{
 	{"subjectcopy", []Kind{KindSubjectCopied}, taleOfCopies},
 	{"state", []Kind{KindStateRecorded}, taleOfStates},
 	{"release", []Kind{KindKeyReleased}, taleOfReleases},
+	{"letter", []Kind{KindLetterAttempted, KindLetterSettled, KindLetterAsked}, taleOfLetters},
 	{"attendance", []Kind{KindNotificationWithdrawn, KindNotificationActioned}, attendances},
 	{"birth", []Kind{KindBirthRecorded, KindPregnancyEnded}, births},
 	{"life", []Kind{KindTransitionsDue, KindNotificationEscalated}, lives},

@@ -67,6 +67,9 @@ const (
 	KindAppointmentMissed        Kind = 89
 	KindBirthRecorded            Kind = 90
 	KindPregnancyEnded           Kind = 91
+	KindLetterAttempted          Kind = 92
+	KindLetterSettled            Kind = 93
+	KindLetterAsked              Kind = 94
 
 	KindEnrolmentsRecorded Kind = 96
 	KindEnrolled           Kind = 97
@@ -151,6 +154,9 @@ var events = map[Kind]func() Event{
 	KindNotificationEscalated:    func() Event { return new(NotificationEscalated) },
 	KindNotificationActioned:     func() Event { return new(NotificationActioned) },
 	KindNotificationWithdrawn:    func() Event { return new(NotificationWithdrawn) },
+	KindLetterAttempted:          func() Event { return new(LetterAttempted) },
+	KindLetterSettled:            func() Event { return new(LetterSettled) },
+	KindLetterAsked:              func() Event { return new(LetterAsked) },
 	KindAppointmentMissed:        func() Event { return new(AppointmentMissed) },
 	KindEnrolmentsRecorded:       func() Event { return new(EnrolmentsRecorded) },
 	KindEnrolled:                 func() Event { return new(Enrolled) },
@@ -197,7 +203,8 @@ var kindNames = map[Kind]string{
 	KindNumberFollowed: "number-followed", KindTraced: "traced", KindNotTraced: "not-traced",
 	KindNotificationAttempted: "notification-attempted", KindNotificationDelivered: "notification-delivered",
 	KindNotificationFailed: "notification-failed",
-	KindPolicyRecorded:     "policy-recorded", KindGlassBroken: "glass-broken", KindReviewed: "reviewed",
+	KindLetterAttempted:    "letter-attempted", KindLetterSettled: "letter-settled", KindLetterAsked: "letter-asked",
+	KindPolicyRecorded: "policy-recorded", KindGlassBroken: "glass-broken", KindReviewed: "reviewed",
 
 	KindNotificationWithdrawn: "notification-withdrawn", KindNotificationActioned: "notification-actioned",
 	KindBirthRecorded: "birth-recorded", KindPregnancyEnded: "pregnancy-ended",

@@ -113,6 +113,8 @@ const (
 	ActReadFigures
 	ActCopySubject
 	ActReleaseKey
+	ActListLetters
+	ActAskLetter
 	ActReadSiteNotices
 	ActRecordBirth
 
@@ -157,6 +159,8 @@ var actionNames = map[Action]string{
 	ActReadFigures:        "read how notifications fare, as figures",
 	ActCopySubject:        "copy the accesses to a person's record for that person",
 	ActReleaseKey:         "let an auditor know whose a reference is",
+	ActListLetters:        "list letters: how notifications are delivered",
+	ActAskLetter:          "have a letter tried again, or a way of delivery tried",
 	ActReadSiteNotices:    "read what the own site is told",
 	ActRecordBirth:        "record a birth, or that a pregnancy has ended",
 }
@@ -217,6 +221,8 @@ var matrix = map[Action][]Role{
 	ActReadFigures:        {RoleSocialWorkManager, RoleOperator},
 	ActCopySubject:        {RoleIGOfficer},
 	ActReleaseKey:         {RoleIGOfficer},
+	ActListLetters:        {RoleOperator},
+	ActAskLetter:          {RoleOperator},
 	ActReadSiteNotices:    {RoleClinician, RoleScheduledClinician, RoleSiteIG},
 	ActRecordBirth:        {RoleClinician, RoleUploader, RoleSocialWorker, RoleSocialWorkManager},
 }

@@ -92,6 +92,12 @@ func foldEvent(t *store.Txn, e, first *ledger.Entry) error {
 		return foldSettled(t, e, ev.Attempt, true)
 	case *ledger.NotificationFailed:
 		return foldSettled(t, e, ev.Attempt, false)
+	case *ledger.LetterAttempted:
+		return foldLetterAttempted(t, e, ev)
+	case *ledger.LetterSettled:
+		return foldLetterSettled(t, e, ev)
+	case *ledger.LetterAsked:
+		return foldLetterAsked(t, e, ev)
 	case *ledger.Enrolled, *ledger.EnrolmentEnded, *ledger.EnrolmentTakenBack:
 		return foldEnrolment(t, e, first)
 	case *ledger.Assigned, *ledger.AssignmentEnded:

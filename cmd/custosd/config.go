@@ -49,6 +49,7 @@ type Config struct {
 
 	Register *Register `json:"register,omitempty"` // whom uploads are compared with; none: nobody is asked
 	MESH     *MESH     `json:"mesh,omitempty"`     // exchange of messages with authorities; none: there is none
+	Letters  *Letters  `json:"letters,omitempty"`  // references to authorities' own systems; none: there are none
 
 	Audience string   `json:"audience"` // the aud of accepted tokens
 	Issuers  []Issuer `json:"issuers"`
@@ -98,7 +99,7 @@ func readConfig(path string) (*Config, error) {
 	}
 	base := filepath.Dir(path)
 	paths := []*string{&c.Data, &c.Secrets, &c.LogKey, &c.PeerCA, &c.PeerCert, &c.PeerKey, &c.TLSCert, &c.TLSKey, &c.Demo, &c.Witnesses}
-	for _, p := range append(append(paths, c.Register.paths()...), c.MESH.paths()...) {
+	for _, p := range append(append(paths, c.Register.paths()...), append(c.MESH.paths(), c.Letters.paths()...)...) {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)
 		}

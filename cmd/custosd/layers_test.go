@@ -35,7 +35,10 @@ var layers = map[string]layer{
 	"consensus/witness": {ours: []string{"ledger"}, doors: []string{"github.com/cockroachdb/pebble/v2/vfs"}},
 	"api":               {ours: []string{"ledger", "projection", "consensus", "api/cpis", "api/demographics", "api/fhir", "api/signin"}, doors: []string{"github.com/gorilla/mux", "github.com/golang-jwt/jwt"}},
 	"api/cpis":          {},
-	"api/deliver":       {ours: []string{"ledger", "projection", "consensus", "api/cpis", "api/mesh"}},
+	"api/deliver": {
+		ours:  []string{"ledger", "projection", "consensus", "api/cpis", "api/mesh"},
+		doors: []string{"github.com/golang-jwt/jwt", "github.com/wneessen/go-mail", "github.com/standard-webhooks/standard-webhooks"},
+	},
 	"api/demographics":  {doors: []string{"github.com/golang-jwt/jwt"}},
 	"api/fhir":          {},
 	"api/fhir/fhirtest": {},
@@ -54,7 +57,7 @@ var layers = map[string]layer{
 // doors are the dependencies that only the layers naming them may import.
 var doors = []string{
 	"github.com/cockroachdb/pebble", "github.com/hashicorp/raft", "github.com/gorilla/mux",
-	"github.com/golang-jwt/jwt", "github.com/spf13/cobra",
+	"github.com/golang-jwt/jwt", "github.com/spf13/cobra", "github.com/wneessen/go-mail", "github.com/standard-webhooks/standard-webhooks",
 }
 
 // pure is all that package ledger may import beside the standard library.

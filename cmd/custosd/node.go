@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"custos/api"
+	"custos/api/deliver"
 	"custos/consensus"
 	"custos/ledger"
 )
@@ -35,7 +36,8 @@ type node struct {
 	servers  []*http.Server
 	failed   chan error
 	openStop context.CancelFunc
-	register func() // ends the watch over the register's file
+	letters  *deliver.Letters // nil: none are configured
+	register func()           // ends the watch over the register's file
 	running  sync.WaitGroup
 }
 
@@ -101,6 +103,12 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 		return nil, errors.Join(err, n.network.Close(), n.tokens.Close())
 	}
 	edge := api.Config{Node: n.cluster, NodeID: c.Node, Keyring: keys, Tokens: n.tokens, Issuer: c.Issuers[0].Issuer, Logger: o.log, Demo: o.demo, TakingIn: spare.begin}
+	if n.letters, err = c.Letters.open(c, n.cluster, o.clock, o.log); err != nil {
+		return nil, errors.Join(err, n.cluster.Close(), n.tokens.Close())
+	}
+	if n.letters != nil {
+		edge.TryLetter = n.tryLetter
+	}
 	if c.Register != nil {
 		edge.AcceptUnknown = c.Register.UnknownNumbers == "accept"
 	}
@@ -112,8 +120,9 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n.openStop = cancel
-	if err := n.startMESH(ctx, keys, o.clock, o.log); err != nil {
+	if err := errors.Join(n.startMESH(ctx, keys, o.clock, o.log), n.startLetters(ctx)); err != nil {
 		cancel()
+		n.running.Wait()
 		n.register()
 		return nil, errors.Join(err, n.cluster.Close(), n.tokens.Close())
 	}
@@ -178,6 +187,7 @@ func (n *node) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	n.openStop()
+	n.edge.EndStreams()
 	n.running.Wait()
 	var errs []error
 	for _, s := range n.servers {
