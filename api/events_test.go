@@ -157,7 +157,7 @@ func TestAListenerComesBack(t *testing.T) {
 			l := w.listen(socialWorker, "")
 			l.next()
 			for i := range 6 {
-				w.lookup(caller{"clinician", fmt.Sprint("d", i), emergency, "Dr Quillfeather", ""}, object{"nhsNumber": nhs(1)}).recorded(200)
+				w.lookup(caller{"clinician", fmt.Sprint("d", i), emergency, "Dr Quillfeather", ""}, object{"nhsNumber": nhs(1), "attendance": fmt.Sprint("a", i)}).recorded(200)
 			}
 			var all []heard
 			for range 6 {
