@@ -52,6 +52,7 @@ type Config struct {
 	Most          int                   // commands under way at once; zero: 2,048
 	Register      demographics.Register // asked about the people of uploads; nil: nobody is asked
 	AcceptUnknown bool                  // a number that the register does not know is taken unchecked
+	SignIn        *SignIn               // how people sign in with a browser; nil: nobody does
 	Demo          http.Handler          // the demo's page and its people; nil in a real node
 }
 
@@ -70,7 +71,8 @@ type Server struct {
 	orgs    organisations
 	visits  visitCache
 	public  *edge
-	match   matcher // asks the register of demographics; nil: there is none, and rows are not asked about
+	signIn  *signInState // nil: nobody signs in with a browser
+	match   matcher      // asks the register of demographics; nil: there is none, and rows are not asked about
 }
 
 // New makes the edge.
@@ -95,6 +97,12 @@ func New(cfg Config) (*Server, error) {
 	s.watchUploads()
 	s.watchWorklists()
 	s.watchWitnesses()
+	if cfg.SignIn != nil {
+		var err error
+		if s.signIn, err = s.newSignIn(*cfg.SignIn); err != nil {
+			return nil, err
+		}
+	}
 	s.public = newEdge(cfg.Logger)
 	s.routes()
 	return s, nil

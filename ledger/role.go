@@ -100,6 +100,8 @@ const (
 	ActRecordNumber
 	ActTrace
 
+	ActSignIn // stands in denials of somebody whom their provider vouches for in no role
+
 	actionEnd // no action: one past the last
 )
 
@@ -129,6 +131,7 @@ var actionNames = map[Action]string{
 	ActListUnmatched:      "list unmatched rows, without what is in them",
 	ActRecordNumber:       "record that an NHS number was replaced or is no longer used",
 	ActTrace:              "ask by exact names and birth date",
+	ActSignIn:             "sign in with a browser",
 }
 
 // String returns the action in words.
@@ -175,6 +178,7 @@ var matrix = map[Action][]Role{
 	ActListUnmatched:      {RoleUploader, RoleSocialWorkManager, RoleOperator},
 	ActRecordNumber:       {RoleIGOfficer, RoleSystem},
 	ActTrace:              {RoleClinician, RoleScheduledClinician},
+	ActSignIn:             Roles(),
 }
 
 // May reports whether a role may ask for an action at all.

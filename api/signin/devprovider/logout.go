@@ -1,0 +1,82 @@
+package devprovider
+
+import (
+	"context"
+	"errors"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+var sessions = template.Must(template.New("sessions").Parse(`<!doctype html>
+<html lang="en-GB"><head><meta charset="utf-8"><title>{{.Name}}: sessions</title>
+<style>body{font:1.0625rem/1.5 system-ui,sans-serif;max-width:44rem;margin:0 auto;padding:1rem}button{font:inherit}</style></head>
+<body><main><h1>{{.Name}}: sessions</h1><p>Ending one tells the client, as taking out a smartcard does.</p>
+<form method="post" action="{{.Base}}/end"><ul>{{range .Sessions}}<li>{{.Name}} <button name="session" value="{{.ID}}">End</button></li>{{else}}<li>none</li>{{end}}</ul></form>
+</main></body></html>
+`))
+
+// list shows who is signed in.
+func (p *Provider) list(w http.ResponseWriter) {
+	type line struct{ ID, Name string }
+	var lines []line
+	p.mu.Lock()
+	for _, g := range p.sessions {
+		lines = append(lines, line{g.session, g.person.Name})
+	}
+	p.mu.Unlock()
+	page(w, sessions, map[string]any{"Name": p.cfg.Name, "Base": p.cfg.Base, "Sessions": lines}, p.cfg.Base)
+}
+
+func (p *Provider) end(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
+	p.mu.Lock()
+	n := slices.IndexFunc(p.sessions, func(g granted) bool { return g.session == r.FormValue("session") })
+	var g granted
+	if n >= 0 {
+		g = p.sessions[n]
+		p.sessions = slices.Delete(p.sessions, n, n+1)
+	}
+	p.mu.Unlock()
+	if n < 0 || p.Tell(r.Context(), g.person.Subject, g.session) != nil {
+		http.Error(w, "The client was not told.", http.StatusBadGateway)
+		return
+	}
+	http.Redirect(w, r, p.cfg.Base+"/sessions", http.StatusSeeOther)
+}
+
+// LogoutToken signs that a session has ended; without one, all of the subject's.
+func (p *Provider) LogoutToken(subject, session string) (string, error) {
+	now := p.cfg.Now()
+	claims := map[string]any{"iss": p.cfg.Issuer, "sub": subject, "aud": p.cfg.ClientID, "iat": now.Unix(), "exp": now.Add(2 * time.Minute).Unix(),
+		"jti": random(), "events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}}
+	if session != "" {
+		claims["sid"] = session
+	}
+	return p.sign("logout", "logout+jwt", claims)
+}
+
+// Tell tells the client that a session has ended.
+func (p *Provider) Tell(ctx context.Context, subject, session string) error {
+	token, err := p.LogoutToken(subject, session)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.cfg.Logout, strings.NewReader(url.Values{"logout_token": {token}}.Encode()))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	a, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	_ = a.Body.Close() // the status is all
+	if a.StatusCode != http.StatusOK {
+		return errors.New("the client did not take it")
+	}
+	return nil
+}
