@@ -129,6 +129,10 @@ func (s *Server) writeLookup(w http.ResponseWriter, out *consensus.Outcome) erro
 	j.time(a.At)
 	j.key("unscheduled")
 	j.boolean(a.Access.Unscheduled)
+	if a.Access.Conflict { // what was declared contradicts the policy: told, and recorded
+		j.key("conflict")
+		j.boolean(true)
+	}
 	if err := s.writePlans(j, a.Plans, a.At.Day(), true); err != nil {
 		return err
 	}

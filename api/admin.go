@@ -136,7 +136,8 @@ func (s *Server) putOrganisation(w http.ResponseWriter, r *http.Request, who *Id
 	}
 	o.Name, o.Sort, o.Parent = in.Name, in.Sort, in.Parent
 	switch in.Sort {
-	case ledger.SortAuthority, ledger.SortTrust, ledger.SortPractice, ledger.SortSchool, ledger.SortArea, ledger.SortNational:
+	case ledger.SortAuthority, ledger.SortTrust, ledger.SortPractice, ledger.SortSchool, ledger.SortArea, ledger.SortNational,
+		ledger.SortRegion, ledger.SortService:
 	default:
 		return &Problem{Code: "field-value", Pointer: "/sort"}
 	}

@@ -43,7 +43,7 @@ func (w *world) caseload(who caller, body object) (object, ledger.Entry) {
 		require.NotEmpty(w.t, p["plans"])
 		seen[w.keys.Person(p["nhsNumber"].(string))] = true
 	}
-	for _, p := range list(out["people"]) {
+	for _, p := range append(list(out["people"]), list(out["ended"])...) {
 		note(p)
 	}
 	requireFields(w.t, out["changes"], "new", "ended", "movedIn", "movedOut")
@@ -104,7 +104,7 @@ func TestCaseloadLife(t *testing.T) {
 	w.call(caller{"school-nurse", nurse.subject, practice, nurse.name, ""}, "POST", "/v1/caseloads/lookups", at).denied("not-assigned")
 
 	out, e = w.caseload(nurse, at)
-	requireFields(t, out, "people", "changes", "seq", "receipt")
+	requireFields(t, out, "people", "ended", "changes", "seq", "receipt")
 	require.ElementsMatch(t, []string{nhs(1), nhs(2)}, numbers(out["people"]), "a pregnant woman with an unborn plan is among them")
 	first := out["people"]
 	// Everyone shown has it in their trail.
@@ -116,13 +116,14 @@ func TestCaseloadLife(t *testing.T) {
 	w.plans(uploader, 2, ann(func(p *planRow) { p.NHSNumber, p.FamilyName, p.GivenNames = nhs(5), "Novembrine", "Nova" }), ann(func(p *planRow) { p.End = "2026-03-02" }))
 	w.enrol(uploader, nhs(4)+","+school+",,,2026-03-01,", nhs(5)+","+school+",,,2025-09-01,", nhs(2)+","+school+",,,2025-09-01,2026-03-02")
 	out, e = w.caseload(nurse, at)
-	requireFields(t, out, "people", "changes", "since", "seq", "receipt")
+	requireFields(t, out, "people", "ended", "changes", "since", "seq", "receipt")
 	require.NotEmpty(t, first)
 	changes := out["changes"].(object)
 	require.ElementsMatch(t, []string{nhs(1)}, numbers(changes["ended"]))
 	require.ElementsMatch(t, []string{nhs(2)}, numbers(changes["movedOut"]))
 	require.ElementsMatch(t, []string{nhs(4), nhs(5)}, append(numbers(changes["movedIn"]), numbers(changes["new"])...))
-	require.ElementsMatch(t, []string{nhs(1), nhs(4), nhs(5)}, numbers(out["people"]), "who moved out is a change, no longer one of the people")
+	require.ElementsMatch(t, []string{nhs(4), nhs(5)}, numbers(out["people"]), "who moved out is a change, no longer one of the people")
+	require.Equal(t, []string{nhs(1)}, numbers(out["ended"]), "whose plans have ended stand apart")
 
 	// A repeat is the same entry, and its showing is recorded.
 	key := header{"Idempotency-Key": uuid.NewString()}
@@ -150,7 +151,7 @@ func TestCoverAndTeams(t *testing.T) {
 	w.ahead.Store(int64(24 * time.Hour)) // the last day
 	w.caseload(otherNurse, object{"school": school})
 	w.ahead.Store(int64(48 * time.Hour))
-	w.call(otherNurse, "POST", "/v1/caseloads/lookups", object{"school": school}).denied("not-assigned")
+	w.call(otherNurse, "POST", "/v1/caseloads/lookups", object{"school": school}).denied("cover-ended")
 
 	w.call(leader, "POST", "/v1/assignments", object{"team": "team-a", "area": area, "from": "2026-03-01", "type": "own"}).recorded(201)
 	out, _ := w.caseload(nurse, object{"area": area})

@@ -34,6 +34,7 @@ func (s *Server) LoadMessage(ctx context.Context, who *Identity, file io.Reader,
 	if !s.may(who, ledger.ActUpload) {
 		return Loaded{}, s.deny(ctx, who, ledger.ActUpload)
 	}
+	defer s.cfg.TakingIn()()
 	in, err := spool(io.LimitReader(file, uploadBody+1))
 	if err != nil {
 		return Loaded{}, bodyProblem(err)

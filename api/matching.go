@@ -22,31 +22,19 @@ type matching struct {
 // cannot be asked now: nothing of the file is then loaded.
 type matcher func(ctx context.Context, rows []planRow) ([]matching, error)
 
-// matchAll asks about every row of the file before any of them is recorded, so
-// that a register that fails halfway leaves no half of a file behind.
-func (u *upload) matchAll() error {
-	if u.s.match == nil || u.rules < 2 {
-		return nil
+// match asks about the next rows of the file.
+func (u *upload) match(rows []planRow) error {
+	found, err := u.s.match(u.ctx, rows)
+	if err != nil || len(found) != len(rows) {
+		return problem("register-unavailable")
 	}
-	if was, ok, err := u.s.node.View().Upload(u.id); err != nil || (ok && was.Closed != 0) {
-		return err // its rows were decided, with what the register said then
+	u.matched.add(found)
+	for i := range found {
+		if found[i].change != nil {
+			u.changes = append(u.changes, found[i].change)
+		}
 	}
-	u.matched = &matchings{}
-	_, err := u.chunks(func(_ int, rows []planRow) error {
-		u.giveWay()
-		found, err := u.s.match(u.ctx, rows)
-		if err != nil || len(found) != len(rows) {
-			return problem("register-unavailable")
-		}
-		u.matched.add(found)
-		for i := range found {
-			if found[i].change != nil {
-				u.changes = append(u.changes, found[i].change)
-			}
-		}
-		return nil
-	})
-	return err
+	return nil
 }
 
 // place puts what the register said into a row that is well formed.

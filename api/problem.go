@@ -127,8 +127,12 @@ var problems = map[string]kind{
 	// Refusals of the ledger: their codes are its own.
 	"organisation-unknown":    {403, "Your organisation is not one that may ask this", "It is not recorded here, or not as a care setting or authority."},
 	"other-authority":         {403, "This is another authority's", ""},
+	"role-not-permitted-here": {403, "Where you work, your role may not look people up", "The policy of the place says which roles may."},
+	"policy-in-the-past":      {400, "A policy holds from today or a later day", "Which rules held on a day that is over has one answer for ever."},
 	"not-own-access":          {403, "This lookup was not yours", ""},
 	"not-assigned":            {403, "This caseload is not assigned to you", "A team leader assigns caseloads and cover."},
+	"cover-ended":             {403, "Your cover of this caseload has run out", "A team leader assigns caseloads and cover."},
+	"nobody-to-cover":         {409, "The person or team named has no assignment to this caseload on those days", ""},
 	"own-organisation-only":   {403, "Only your own organisation's accesses are open to you", ""},
 	"already-done":            {409, "This was done before", ""},
 	"notification-not-opened": {409, "The notification has not been opened", "Open it before acknowledging it."},

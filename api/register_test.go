@@ -138,6 +138,13 @@ func TestTheRegisterIsDown(t *testing.T) {
 	require.Equal(t, int64(1), got.Sequence)
 	require.Equal(t, string(r.body), string(w.sendXML(uploader, file).body))
 	w.upload(uploader, 1, ann(nil)).problem("register-unavailable")
+	var many []cpis.Record
+	for i := range 2 * uploadChunk {
+		many = append(many, plan(i+1))
+	}
+	long := w.message01(1, many...)
+	require.Equal(t, []cpis.FileCode{cpis.FileBroken}, w.sendXML(uploader, long[:len(long)-20]).response(400).Codes,
+		"what is wrong with the file is said first, also where the register was asked on the way")
 	require.Equal(t, before, w.size(), "nothing is half loaded")
 	w.server.match = nil
 	require.Equal(t, []cpis.FileCode{cpis.FileLoaded}, w.sendXML(uploader, file).response(200).Codes, "the number is still free")

@@ -44,6 +44,8 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		body = `[{"nhsNumber":"` + nhs(1) + `","school":"` + school + `","from":"2025-09-01"}]`
 	case "/v1/assignments":
 		body = object{"person": "sn-1", "school": school, "from": "2026-01-01", "type": "own"}
+	case "/v1/assignments/{seq}/ends":
+		body = object{"to": "2026-03-03", "reason": "left the team"}
 	case "/v1/caseloads/lookups":
 		body = object{"school": school}
 	case "/v1/notifications/{id}/acknowledgements":
@@ -54,6 +56,10 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		body = object{"nhsNumber": nhs(1), "reason": "complaint"}
 	case "/v1/directory/{ods}":
 		body = object{"officeHours": "020 7946 0001", "emergencyDuty": "020 7946 0002"}
+	case "/v1/policies/{ods}":
+		if t.method == "PUT" {
+			body = object{"from": "2030-01-01", "live": "inherit", "reason": "pilot"}
+		}
 	case "/v1/organisations/{ods}":
 		body = object{"name": "Northbank Council", "sort": "authority"}
 	}

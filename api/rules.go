@@ -44,3 +44,13 @@ func (s *Server) proposeRules(ctx context.Context, to int) error {
 	}
 	return nil
 }
+
+// needs refuses what came with a rules version while it is not in force, here:
+// a request that an older program cannot read must not reach it.
+func (s *Server) needs(version int) error {
+	l, err := s.node.View().Log()
+	if err == nil && l.Rules < version {
+		err = problem("rules-not-raised")
+	}
+	return err
+}

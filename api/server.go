@@ -54,6 +54,7 @@ type Config struct {
 	AcceptUnknown bool                  // a number that the register does not know is taken unchecked
 	SignIn        *SignIn               // how people sign in with a browser; nil: nobody does
 	Demo          http.Handler          // the demo's page and its people; nil in a real node
+	TakingIn      func() (end func())   // called when a file begins to be taken in, and end when it no longer is; nil: nobody
 }
 
 // Server is the edge. Its handlers are [Server.Public] and [Server.Admin].
@@ -70,6 +71,7 @@ type Server struct {
 	cover   coverageCache
 	orgs    organisations
 	visits  visitCache
+	alarms  caseloadAlarms
 	public  *edge
 	signIn  *signInState // nil: nobody signs in with a browser
 	match   matcher      // asks the register of demographics; nil: there is none, and rows are not asked about
@@ -82,6 +84,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.TakingIn == nil {
+		cfg.TakingIn = func() func() { return func() {} }
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -97,6 +102,7 @@ func New(cfg Config) (*Server, error) {
 	s.watchUploads()
 	s.watchWorklists()
 	s.watchWitnesses()
+	s.watchCaseloads()
 	if cfg.SignIn != nil {
 		var err error
 		if s.signIn, err = s.newSignIn(*cfg.SignIn); err != nil {

@@ -35,6 +35,8 @@ type trailEntry struct {
 	Of           *ledger.Seq  `json:"of,omitempty"`
 	InError      bool         `json:"inError,omitempty"`
 	Place        ledger.Place `json:"place,omitempty"`
+	Cover        bool         `json:"cover,omitempty"` // read by who stood in, and for whom
+	CoveringFor  string       `json:"coveringFor,omitempty"`
 }
 
 // postTrail shows who looked. Reading a trail is itself recorded, and stands
@@ -101,7 +103,7 @@ func (s *Server) postTrail(w http.ResponseWriter, r *http.Request, who *Identity
 		}
 		e := trailEntry{Seq: row.Seq, At: row.At.String(), Kind: row.Kind.String(), Name: name.Name, Actor: row.Subject,
 			Role: roleShown(name, row.Role), ODS: row.Organisation, Organisation: organisationShown(o, row.Organisation, name),
-			Told: row.Told, Authority: row.Authority, Code: row.Code, InError: row.InError, Place: row.Place}
+			Told: row.Told, Authority: row.Authority, Code: row.Code, InError: row.InError, Place: row.Place, Cover: row.Cover, CoveringFor: row.For}
 		if row.Outcome != 0 {
 			e.Outcome, e.Unscheduled = row.Outcome.String(), &row.Unscheduled
 		}

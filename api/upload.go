@@ -45,6 +45,7 @@ func (s *Server) postUpload(w http.ResponseWriter, r *http.Request, who *Identit
 			return err
 		}
 	}
+	defer s.cfg.TakingIn()()
 	file, err := spool(r.Body)
 	if err != nil {
 		return bodyProblem(err)
@@ -73,19 +74,16 @@ func (s *Server) postUpload(w http.ResponseWriter, r *http.Request, who *Identit
 // read whole before anything is recorded, kept outside the ledger only
 // encrypted; its digest and number make it the same upload when it comes again.
 func (u *upload) take() (*acknowledgement, error) {
-	if err := u.wellFormed(); err != nil {
-		return nil, err
-	}
 	l, err := u.s.node.View().Log()
 	if err != nil {
 		return nil, err
 	}
-	if u.rules = l.Rules; u.ask.form == formXML && u.rules < 2 {
-		return nil, problem("rules-not-raised")
-	}
-	u.id = u.identity()
-	if err := u.matchAll(); err != nil {
+	u.rules = l.Rules
+	if err := u.wellFormed(); err != nil {
 		return nil, err
+	}
+	if u.ask.form == formXML && u.rules < 2 {
+		return nil, problem("rules-not-raised")
 	}
 	if u.ask.dryRun {
 		return u.check()
@@ -98,13 +96,7 @@ func (u *upload) take() (*acknowledgement, error) {
 
 // needsTwo refuses what came with rules version 2 while it is not in force, here:
 // a request that an older program cannot read must not reach it.
-func (s *Server) needsTwo() error {
-	l, err := s.node.View().Log()
-	if err == nil && l.Rules < 2 {
-		err = problem("rules-not-raised")
-	}
-	return err
-}
+func (s *Server) needsTwo() error { return s.needs(2) }
 
 // identity makes the upload's id: the same file under the same number, declared
 // alike, is the same upload.
@@ -201,27 +193,55 @@ func (u *upload) open() (planSource, error) {
 
 // wellFormed goes through the file once. What is wrong with it as a whole is
 // found before anything is recorded, or half of it would be loaded and its
-// number used up.
+// number used up. The register is asked on the way, about every row: one that
+// fails halfway leaves no half of a file behind either, but what is wrong with
+// the file is said first.
 func (u *upload) wellFormed() error {
 	rows := 0
-	if _, err := u.chunks(func(_ int, some []planRow) error {
+	var unasked error
+	_, err := u.chunks(func(_ int, some []planRow) error {
+		if rows == 0 {
+			if unasked = u.begin(); unasked != nil {
+				u.matched = nil
+			}
+		}
 		rows += len(some)
 		u.giveWay()
-		return nil
-	}); err != nil {
-		return err
-	}
-	if u.ask.form != formXML {
-		if rows == 0 && !u.ask.snapshot { // it says nothing, and would use its number up
-			return problem("body-empty")
+		if u.matched != nil && unasked == nil {
+			unasked = u.match(some)
 		}
 		return nil
+	})
+	if err != nil {
+		return err
 	}
-	u.ask.sequence = u.head.Sequence
-	if u.head.Sender.Code != u.who.Organisation {
-		return &messageProblem{cpis.FileBroken, cpis.SenderOther, "/File/communicationFunctionSnd/organisation/id/@extension"}
+	if rows == 0 {
+		if u.ask.form != formXML && !u.ask.snapshot { // it says nothing, and would use its number up
+			return problem("body-empty")
+		}
+		return u.begin()
 	}
-	return nil
+	return unasked
+}
+
+// begin settles which upload the file is, as soon as its header is read, and
+// whether the register is asked about it.
+func (u *upload) begin() error {
+	if u.ask.form == formXML {
+		u.ask.sequence = u.head.Sequence
+		if u.head.Sender.Code != u.who.Organisation {
+			return &messageProblem{cpis.FileBroken, cpis.SenderOther, "/File/communicationFunctionSnd/organisation/id/@extension"}
+		}
+	}
+	u.id = u.identity()
+	if u.s.match == nil || u.rules < 2 {
+		return nil
+	}
+	was, ok, err := u.s.node.View().Upload(u.id)
+	if err == nil && !(ok && was.Closed != 0) { // or its rows were decided, with what the register said then
+		u.matched = &matchings{}
+	}
+	return err
 }
 
 // giveWay lets those who look up go first while a long file is only read: what

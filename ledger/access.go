@@ -168,7 +168,9 @@ func (q *LookUp) decide(d *decider) error {
 			return err
 		}
 		if !org.Silent {
-			e.Told = authorities(visible)
+			if e.Told, err = d.toTell(visible); err != nil {
+				return err
+			}
 		}
 	}
 	seq := d.record(e, q.Person, d.sealed(PayloadAccess)...)
@@ -185,7 +187,36 @@ func (q *LookUp) decide(d *decider) error {
 	return nil
 }
 
-// careSetting returns the actor's organisation with its policy, or denies.
+// toTell lists the authorities to tell of an access: whose plan is in force,
+// and, where policy says so, whose plan has ended. An unborn child's plan counts
+// as in force while it is shown: the birth may be late, or just over.
+func (d *decider) toTell(visible []*Plan) ([]string, error) {
+	all := authorities(visible)
+	if !d.three() {
+		return all, nil
+	}
+	out := all[:0]
+	for _, a := range all {
+		live := false
+		for _, p := range visible {
+			live = live || p.Authority == a && (p.Type == UnbornChild || p.Active(d.today()))
+		}
+		if !live {
+			h, err := PolicyOn(d.View, a, d.today())
+			if err != nil {
+				return nil, err
+			}
+			live = h.Ended == Yes
+		}
+		if live {
+			out = append(out, a)
+		}
+	}
+	return out, nil
+}
+
+// careSetting returns the actor's organisation with its policy, or denies. It
+// is the one gate of whatever is asked from a care setting.
 func (d *decider) careSetting() (Organisation, bool, error) {
 	o, ok, err := d.Organisation(d.c.Actor.Organisation)
 	switch {
@@ -194,10 +225,36 @@ func (d *decider) careSetting() (Organisation, bool, error) {
 	case !ok || o.Setting == SettingNone:
 		d.deny(RefusedOrganisation, 0)
 		return o, false, nil
+	case d.three():
+		return d.governed(o)
 	case o.Live != 0 && d.today() < o.Live:
 		d.deny(RefusedNotLive, o.Live)
 		return o, false, nil
 	}
+	return o, true, nil
+}
+
+// governed returns the organisation as the policy of the day has it, or denies.
+// Who may look up there says nothing of who may report a missed appointment:
+// nobody is kept from telling an authority.
+func (d *decider) governed(o Organisation) (Organisation, bool, error) {
+	h, err := policyOn(d.View, o.Code, &o, d.today())
+	if err != nil {
+		return o, false, err
+	}
+	switch {
+	case h.Live != Yes:
+		from, err := LiveFrom(d.View, o.Code, d.today())
+		if err != nil {
+			return o, false, err
+		}
+		d.deny(RefusedNotLive, from)
+		return o, false, nil
+	case !h.MayLookUp(d.c.Actor.Role) && d.c.Request.action() != ActMissAppointment:
+		d.deny(RefusedPolicyRole, 0)
+		return o, false, nil
+	}
+	h.governs(&o)
 	return o, true, nil
 }
 

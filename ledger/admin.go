@@ -241,4 +241,6 @@ const (
 	SortSchool    = "school"
 	SortArea      = "area"
 	SortNational  = "national"
+	SortRegion    = "region"
+	SortService   = "service"
 )

@@ -6,9 +6,6 @@ import (
 	"sort"
 )
 
-// MaxEnrolmentRows is the greatest number of rows of one enrolment command.
-const MaxEnrolmentRows = 256
-
 // Place is where a person is enrolled: "school:" and a URN, "area:" and a
 // code, or "practice:" and an ODS code.
 type Place string
@@ -20,111 +17,14 @@ const (
 	PlacePractice = "practice:"
 )
 
-// Enrolment is a person's time at a place.
-type Enrolment struct {
-	From     Day  `cbor:"1,keyasint"`
-	To       Day  `cbor:"2,keyasint,omitempty"`
-	Seq      Seq  `cbor:"3,keyasint"`
-	Recorded Time `cbor:"4,keyasint"`
-	ToWas    Day  `cbor:"5,keyasint,omitempty"` // its end before the last change
-	Changed  Time `cbor:"6,keyasint"`
-}
-
-// At reports whether the enrolment covers a day; both ends count.
-func (e *Enrolment) At(d Day) bool { return e.From <= d && (e.To == 0 || d <= e.To) }
-
-func (e *Enrolment) wasAt(t Time) bool {
-	if e.Recorded > t {
-		return false
+// Code returns the place's own code, without its prefix.
+func (p Place) Code() string {
+	for i := range len(p) {
+		if p[i] == ':' {
+			return string(p[i+1:])
+		}
 	}
-	to := e.To
-	if e.Changed > t {
-		to = e.ToWas
-	}
-	d := t.Day()
-	return e.From <= d && (to == 0 || d <= to)
-}
-
-// Assignment makes a place the caseload of a person or a team.
-type Assignment struct {
-	Subject string `cbor:"1,keyasint,omitempty"`
-	Team    string `cbor:"2,keyasint,omitempty"`
-	From    Day    `cbor:"3,keyasint"`
-	To      Day    `cbor:"4,keyasint,omitempty"`
-	Cover   bool   `cbor:"5,keyasint,omitempty"`
-	Org     string `cbor:"6,keyasint"` // the team leader's organisation
-	Seq     Seq    `cbor:"7,keyasint"`
-}
-
-// Holds reports whether the assignment gives the place to an actor on a day.
-func (a *Assignment) Holds(who Actor, d Day) bool {
-	if a.Org != who.Organisation || d < a.From || (a.To != 0 && d > a.To) {
-		return false
-	}
-	return (a.Subject != "" && a.Subject == who.Subject) || (a.Team != "" && a.Team == who.Team)
-}
-
-// EnrolmentRow is one row of an enrolment file, without what is personal.
-type EnrolmentRow struct {
-	N      int       `cbor:"1,keyasint"`
-	Person PersonRef `cbor:"2,keyasint,omitzero"`
-	Place  Place     `cbor:"3,keyasint,omitempty"`
-	From   Day       `cbor:"4,keyasint,omitempty"`
-	To     Day       `cbor:"5,keyasint,omitempty"`
-	Fault  string    `cbor:"6,keyasint,omitempty"`
-}
-
-// Enrol asks to record some enrolments.
-type Enrol struct {
-	Rows []EnrolmentRow `cbor:"1,keyasint,omitempty"`
-}
-
-// EnrolmentsRecorded heads the entries of one enrolment command.
-type EnrolmentsRecorded struct {
-	Rows    int `cbor:"1,keyasint"`
-	Profile Seq `cbor:"2,keyasint,omitempty"`
-}
-
-// Enrolled links a person with a visible plan to a place.
-type Enrolled struct {
-	Row EnrolmentRow `cbor:"1,keyasint"`
-	Of  Seq          `cbor:"2,keyasint,omitempty"` // the enrolment it changes
-}
-
-// EnrolmentNotKept records that a row named a person without a visible plan:
-// there is no table of all children, so the place is not kept.
-type EnrolmentNotKept struct {
-	N int `cbor:"1,keyasint"`
-}
-
-// EnrolmentRejected records a row that was wrong, and why.
-type EnrolmentRejected struct {
-	N    int    `cbor:"1,keyasint"`
-	Code string `cbor:"2,keyasint"`
-}
-
-// Codes of enrolment rows that are not recorded.
-const (
-	RowPlaceUnknown   = "place-unknown"
-	RowToBeforeFrom   = "to-before-from"
-	RowPersonRequired = "nhs-number-missing"
-)
-
-// Assign asks to make a place somebody's caseload.
-type Assign struct {
-	Place   Place  `cbor:"1,keyasint"`
-	Subject string `cbor:"2,keyasint,omitempty"`
-	Team    string `cbor:"3,keyasint,omitempty"`
-	From    Day    `cbor:"4,keyasint"`
-	To      Day    `cbor:"5,keyasint,omitempty"`
-	Cover   bool   `cbor:"6,keyasint,omitempty"`
-}
-
-// Assigned records it. Cover ends by itself on its last day.
-type Assigned struct {
-	Place      Place      `cbor:"1,keyasint"`
-	Assignment Assignment `cbor:"2,keyasint"`
-	Profile    Seq        `cbor:"3,keyasint,omitempty"`
+	return string(p)
 }
 
 // ReadCaseload asks for the people of a place.
@@ -141,6 +41,15 @@ type CaseloadAccessed struct {
 	Digest  Hash  `cbor:"3,keyasint"`
 	Since   Time  `cbor:"4,keyasint,omitempty"` // the reader's last access to the same place
 	Profile Seq   `cbor:"5,keyasint,omitempty"`
+
+	// Of rules version 3: under which assignment it was read, and if that is a
+	// cover, whom the reader stands in for.
+	Assignment Seq    `cbor:"6,keyasint,omitempty"`
+	Cover      bool   `cbor:"7,keyasint,omitempty"`
+	For        string `cbor:"8,keyasint,omitempty"`
+	// Handover says that Since is when the one covered last looked: it is the
+	// reader's first look under this cover.
+	Handover bool `cbor:"9,keyasint,omitempty"`
 }
 
 // CaseloadChange says what changed for a person since the reader last looked.
@@ -162,161 +71,38 @@ type SubjectAccessed struct {
 }
 
 // Kind implements [Event].
-func (EnrolmentsRecorded) Kind() Kind { return KindEnrolmentsRecorded }
-func (Enrolled) Kind() Kind           { return KindEnrolled }
-func (EnrolmentNotKept) Kind() Kind   { return KindEnrolmentNotKept }
-func (EnrolmentRejected) Kind() Kind  { return KindEnrolmentRejected }
-func (Assigned) Kind() Kind           { return KindAssigned }
-func (CaseloadAccessed) Kind() Kind   { return KindCaseloadAccessed }
-func (SubjectAccessed) Kind() Kind    { return KindSubjectAccessed }
+func (CaseloadAccessed) Kind() Kind { return KindCaseloadAccessed }
+func (SubjectAccessed) Kind() Kind  { return KindSubjectAccessed }
 
 // Number implements [Request].
-func (*Enrol) Number() RequestKind        { return RequestEnrol }
-func (*Assign) Number() RequestKind       { return RequestAssign }
 func (*ReadCaseload) Number() RequestKind { return RequestReadCaseload }
 
 // Discloses implements [Request].
-func (*Enrol) Discloses() bool        { return false }
-func (*Assign) Discloses() bool       { return false }
 func (*ReadCaseload) Discloses() bool { return true }
 
-func (*Enrol) action() Action        { return ActEnrol }
-func (*Assign) action() Action       { return ActAssign }
 func (*ReadCaseload) action() Action { return ActReadCaseload }
 
-func (q *Enrol) withoutRows() Request { return &Enrol{} }
-
-func (q *Enrol) withRows(group []Entry) (Request, error) {
-	out := &Enrol{}
-	for i := range group {
-		switch e := group[i].Event.(type) {
-		case *Enrolled:
-			out.Rows = append(out.Rows, e.Row)
-		case *EnrolmentNotKept:
-			if group[i].Person == nil {
-				return nil, ErrGroup
-			}
-			out.Rows = append(out.Rows, EnrolmentRow{N: e.N, Person: group[i].Person.Ref})
-		case *EnrolmentRejected:
-			out.Rows = append(out.Rows, EnrolmentRow{N: e.N, Fault: e.Code})
-		}
-	}
-	return out, nil
-}
-
-func (q *Enrol) decide(d *decider) error {
-	if len(q.Rows) > MaxEnrolmentRows {
-		d.refuse(RefusedState)
-		return nil
-	}
-	d.record(&EnrolmentsRecorded{Rows: len(q.Rows), Profile: d.profile}, PersonRef{})
-	for i := range q.Rows {
-		r := &q.Rows[i]
-		if code := r.fault(); code != "" {
-			d.record(&EnrolmentRejected{N: r.N, Code: code}, PersonRef{})
-			continue
-		}
-		visible, err := d.hasVisiblePlan(r.Person)
-		if err != nil {
-			return err
-		}
-		if !visible {
-			d.record(&EnrolmentNotKept{N: r.N}, r.Person)
-			continue
-		}
-		if _, ok, err := d.Organisation(r.Place.Code()); err != nil {
-			return err
-		} else if !ok {
-			d.record(&EnrolmentRejected{N: r.N, Code: RowPlaceUnknown}, PersonRef{})
-			continue
-		}
-		have, err := d.Enrolments(r.Person, r.Place)
-		if err != nil {
-			return err
-		}
-		e := &Enrolled{Row: *r}
-		for j := range have {
-			if have[j].From == r.From {
-				e.Of = have[j].Seq
-			}
-		}
-		d.record(e, r.Person)
-	}
-	return nil
-}
-
-// fault is what is wrong with a row in itself. It is asked before whether the
-// person has a plan, and the place after: for a person without one, nothing of
-// the place is kept, not even whether it exists.
-func (r *EnrolmentRow) fault() string {
-	switch {
-	case r.Fault != "":
-		return r.Fault
-	case r.Person.IsZero():
-		return RowPersonRequired
-	case r.To != 0 && r.To < r.From:
-		return RowToBeforeFrom
-	}
-	return ""
-}
-
-// Code returns the place's own code, without its prefix.
-func (p Place) Code() string {
-	for i := range len(p) {
-		if p[i] == ':' {
-			return string(p[i+1:])
-		}
-	}
-	return string(p)
-}
-
-func (d *decider) hasVisiblePlan(p PersonRef) (bool, error) {
-	plans, err := d.View.Plans(p)
-	if err != nil {
-		return false, err
-	}
-	for i := range plans {
-		if plans[i].Visible(d.today()) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-func (q *Assign) decide(d *decider) error {
-	if _, ok, err := d.Organisation(q.Place.Code()); err != nil {
-		return err
-	} else if !ok {
-		d.refuse(RefusedNotFound)
-		return nil
-	}
-	if q.Cover && (q.To == 0 || len(d.sealed(PayloadReason)) == 0) {
-		d.refuse(RefusedReasonMissing)
-		return nil
-	}
-	d.record(&Assigned{Place: q.Place, Profile: d.profile, Assignment: Assignment{
-		Subject: q.Subject, Team: q.Team, From: q.From, To: q.To, Cover: q.Cover, Org: d.c.Actor.Organisation,
-		Seq: d.head.Size + Seq(len(d.out.Happened)),
-	}}, PersonRef{}, d.sealed(PayloadReason)...)
-	return nil
-}
-
 func (q *ReadCaseload) decide(d *decider) error {
-	held, err := d.Assignments(q.Place)
+	held, ended, err := d.holding(q.Place)
 	if err != nil {
 		return err
 	}
-	mine := false
-	for i := range held {
-		mine = mine || held[i].Holds(d.c.Actor, d.today())
-	}
-	if !mine {
+	switch {
+	case held == nil && ended && d.three():
+		d.deny(RefusedCoverEnded, 0)
+		return nil
+	case held == nil:
 		d.deny(RefusedNotAssigned, 0)
 		return nil
 	}
-	since, err := d.LastCaseload(d.c.Actor.ID(), q.Place)
-	if err != nil {
+	head := &CaseloadAccessed{Place: q.Place, Profile: d.profile}
+	if head.Since, err = d.LastCaseload(d.c.Actor.ID(), q.Place); err != nil {
 		return err
+	}
+	if d.three() {
+		if err := d.readUnder(head, held); err != nil {
+			return err
+		}
 	}
 	people, err := d.Enrolled(q.Place)
 	if err != nil {
@@ -328,7 +114,7 @@ func (q *ReadCaseload) decide(d *decider) error {
 	}
 	var shown []subject
 	for _, ref := range people {
-		e, err := d.subject(ref, q.Place, since)
+		e, err := d.subject(ref, q.Place, head.Since)
 		if err != nil {
 			return err
 		}
@@ -341,13 +127,47 @@ func (q *ReadCaseload) decide(d *decider) error {
 	for _, s := range shown {
 		hashSubject(h.Write, s.ref, s.e)
 	}
-	head := &CaseloadAccessed{Place: q.Place, Count: len(shown), Since: since, Profile: d.profile}
+	head.Count = len(shown)
 	h.Sum(head.Digest[:0])
 	d.record(head, PersonRef{})
 	for _, s := range shown {
 		d.record(s.e, s.ref)
 	}
 	return nil
+}
+
+// holding finds the assignment that gives the actor the place today, an own one
+// before a cover, and says whether a cover of the actor's has run out.
+func (d *decider) holding(p Place) (held *Assignment, ended bool, err error) {
+	all, err := d.Assignments(p)
+	for i := range all {
+		a := &all[i]
+		switch {
+		case a.Holds(d.c.Actor, d.today()):
+			if held == nil || (held.Cover && !a.Cover) {
+				held = a
+			}
+		case a.Cover && a.names(d.c.Actor) && a.From <= d.today():
+			ended = true
+		}
+	}
+	return held, ended, err
+}
+
+// readUnder notes the assignment under which a caseload is read. The first look
+// under a cover is a handover: what changed is told since the one covered looked.
+func (d *decider) readUnder(head *CaseloadAccessed, a *Assignment) error {
+	head.Assignment, head.Cover, head.For = a.Seq, a.Cover, a.For
+	if !a.Cover || head.Since >= a.From.Start() {
+		return nil
+	}
+	head.Handover, head.Since = true, 0
+	if a.Covers == 0 {
+		return nil
+	}
+	var err error
+	head.Since, err = d.Looked(a.Covers)
+	return err
 }
 
 // hashSubject feeds one subject of a caseload to the header's digest.

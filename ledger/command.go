@@ -16,6 +16,7 @@ const (
 	RequestVoidBatch          RequestKind = 4
 	RequestRecordOrganisation RequestKind = 16
 	RequestRecordDirectory    RequestKind = 17
+	RequestRecordPolicy       RequestKind = 18
 	RequestOpenUpload         RequestKind = 32
 	RequestUploadChunk        RequestKind = 33
 	RequestCloseUpload        RequestKind = 34
@@ -40,6 +41,7 @@ const (
 	RequestEnrol              RequestKind = 96
 	RequestAssign             RequestKind = 97
 	RequestReadCaseload       RequestKind = 98
+	RequestEndAssignment      RequestKind = 99
 	RequestReadTrail          RequestKind = 112
 )
 
@@ -61,6 +63,7 @@ var requests = map[RequestKind]func() Request{
 	RequestVoidBatch:          func() Request { return new(VoidBatch) },
 	RequestRecordOrganisation: func() Request { return new(RecordOrganisation) },
 	RequestRecordDirectory:    func() Request { return new(RecordDirectory) },
+	RequestRecordPolicy:       func() Request { return new(RecordPolicy) },
 	RequestOpenUpload:         func() Request { return new(OpenUpload) },
 	RequestUploadChunk:        func() Request { return new(UploadChunk) },
 	RequestCloseUpload:        func() Request { return new(CloseUpload) },
@@ -85,6 +88,7 @@ var requests = map[RequestKind]func() Request{
 	RequestEnrol:              func() Request { return new(Enrol) },
 	RequestAssign:             func() Request { return new(Assign) },
 	RequestReadCaseload:       func() Request { return new(ReadCaseload) },
+	RequestEndAssignment:      func() Request { return new(EndAssignment) },
 	RequestReadTrail:          func() Request { return new(ReadTrail) },
 }
 

@@ -60,6 +60,14 @@ const (
 	RefusedOvertaken    = "upload-overtaken"
 	RefusedSecondPerson = "second-person-needed"
 	RefusedExpired      = "approval-expired"
+
+	// Of rules version 3, of caseloads.
+	RefusedNotCovered = "nobody-to-cover"
+	RefusedCoverEnded = "cover-ended"
+
+	// Of rules version 3, of policy.
+	RefusedPast       = "policy-in-the-past"
+	RefusedPolicyRole = "role-not-permitted-here"
 )
 
 // repeatWindow is how long, in ledger time, a command may be asked again and
@@ -72,10 +80,11 @@ const repeatWindow = 5 * Minute
 var rules = map[int]func(*decider) error{
 	1: decideV1,
 	2: decideV2,
+	3: decideV3,
 }
 
 // CurrentRules is the version that a new log opens with.
-const CurrentRules = 2
+const CurrentRules = 3
 
 // Decide is pure: the same view, head and command give the same decision on
 // every node, today and in an audit years later. An error means that the node
@@ -157,13 +166,20 @@ const roomForRest = 4 << 10
 // snapshots, holdings and numbers that change. Delivery came with it, too.
 func decideV2(d *decider) error { return decideV1(d) }
 
+// decideV3 takes the same steps. What differs is what asks [decider.three]: a
+// lookup is decided by the policy that holds where it is made.
+func decideV3(d *decider) error { return decideV1(d) }
+
 // two reports whether the command is decided under version 2 or a later one.
 func (d *decider) two() bool { return d.out.Rules >= 2 }
 
-// underTwo is for a request that came with version 2: before that is in force,
-// it is refused and leaves no trace.
-func (d *decider) underTwo() bool {
-	if d.two() {
+// three reports whether it is decided under version 3 or a later one.
+func (d *decider) three() bool { return d.out.Rules >= 3 }
+
+// under is for a request that came with a version: before that is in force, it
+// is refused and leaves no trace.
+func (d *decider) under(version int) bool {
+	if d.out.Rules >= version {
 		return true
 	}
 	d.refuse(RefusedRules)

@@ -44,13 +44,14 @@ func everyRequest(w *world) {
 	w.deny(RefusedRole, w.cmd(nobody, &OpenLog{ID: ID{9}}))
 	w.refuse(RefusedState, w.cmd(system(), &OpenLog{ID: ID{9}}))
 	w.refuse(RefusedState, w.cmd(system(), &RaiseRules{To: 1}))
-	w.deny(RefusedRole, w.cmd(nobody, &RaiseRules{To: 3}))
+	const next = CurrentRules + 1
+	w.deny(RefusedRole, w.cmd(nobody, &RaiseRules{To: next}))
 	if w.view.log.Rules == 1 {
 		restOfStory(w, auditor)
 		return
 	}
-	withRules(t, 3, decideV2, func() { w.grant(w.cmd(system(), &RaiseRules{To: 3})) })
-	withRules(t, 3, decideV2, func() { restOfStory(w, auditor) })
+	withRules(t, next, decideV3, func() { w.grant(w.cmd(system(), &RaiseRules{To: next})) })
+	withRules(t, next, decideV3, func() { restOfStory(w, auditor) })
 }
 
 // withRules releases another rules version while f runs.
@@ -79,11 +80,29 @@ func restOfStory(w *world, auditor Actor) {
 	w.deny(RefusedOrganisation, w.cmd(as(RoleUploader, emergency, "x"), &RecordDirectory{Code: emergency, Directory: dir}))
 	w.deny(RefusedOrganisation, w.cmd(as(RoleUploader, "NOWHERE", "x"), &RecordDirectory{Code: "NOWHERE", Directory: dir}))
 
+	policies(w, auditor)
 	uploads(w, uploader, auditor)
 	accesses(w, auditor)
 	notifications(w, auditor)
 	caseloads(w, auditor)
 	trails(w)
+	if w.view.log.Rules >= 3 {
+		caseloads3(w, auditor)
+	} else {
+		w.refuse(RefusedRules, w.cmd(as(RoleTeamLeader, nursing, "leader"), &EndAssignment{Place: school, Of: 1, To: w.now.Day()}))
+	}
+}
+
+func policies(w *world, auditor Actor) {
+	boss := named(as(RoleOperator, "CUSTOS", "policy"))
+	q := &RecordPolicy{Place: emergency, From: w.now.Day() + 9, Says: Policy{Live: Inherited}}
+	w.deny(RefusedRole, w.cmd(auditor, q, PayloadReason))
+	if w.view.log.Rules < 3 {
+		w.refuse(RefusedRules, w.cmd(boss, q, PayloadReason))
+		return
+	}
+	w.grant(w.cmd(boss, q, PayloadReason))
+	w.refuse(RefusedReasonMissing, w.cmd(boss, q))
 }
 
 func uploads(w *world, uploader, auditor Actor) {

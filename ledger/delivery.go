@@ -138,7 +138,7 @@ func (*SettleDelivery) action() Action  { return ActSystem }
 func (t NotificationType) Deliverable() bool { return t == NotifyAccess || t == NotifyInactive }
 
 func (q *AttemptDelivery) decide(d *decider) error {
-	if !d.underTwo() {
+	if !d.under(2) {
 		return nil
 	}
 	box, err := d.Outbox(q.Authority, q.Type)
@@ -221,7 +221,7 @@ func cut(s string, most int) string {
 }
 
 func (q *RepeatDelivery) decide(d *decider) error {
-	if !d.underTwo() {
+	if !d.under(2) {
 		return nil
 	}
 	a, ok, err := d.Attempt(q.Attempt)
@@ -239,7 +239,7 @@ func (q *RepeatDelivery) decide(d *decider) error {
 // decide lets what was delivered fail later: the carrier may find that nobody
 // collected it. What failed stays so; another attempt takes its place.
 func (q *SettleDelivery) decide(d *decider) error {
-	if !d.underTwo() {
+	if !d.under(2) {
 		return nil
 	}
 	a, ok, err := d.Attempt(q.Attempt)

@@ -19,10 +19,12 @@ type fakeView struct {
 	enrolments    map[Place]map[PersonRef][]Enrolment
 	assignments   map[Place][]Assignment
 	caseloads     map[string]Time
+	looked        map[Seq]Time
 	standings     map[string]map[Item]Standing
 	rejected      map[ID][]HeldRow
 	numbers       map[PersonRef]Number
 	outboxes      map[string]Outbox
+	policies      map[string][]DatedPolicy
 	attempts      map[Seq]Attempt
 	err           error // if set, every read fails with it
 }
@@ -33,9 +35,10 @@ func newFakeView() *fakeView {
 		plans: map[PersonRef][]Plan{}, shown: map[string]Time{}, accesses: map[Seq]Access{},
 		notifications: map[Seq]Notification{}, uploads: map[ID]Upload{}, lastUploads: map[string]LastUpload{},
 		uploadAt: map[string]map[int64]ID{}, enrolments: map[Place]map[PersonRef][]Enrolment{},
-		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{},
+		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{}, looked: map[Seq]Time{},
 		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
 		numbers: map[PersonRef]Number{}, outboxes: map[string]Outbox{}, attempts: map[Seq]Attempt{},
+		policies: map[string][]DatedPolicy{},
 	}
 }
 
@@ -52,6 +55,7 @@ func (v *fakeView) Organisation(code string) (Organisation, bool, error) {
 	o, ok := v.organisations[code]
 	return o, ok, v.err
 }
+func (v *fakeView) Policies(place string) ([]DatedPolicy, error) { return v.policies[place], v.err }
 func (v *fakeView) Plans(p PersonRef) ([]Plan, error) {
 	if len(v.plans[p]) > 0 {
 		return v.plans[p], v.err
@@ -110,6 +114,7 @@ func (v *fakeView) Assignments(at Place) ([]Assignment, error) { return v.assign
 func (v *fakeView) LastCaseload(a ActorID, at Place) (Time, error) {
 	return v.caseloads[string(a[:])+string(at)], v.err
 }
+func (v *fakeView) Looked(assignment Seq) (Time, error) { return v.looked[assignment], v.err }
 
 // fold takes one command's decoded entries.
 func (v *fakeView) fold(group []Entry) {
@@ -143,6 +148,8 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		o := v.organisations[x.Code]
 		o.Directory = x.Directory
 		v.organisations[x.Code] = o
+	case *PolicyRecorded:
+		v.policies[x.Place] = AddPolicy(v.policies[x.Place], x, e.Seq, e.Time)
 	case *ActorProfiled:
 		v.profiles[string(id[:])+string(x.Profile[:])] = e.Seq
 	case *UploadOpened:
@@ -246,8 +253,13 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.enrol(ref, x, e)
 	case *Assigned:
 		v.assignments[x.Place] = append(v.assignments[x.Place], x.Assignment)
+	case *AssignmentEnded:
+		v.assignments[x.Place] = x.EndAt(v.assignments[x.Place])
 	case *CaseloadAccessed:
 		v.caseloads[string(id[:])+string(x.Place)] = e.Time
+		if x.Assignment != 0 {
+			v.looked[x.Assignment] = e.Time
+		}
 	}
 }
 

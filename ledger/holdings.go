@@ -56,7 +56,7 @@ func (*ReadHoldings) Discloses() bool { return true }
 func (*ReadHoldings) action() Action { return ActReadHoldings }
 
 func (q *ReadHoldings) decide(d *decider) error {
-	if !d.underTwo() {
+	if !d.under(2) {
 		return nil
 	}
 	own := d.c.Actor.Organisation

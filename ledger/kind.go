@@ -20,7 +20,7 @@ const (
 
 	KindOrganisationRecorded Kind = 16
 	KindDirectoryRecorded    Kind = 17
-	KindPolicyRecorded       Kind = 18 // reserved
+	KindPolicyRecorded       Kind = 18
 	KindActorProfiled        Kind = 19
 	KindSchoolRecorded       Kind = 20 // reserved
 
@@ -72,7 +72,7 @@ const (
 	KindEnrolmentNotKept   Kind = 98
 	KindEnrolmentRejected  Kind = 99
 	KindAssigned           Kind = 100
-	KindAssignmentEnded    Kind = 101 // reserved
+	KindAssignmentEnded    Kind = 101
 	KindCaseloadAccessed   Kind = 102
 	KindSubjectAccessed    Kind = 103
 
@@ -99,6 +99,7 @@ var events = map[Kind]func() Event{
 	KindProposerDiverged:         func() Event { return new(ProposerDiverged) },
 	KindOrganisationRecorded:     func() Event { return new(OrganisationRecorded) },
 	KindDirectoryRecorded:        func() Event { return new(DirectoryRecorded) },
+	KindPolicyRecorded:           func() Event { return new(PolicyRecorded) },
 	KindActorProfiled:            func() Event { return new(ActorProfiled) },
 	KindUploadOpened:             func() Event { return new(UploadOpened) },
 	KindUploadResumed:            func() Event { return new(UploadResumed) },
@@ -139,6 +140,7 @@ var events = map[Kind]func() Event{
 	KindEnrolmentNotKept:         func() Event { return new(EnrolmentNotKept) },
 	KindEnrolmentRejected:        func() Event { return new(EnrolmentRejected) },
 	KindAssigned:                 func() Event { return new(Assigned) },
+	KindAssignmentEnded:          func() Event { return new(AssignmentEnded) },
 	KindCaseloadAccessed:         func() Event { return new(CaseloadAccessed) },
 	KindSubjectAccessed:          func() Event { return new(SubjectAccessed) },
 	KindTrailRead:                func() Event { return new(TrailRead) },
@@ -156,7 +158,7 @@ var kindNames = map[Kind]string{
 	KindNotificationQueued: "notification-queued", KindNotificationOpened: "notification-opened",
 	KindNotificationAcknowledged: "notification-acknowledged", KindAppointmentMissed: "appointment-missed",
 	KindEnrolmentsRecorded: "enrolments-recorded", KindEnrolled: "enrolled", KindEnrolmentNotKept: "enrolment-not-kept",
-	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindCaseloadAccessed: "caseload-accessed",
+	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindAssignmentEnded: "assignment-ended", KindCaseloadAccessed: "caseload-accessed",
 	KindSubjectAccessed: "subject-accessed", KindTrailRead: "trail-read",
 	KindSnapshotHeld: "snapshot-held", KindSnapshotApproved: "snapshot-approved", KindPlanLapsed: "plan-lapsed",
 	KindHoldingsRead: "holdings-read", KindPlanUnmatched: "plan-unmatched", KindPersonMatched: "person-matched",
@@ -164,6 +166,7 @@ var kindNames = map[Kind]string{
 	KindNumberFollowed: "number-followed", KindTraced: "traced", KindNotTraced: "not-traced",
 	KindNotificationAttempted: "notification-attempted", KindNotificationDelivered: "notification-delivered",
 	KindNotificationFailed: "notification-failed",
+	KindPolicyRecorded:     "policy-recorded",
 }
 
 // String returns the kind's name as listings and exports spell it.

@@ -96,7 +96,7 @@ func (q *PartNumbers) about() PersonRef      { return q.Old }
 func (q *InactivateNumber) about() PersonRef { return q.Person }
 
 func (q *SupersedeNumber) decide(d *decider) error {
-	if !d.underTwo() {
+	if !d.under(2) {
 		return nil
 	}
 	was, err := d.NumberOf(q.Old)
@@ -158,7 +158,7 @@ func (d *decider) birthAsked(q *LookUp) (Tag, error) {
 }
 
 func (q *PartNumbers) decide(d *decider) error {
-	if !d.underTwo() {
+	if !d.under(2) {
 		return nil
 	}
 	was, err := d.NumberOf(q.Old)
@@ -182,7 +182,7 @@ func (q *PartNumbers) decide(d *decider) error {
 }
 
 func (q *InactivateNumber) decide(d *decider) error {
-	if !d.underTwo() {
+	if !d.under(2) {
 		return nil
 	}
 	was, err := d.NumberOf(q.Person)

@@ -267,9 +267,13 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 		return w.cmd(actor, &Enrol{Rows: list})
 	case 15:
 		able(RoleTeamLeader, nursing, "lead")
+		if held := w.view.assignments[place]; len(held) > 0 && maybe("end") {
+			return w.cmd(actor, &EndAssignment{Place: place, Of: held[0].Seq, To: day("last")}, PayloadReason)
+		}
 		q := &Assign{Place: place, Subject: "nurse", From: day("from")}
 		if maybe("cover") {
 			q.Cover, q.To = true, day("to")
+			q.Subject, q.For = "covering", rapid.SampledFrom([]string{"", "nurse"}).Draw(t, "for")
 		}
 		return w.cmd(actor, q, PayloadReason)
 	case 20:

@@ -100,6 +100,12 @@ const (
 	ActRecordNumber
 	ActTrace
 
+	// Of rules version 3.
+	ActRecordPolicy
+	ActReadPolicy
+	ActBreakGlass
+	ActReview
+	ActListCaseloads
 	ActSignIn // stands in denials of somebody whom their provider vouches for in no role
 
 	actionEnd // no action: one past the last
@@ -131,6 +137,11 @@ var actionNames = map[Action]string{
 	ActListUnmatched:      "list unmatched rows, without what is in them",
 	ActRecordNumber:       "record that an NHS number was replaced or is no longer used",
 	ActTrace:              "ask by exact names and birth date",
+	ActRecordPolicy:       "record the policy of care settings",
+	ActReadPolicy:         "read the policy of care settings",
+	ActBreakGlass:         "look up in an emergency what would be denied",
+	ActReview:             "review an emergency access",
+	ActListCaseloads:      "list caseloads, without who is in them",
 	ActSignIn:             "sign in with a browser",
 }
 
@@ -178,6 +189,11 @@ var matrix = map[Action][]Role{
 	ActListUnmatched:      {RoleUploader, RoleSocialWorkManager, RoleOperator},
 	ActRecordNumber:       {RoleIGOfficer, RoleSystem},
 	ActTrace:              {RoleClinician, RoleScheduledClinician},
+	ActRecordPolicy:       {RoleOperator, RoleSystem},
+	ActReadPolicy:         Roles(),
+	ActBreakGlass:         {RoleClinician, RoleScheduledClinician},
+	ActReview:             {RoleIGOfficer, RoleSiteIG},
+	ActListCaseloads:      {RoleSchoolNurse, RoleHealthVisitor, RoleTeamLeader, RoleOperator},
 	ActSignIn:             Roles(),
 }
 

@@ -160,7 +160,7 @@ func (d *decider) lapse(gone []absent, u *Upload) {
 }
 
 func (q *ApproveSnapshot) decide(d *decider) error {
-	if !d.underTwo() {
+	if !d.under(2) {
 		return nil
 	}
 	u, ok, err := d.Upload(q.Upload)

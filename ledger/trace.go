@@ -49,7 +49,7 @@ func (*Trace) Discloses() bool { return true }
 func (*Trace) action() Action { return ActTrace }
 
 func (q *Trace) decide(d *decider) error {
-	if !d.underTwo() {
+	if !d.under(2) {
 		return nil
 	}
 	if _, ok, err := d.careSetting(); err != nil || !ok {

@@ -236,7 +236,7 @@ func (*CloseUpload) action() Action { return ActUpload }
 func (*ReadAck) action() Action { return ActReadUpload }
 
 func (q *OpenUpload) decide(d *decider) error {
-	if q.Snapshot && !d.underTwo() {
+	if q.Snapshot && !d.under(2) {
 		return nil
 	}
 	own := d.c.Actor.Organisation

@@ -29,10 +29,16 @@ type View interface {
 	Attempt(Seq) (Attempt, bool, error)
 	EachStanding(authority string, each func(Item, Standing)) error // in order of items
 
+	// From rules version 3.
+	Policies(place string) ([]DatedPolicy, error) // in order of days; must not be changed
+
 	Enrolments(PersonRef, Place) ([]Enrolment, error)
 	Enrolled(Place) ([]PersonRef, error) // in order of reference
 	Assignments(Place) ([]Assignment, error)
 	LastCaseload(ActorID, Place) (Time, error) // zero if never
+
+	// From rules version 3.
+	Looked(assignment Seq) (Time, error) // when a caseload was last read under an assignment; zero if never
 }
 
 // Log is what the log says of itself.

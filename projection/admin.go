@@ -28,6 +28,11 @@ func foldAdmin(t *store.Txn, e, first *ledger.Entry) error {
 				return err
 			}
 		}
+		if ev.From < 3 && ev.To >= 3 {
+			if err := raiseToThree(t); err != nil {
+				return err
+			}
+		}
 		return set(t, logKey(), l)
 	case *ledger.OrganisationRecorded:
 		o := ev.Organisation

@@ -29,6 +29,12 @@ type Answer struct {
 	Since  ledger.Time  `cbor:"13,keyasint,omitempty"`
 	People []Subject    `cbor:"14,keyasint,omitempty"`
 
+	Cover    bool   `cbor:"24,keyasint,omitempty"`
+	For      string `cbor:"25,keyasint,omitempty"`
+	Handover bool   `cbor:"26,keyasint,omitempty"`
+
+	Ended ledger.Day `cbor:"27,keyasint,omitempty"` // an assignment's last day
+
 	Trail []TrailRow `cbor:"15,keyasint,omitempty"`
 
 	Notification *ledger.Notification `cbor:"16,keyasint,omitempty"`
@@ -134,7 +140,10 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 		return a.told(v, out, entries)
 	case *ledger.CaseloadAccessed:
 		out.Place, out.Since = ev.Place, ev.Since
+		out.Cover, out.For, out.Handover = ev.Cover, ev.For, ev.Handover
 		return a.caseload(v, out, entries)
+	case *ledger.AssignmentEnded:
+		out.Ended = ev.To
 	case *ledger.Traced:
 		out.Traced = ev
 	case *ledger.HoldingsRead:

@@ -23,6 +23,8 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 	switch ev := e.Event.(type) {
 	case *ledger.LogOpened, *ledger.RulesRaised, *ledger.OrganisationRecorded, *ledger.DirectoryRecorded, *ledger.ActorProfiled:
 		return foldAdmin(t, e, first)
+	case *ledger.PolicyRecorded:
+		return foldPolicy(t, e, ev)
 	case *ledger.UploadOpened, *ledger.ChunkRecorded, *ledger.UploadClosed:
 		return foldUpload(t, e, first)
 	case *ledger.PlanRecorded, *ledger.PlanDeleted, *ledger.PlanUnchanged, *ledger.PlanRejected, *ledger.PlanUnmatched:
@@ -66,8 +68,8 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		return foldSettled(t, e, ev.Attempt, false)
 	case *ledger.Enrolled:
 		return foldEnrolment(t, e, ev)
-	case *ledger.Assigned:
-		return foldAssignment(t, ev)
+	case *ledger.Assigned, *ledger.AssignmentEnded:
+		return foldAssignment(t, e)
 	case *ledger.CaseloadAccessed:
 		if err := foldCaseload(t, e, ev, first); err != nil {
 			return err

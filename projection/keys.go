@@ -38,6 +38,9 @@ const (
 	viewEnrolledAt   = 'E' // place, person -> nothing
 	viewAssignment   = 's' // place -> []ledger.Assignment
 	viewLastCaseload = 'L' // actor, place -> time
+	viewLooked       = 'R' // assignment -> when a caseload was last read under it; from rules version 3, as are the next
+	viewAssigning    = 'T' // organisation, place -> nothing: places that its team leaders have assigned
+	viewPolicy       = 'C' // place -> []ledger.DatedPolicy; from rules version 3
 )
 
 // The parts of one person stand together, so that reading one brings the others
@@ -63,6 +66,7 @@ func profileAtKey(n ledger.Seq) []byte    { return store.ViewKey(viewProfileAt, 
 func correctedKey(n ledger.Seq) []byte    { return store.ViewKey(viewCorrected, u64(uint64(n))) }
 func uploadKey(id ledger.ID) []byte       { return store.ViewKey(viewUpload, id[:]) }
 func lastUploadKey(a string) []byte       { return store.ViewKey(viewLastUpload, []byte(a)) }
+func policyKey(place string) []byte       { return store.ViewKey(viewPolicy, []byte(place)) }
 func assignmentKey(p ledger.Place) []byte { return store.ViewKey(viewAssignment, []byte(p)) }
 
 func decidedKey(id ledger.ID) []byte {
@@ -168,6 +172,14 @@ func enrolledAtKey(place ledger.Place, p ledger.PersonRef) []byte {
 
 func lastCaseloadKey(a ledger.ActorID, p ledger.Place) []byte {
 	return store.ViewKey(viewLastCaseload, a[:], []byte(p))
+}
+
+func lookedKey(assignment ledger.Seq) []byte {
+	return store.ViewKey(viewLooked, u64(uint64(assignment)))
+}
+
+func assigningKey(org string, p ledger.Place) []byte {
+	return store.ViewKey(viewAssigning, named(org), []byte(p))
 }
 
 // seqAtEnd reads the sequence number that ends an index key.

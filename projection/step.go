@@ -65,11 +65,25 @@ func keepKeys(t *store.Txn, c *ledger.Command, entries []ledger.Entry) error {
 		if !names(entries, w.Key) {
 			continue
 		}
-		if err := t.PutKey(w); err != nil {
+		if err := t.PutKey(w, began(entries, w)); err != nil {
 			return fmt.Errorf("keep key: %w", err)
 		}
 	}
 	return nil
+}
+
+// began reports whether these entries are the first about a key's holder: such
+// a person has no key yet.
+func began(entries []ledger.Entry, w ledger.WrappedKey) bool {
+	if w.Holder != ledger.HolderPerson {
+		return false
+	}
+	for i := range entries {
+		if p := entries[i].Person; p != nil && p.N == 1 && string(p.Ref[:]) == string(w.ID) {
+			return true
+		}
+	}
+	return false
 }
 
 func names(entries []ledger.Entry, key ledger.ID) bool {

@@ -1,6 +1,7 @@
 package projection
 
 import (
+	"fmt"
 	"slices"
 
 	"custos/ledger"
@@ -25,6 +26,8 @@ type TrailRow struct {
 	Of           ledger.Seq     `cbor:"14,keyasint,omitempty"` // the entry it answers to
 	InError      bool           `cbor:"15,keyasint,omitempty"`
 	Place        ledger.Place   `cbor:"16,keyasint,omitempty"`
+	Cover        bool           `cbor:"17,keyasint,omitempty"` // a caseload was read by who covers it
+	For          string         `cbor:"18,keyasint,omitempty"` // for which person or team
 }
 
 // trail reads the trail that a TrailRead entry was granted: everything its
@@ -125,15 +128,15 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 	case *ledger.AppointmentMissed:
 		row.Profile, row.Told = ev.Profile, ev.Told
 	case *ledger.CaseloadAccessed:
-		row.Profile, row.Place = ev.Profile, ev.Place
+		row.Profile, row.Place, row.Cover, row.For = ev.Profile, ev.Place, ev.Cover, ev.For
 	case *ledger.SubjectAccessed:
 		switch q := first.Request.(type) {
 		case *ledger.ReadCaseload:
 			row.Place = q.Place
+			row.Cover, row.For, err = v.coverOf(&first)
 		case *ledger.ReadHoldings:
 			row.Authority = first.Actor.Organisation
 		}
-		row.Profile, _, err = v.Profile(first.Actor.ID(), first.Actor.Profile)
 	case *ledger.TrailRead:
 		row.Profile = ev.Profile
 	case *ledger.PlanRecorded:
@@ -169,4 +172,22 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		row.Profile, _, err = v.Profile(first.Actor.ID(), first.Actor.Profile)
 	}
 	return row, err
+}
+
+// coverOf says whether a caseload was read by somebody who covered it. The
+// command's first entry, or the one behind the actor's profile, heads it.
+func (v View) coverOf(first *ledger.Entry) (cover bool, of string, err error) {
+	head := first
+	if first.Kind == ledger.KindActorProfiled {
+		e, err := store.Entry(v.R, first.Seq+1)
+		if err != nil {
+			return false, "", err
+		}
+		head = &e
+	}
+	ev, ok := head.Event.(*ledger.CaseloadAccessed)
+	if !ok {
+		return false, "", fmt.Errorf("entry %d: no caseload heads it", first.Seq)
+	}
+	return ev.Cover, ev.For, nil
 }

@@ -103,7 +103,7 @@ var (
 	testName = regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z0-9]\w*`)
 	goPlace  = regexp.MustCompile("`((?:api|cmd|consensus|ledger|projection|tools)/[\\w/.-]+\\.go)(?::([\\w.]+))?`")
 	link     = regexp.MustCompile(`\]\(([^)#\s]+)(?:#[^)]*)?\)`)
-	hazardID = regexp.MustCompile(`^H\d{2}$`)
+	hazardID = regexp.MustCompile(`^H\d{2,3}$`)
 )
 
 // A document that names a test promises that it is there.

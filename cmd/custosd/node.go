@@ -9,8 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -91,7 +89,7 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 	if n.cluster, err = consensus.Open(cfg); err != nil {
 		return nil, errors.Join(err, n.network.Close(), n.tokens.Close())
 	}
-	edge := api.Config{Node: n.cluster, NodeID: c.Node, Keyring: keys, Tokens: n.tokens, Issuer: c.Issuers[0].Issuer, Logger: o.log, Demo: o.demo}
+	edge := api.Config{Node: n.cluster, NodeID: c.Node, Keyring: keys, Tokens: n.tokens, Issuer: c.Issuers[0].Issuer, Logger: o.log, Demo: o.demo, TakingIn: spare.begin}
 	if c.Register != nil {
 		edge.AcceptUnknown = c.Register.UnknownNumbers == "accept"
 	}
@@ -179,22 +177,4 @@ func (n *node) close() error {
 	errs = append(errs, n.cluster.Close(), n.tokens.Close())
 	n.register()
 	return errors.Join(errs...)
-}
-
-// tune trades memory for speed: the collector runs four times less often,
-// within a bound. And it lets a few more goroutines run than there are cores: a
-// sync of the disk holds its place until the scheduler notices, and on a small
-// machine half of the places is too many to lose (measured on two cores: a third
-// off the 99th percentile). GOGC, GOMEMLIMIT and GOMAXPROCS in the environment win.
-func tune() {
-	if os.Getenv("GOMAXPROCS") == "" {
-		n := runtime.GOMAXPROCS(0)
-		runtime.GOMAXPROCS(n + min(n, 4))
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(2 << 30)
-	}
 }

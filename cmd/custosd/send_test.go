@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,6 +37,8 @@ type office struct {
 
 	authority string // its code
 	known     string // the number of somebody whom the register knows
+	data      string // the node's folder, to be read once it is stopped
+	stop      func()
 }
 
 func newOffice(t *testing.T) *office {
@@ -47,9 +50,10 @@ func newOffice(t *testing.T) *office {
 	d.clock.real()
 	nodes, err := d.start()
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, closeAll(nodes)) })
+	stop := sync.OnceFunc(func() { require.NoError(t, closeAll(nodes)) })
+	t.Cleanup(stop)
 	require.NoError(t, d.waitReady(ctx))
-	o := &office{t: t, dir: t.TempDir(), url: d.configs[0].PublicURL, now: time.Now(), authority: d.state.Known["LA_ODS"], known: d.state.Known["NHS_CPP"]}
+	o := &office{data: d.configs[0].Data, stop: stop, t: t, dir: t.TempDir(), url: d.configs[0].PublicURL, now: time.Now(), authority: d.state.Known["LA_ODS"], known: d.state.Known["NHS_CPP"]}
 	tokens, err := newTokenMaker(d.dir)
 	require.NoError(t, err)
 	for i := range d.state.People {

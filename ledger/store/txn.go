@@ -260,11 +260,17 @@ func (t *Txn) Append(e *ledger.Entry, after ledger.Head, sealed [][]byte) error 
 	return nil
 }
 
-// PutKey keeps a wrapped key. One that is there already stays as it is.
-func (t *Txn) PutKey(w ledger.WrappedKey) error {
+// PutKey keeps a wrapped key. One that is there already stays as it is; it is
+// not looked for where the caller knows that this is the holder's first.
+func (t *Txn) PutKey(w ledger.WrappedKey, first bool) error {
 	key := wrappedKey(w.Holder, w.ID, w.Key)
-	if have, err := t.Get(key); err != nil || have != nil {
-		return err
+	if have := t.rows[string(key)]; have.value != nil {
+		return nil
+	}
+	if !first {
+		if have, err := t.GetOnce(key); err != nil || have != nil {
+			return err
+		}
 	}
 	b, err := ledger.Marshal(&w)
 	if err != nil {

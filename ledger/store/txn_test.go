@@ -186,7 +186,7 @@ func TestAWrappedKeyStaysAsItWasFirst(t *testing.T) {
 	actor := one
 	actor.Holder = ledger.HolderActor
 	for _, w := range []ledger.WrappedKey{one, other, longer, second, actor} {
-		must(t, x.PutKey(w))
+		must(t, x.PutKey(w, false))
 	}
 	check := func(r Reader) {
 		have, ok, err := Key(r, ledger.HolderPerson, []byte("ab"), ledger.ID{1})
@@ -204,7 +204,7 @@ func TestAWrappedKeyStaysAsItWasFirst(t *testing.T) {
 	must(t, x.Commit())
 	check(d)
 	x = d.Begin()
-	must(t, x.PutKey(other))
+	must(t, x.PutKey(other, false))
 	check(x)
 	must(t, x.Commit())
 	check(d)

@@ -113,7 +113,7 @@ func (c *chain) write(x *Txn, entries int) {
 		n := binary.BigEndian.AppendUint64(nil, uint64(out[i].Seq))
 		must(c.t, x.Set(ViewKey('n', n), n))
 		must(c.t, x.SetIndex(ViewKey('i', n)))
-		must(c.t, x.PutKey(ledger.WrappedKey{Holder: ledger.HolderPerson, ID: []byte{1}, Key: ledger.DeriveID("k", n), Wrapped: n}))
+		must(c.t, x.PutKey(ledger.WrappedKey{Holder: ledger.HolderPerson, ID: []byte{1}, Key: ledger.DeriveID("k", n), Wrapped: n}, false))
 	}
 	must(c.t, x.Set(ViewKey('c'), binary.BigEndian.AppendUint64(nil, uint64(c.head.Size))))
 	x.SetApplied(Applied{Index: uint64(c.n), Term: 1, ConfIndex: 1, Conf: []byte("members")})

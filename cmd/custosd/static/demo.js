@@ -115,8 +115,8 @@ async function caseload() {
   const place = $("place").value.trim();
   const a = await call("POST", "/v1/caseloads/lookups", /^[0-9]{6}$/.test(place) ? { school: place } : { area: place });
   const moved = (k) => a.changes[k].map((p) => nameOf(p.person)).join("; ") || "nobody";
-  show("Caseload", table(a.people.length + " people", ["Person", "NHS number", "Plan", "Status", "Authority", "Office hours", "Out of hours"],
-    a.people.flatMap((p) => p.plans.map((l) => [nameOf(p.person), p.nhsNumber, l.type.replaceAll("-", " "), l.status, l.localAuthority.name, l.localAuthority.officeHours, l.localAuthority.emergencyDuty]))),
+  show("Caseload", table(a.people.length + " people, and " + a.ended.length + " whose plans have ended", ["Person", "NHS number", "Plan", "Status", "Authority", "Office hours", "Out of hours"],
+    a.people.concat(a.ended).flatMap((p) => p.plans.map((l) => [nameOf(p.person), p.nhsNumber, l.type.replaceAll("-", " "), l.status, l.localAuthority.name, l.localAuthority.officeHours, l.localAuthority.emergencyDuty]))),
     node("h3", a.since ? "Changes since you last looked, " + when(a.since) : "This is your first look"),
     a.since && table("Changes", ["New", "Ended", "Moved in", "Moved out"], [[moved("new"), moved("ended"), moved("movedIn"), moved("movedOut")]]), record(a));
 }

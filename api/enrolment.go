@@ -1,0 +1,204 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"custos/ledger"
+)
+
+var enrolmentColumns = []string{"nhs_number", "school", "area", "practice", "from", "to"}
+
+// enrolmentRow is one row of an enrolment file as it was sent.
+type enrolmentRow struct {
+	NHSNumber string `json:"nhsNumber"`
+	School    string `json:"school"`
+	Area      string `json:"area"`
+	Practice  string `json:"practice"`
+	From      string `json:"from"`
+	To        string `json:"to"`
+	fault     string `strict:"-"`
+}
+
+func (s *Server) readEnrolment(in *enrolmentRow, n int) ledger.EnrolmentRow {
+	bad := func(code string) ledger.EnrolmentRow { return ledger.EnrolmentRow{N: n, Fault: code} }
+	if in.fault != "" {
+		return bad(in.fault)
+	}
+	if in.NHSNumber == "" {
+		return bad(ledger.RowPersonRequired)
+	}
+	number, err := ParseNHSNumber(in.NHSNumber)
+	if err != nil {
+		return bad(asProblem(err).Code)
+	}
+	out := ledger.EnrolmentRow{N: n, Person: s.keys.Person(number.Digits())}
+	var fault string
+	if out.Place, fault = place(in.School, in.Area, in.Practice); fault != "" {
+		return bad(fault)
+	}
+	if out.From, err = ledger.ParseDay(in.From); err != nil {
+		return bad("from-format")
+	}
+	if in.To != "" {
+		if out.To, err = ledger.ParseDay(in.To); err != nil {
+			return bad("to-format")
+		}
+	}
+	return out
+}
+
+var enrolmentMessages = map[string]string{
+	"nhs-number-format":      "the NHS number is not ten digits",
+	"nhs-number-check-digit": "the NHS number's check digit is wrong",
+	"nhs-number-missing":     "the NHS number is missing",
+	"place-format":           "a school is a URN of six digits, an area or practice a code of 3 to 10 capitals and digits",
+	"place-one":              "a row names one school, area or practice",
+	"from-format":            "from is not a date of the form YYYY-MM-DD",
+	"to-format":              "to is not a date of the form YYYY-MM-DD",
+	"to-before-from":         "to is before from",
+	"place-unknown":          "the place is not recorded here",
+	"not-kept":               "the person has no visible plan, so the enrolment is not kept",
+	"csv-row-columns":        "the row has too many or too few fields",
+	"csv-row-quote":          "a quotation mark is out of place",
+	"csv-row-encoding":       "the row is not valid UTF-8 text",
+	"csv-row-control":        "the row holds a control character",
+	"csv-row-too-long":       "the row is too long, or a quotation mark is never closed",
+}
+
+type enrolmentResult struct {
+	Row     int    `json:"row"`
+	Status  string `json:"status"`
+	Code    string `json:"code,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// postEnrolments takes rows of person and place. Which persons have a plan
+// must not be learned from the results by anybody who may not look them up, so
+// "not kept" is told only to child health and to authorities, who may enrol.
+func (s *Server) postEnrolments(w http.ResponseWriter, r *http.Request, who *Identity) error {
+	file, err := spool(r.Body)
+	if err != nil {
+		return bodyProblem(err)
+	}
+	defer file.close()
+	if file.size == 0 {
+		return problem("body-empty")
+	}
+	content := s.keys.ContentSum("enrolments", file.sum)
+	asCSV := strings.HasPrefix(r.Header.Get("Content-Type"), "text/csv")
+	next, err := enrolmentSource(file, asCSV)
+	for err == nil { // once through, so that a file that is wrong as a whole changes nothing
+		_, err = next()
+	}
+	if !errors.Is(err, io.EOF) {
+		return bodyProblem(err)
+	}
+	if next, err = enrolmentSource(file, asCSV); err != nil {
+		return err
+	}
+	key, p := idempotencyKey(w, r, ledger.Of(s.cfg.Now()))
+	if p != nil {
+		return p
+	}
+	var results []enrolmentResult
+	var last ledger.Seq
+	var receipt ledger.Receipt
+	for done := false; !done; {
+		q := &ledger.Enrol{}
+		first := len(results)
+		for len(q.Rows) < uploadChunk && !done {
+			row, err := next()
+			switch {
+			case errors.Is(err, io.EOF):
+				done = true
+				continue
+			case err != nil:
+				return bodyProblem(err)
+			}
+			q.Rows = append(q.Rows, s.readEnrolment(&row, first+len(q.Rows)+1))
+		}
+		if len(q.Rows) == 0 {
+			break
+		}
+		d, err := s.draftAs(ledger.DeriveID("enrol", key[:], []byte(strconv.Itoa(first))), who, content)
+		if err != nil {
+			return err
+		}
+		d.command.Bulk = true
+		out, err := d.propose(r.Context(), q)
+		if err != nil {
+			return err
+		}
+		if results, err = enrolmentResults(results, out.Answer.Records); err != nil {
+			return err
+		}
+		last, receipt = out.Answer.Seq, out.Receipt()
+	}
+	if len(results) == 0 {
+		return problem("body-empty")
+	}
+	cite(w, last)
+	accepted := 0
+	for i := range results {
+		if results[i].Status == "recorded" {
+			accepted++
+		}
+	}
+	return sendJSON(w, struct {
+		Recorded int               `json:"recorded"`
+		Results  []enrolmentResult `json:"results"`
+		Seq      ledger.Seq        `json:"seq"`
+		Receipt  string            `json:"receipt"`
+	}{accepted, results, last, string(receipt.Format())})
+}
+
+func enrolmentSource(file *spooled, asCSV bool) (func() (enrolmentRow, error), error) {
+	in, err := file.reader()
+	if err != nil {
+		return nil, err
+	}
+	if !asCSV {
+		rows, err := newJSONRows(in)
+		return func() (row enrolmentRow, err error) { err = rows.next(&row); return row, err }, err
+	}
+	rows, err := newCSVRows(in, enrolmentColumns, []string{"nhs_number", "from"})
+	return func() (enrolmentRow, error) {
+		row, _, err := rows.Next()
+		var bad *csvRowError
+		if errors.As(err, &bad) {
+			return enrolmentRow{fault: bad.Code}, nil
+		}
+		if err != nil {
+			return enrolmentRow{}, err
+		}
+		return enrolmentRow{NHSNumber: row.get("nhs_number"), School: row.get("school"), Area: row.get("area"),
+			Practice: row.get("practice"), From: row.get("from"), To: row.get("to")}, nil
+	}, err
+}
+
+func enrolmentResults(results []enrolmentResult, records [][]byte) ([]enrolmentResult, error) {
+	for _, b := range records {
+		e, err := ledger.ParseEntry(b)
+		if err != nil {
+			return nil, err
+		}
+		out := enrolmentResult{Row: len(results) + 1}
+		switch ev := e.Event.(type) {
+		case *ledger.Enrolled:
+			out.Status = "recorded"
+		case *ledger.EnrolmentNotKept:
+			out.Status, out.Code = "not-kept", "not-kept"
+		case *ledger.EnrolmentRejected:
+			out.Status, out.Code = "rejected", ev.Code
+		default:
+			continue
+		}
+		out.Message = enrolmentMessages[out.Code]
+		results = append(results, out)
+	}
+	return results, nil
+}
