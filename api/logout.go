@@ -24,7 +24,6 @@ type logoutClaims struct {
 	} `json:"events" strict:"required"`
 	Subject string `json:"sub"`
 	Session string `json:"sid"`
-	Nonce   string `json:"nonce"`
 }
 
 type anything struct {
@@ -34,7 +33,7 @@ type anything struct {
 const (
 	logoutType = "logout+jwt"
 	logoutLife = 10 * time.Minute // the most that a logout token may live
-	passedOn   = "Custos-Passed-On"
+	forwarded  = "Custos-Forwarded"
 )
 
 // postLogout ends the sessions that a provider says have ended, here and at the other nodes: each of them reads
@@ -57,7 +56,7 @@ func (s *Server) postLogout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x.outcomes.WithLabelValues("logged-out").Add(float64(n))
-	if len(r.Header[passedOn]) == 0 && !x.passOn(r.Context(), p.ID, token) {
+	if len(r.Header[forwarded]) == 0 && !x.passOn(r.Context(), p.ID, token) {
 		again() // the provider may say it once more
 		s.cfg.Logger.Error("a logout could not be passed on to every node", "alarm", "logout", "provider", p.ID)
 		writeProblem(w, r, problem("logout-incomplete"))
@@ -84,7 +83,7 @@ func (x *signInState) logOut(ctx context.Context, p *signInAt, token string) (en
 		return 0, nil, bad
 	}
 	now := x.now()
-	if c.Issuer != p.Issuer || len(c.Audience) != 1 || c.Audience[0] != p.ClientID || c.Nonce != "" || c.ID == "" ||
+	if c.Issuer != p.Issuer || len(c.Audience) != 1 || c.Audience[0] != p.ClientID || c.ID == "" ||
 		c.Subject == "" && c.Session == "" || c.IssuedAt > now.Add(time.Minute).Unix() || c.Expires > now.Add(logoutLife).Unix() {
 		return 0, nil, bad
 	}
@@ -93,6 +92,28 @@ func (x *signInState) logOut(ctx context.Context, p *signInAt, token string) (en
 		return 0, nil, problem("logout-token-again")
 	}
 	return x.sessions.endOf(c.Issuer, c.Subject, c.Session), func() { x.ended.forget(key) }, nil
+}
+
+// endedTokens remembers logout tokens until they expire, so that none is used twice.
+type endedTokens struct {
+	mu  sync.Mutex
+	all map[string]time.Time // by issuer and jti
+}
+
+// first tells whether a token comes for the first time.
+func (e *endedTokens) first(key string, until, now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for k, t := range e.all {
+		if now.After(t) {
+			delete(e.all, k)
+		}
+	}
+	if _, seen := e.all[key]; seen {
+		return false
+	}
+	e.all[key] = until
+	return true
 }
 
 // forget lets a token be used again.
@@ -115,7 +136,7 @@ func (x *signInState) passOn(ctx context.Context, provider, token string) bool {
 				return
 			}
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			r.Header.Set(passedOn, "1")
+			r.Header.Set(forwarded, "1")
 			answer, err := x.client.Do(r)
 			if err != nil {
 				failed.Add(1)

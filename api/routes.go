@@ -105,7 +105,7 @@ func (s *Server) routes() {
 		}
 	}
 	if s.cfg.Demo != nil {
-		for _, path := range []string{"/", "/demo/people", "/assets/demo.js", "/assets/demo.css"} {
+		for _, path := range []string{"/", "/demo/known", "/assets/demo.js", "/assets/demo.css"} {
 			for _, method := range []string{http.MethodGet, http.MethodHead} {
 				s.public.handle(method, path, routePolicy{}, s.cfg.Demo.ServeHTTP)
 			}

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -62,7 +60,7 @@ func (s *Server) newSignIn(cfg SignIn) (*signInState, error) {
 	x := &signInState{cfg: cfg, providers: map[string]*signInAt{}, sessions: newSessions(), now: s.cfg.Tokens.now, client: signin.NewClient(), slots: newInFlight(256),
 		ended: endedTokens{all: map[string]time.Time{}},
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "custos_signins_total", Help: "Sign-ins with a browser, by outcome."}, []string{"outcome"})}
+			Name: "custos_sign_ins_total", Help: "Sign-ins with a browser, by outcome."}, []string{"outcome"})}
 	if err := signin.CheckAddress(cfg.URL); err != nil || strings.Count(cfg.URL, "/") != 2 {
 		return nil, errors.New("sign-in: the address of this service is scheme and host alone, and https")
 	}
@@ -229,82 +227,4 @@ func (x *signInState) home() string {
 		return x.cfg.Home
 	}
 	return "/signin"
-}
-
-// caller finds out who sent a request: by its token, or else by its browser's session.
-func (s *Server) caller(r *http.Request) (*Identity, *Problem) {
-	if _, given := r.Header["Authorization"]; given || s.signIn == nil {
-		return s.cfg.Tokens.Verify(r.Header["Authorization"])
-	}
-	if _, err := r.Cookie(sessionCookie); err != nil {
-		return nil, problem("token-missing")
-	}
-	// A browser sends its cookie whoever wrote the page: only our own pages may ask with it.
-	if !s.signIn.ownPage(r) {
-		return nil, problem("cross-site")
-	}
-	x := s.signIn.of(r, true)
-	if x == nil {
-		return nil, problem("session-ended")
-	}
-	if x.who == nil {
-		return nil, problem("role-not-selected").of(x.acts[0])
-	}
-	return x.who, nil
-}
-
-// ownPage tells whether a request comes from a page of ours, or, where it changes nothing, from the person
-// directly. Browsers say so, and no page can make them say otherwise; one that says nothing is not believed
-// unless it names our origin.
-func (x *signInState) ownPage(r *http.Request) bool {
-	site := r.Header["Sec-Fetch-Site"]
-	if len(site) == 0 {
-		return len(r.Header["Origin"]) == 1 && r.Header["Origin"][0] == x.cfg.URL
-	}
-	read := r.Method == http.MethodGet || r.Method == http.MethodHead
-	return len(site) == 1 && (site[0] == "same-origin" || read && site[0] == "none")
-}
-
-// ownPath tells whether s is one of our own paths, so that nobody is sent elsewhere after signing in.
-func ownPath(s string) bool {
-	return strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "//") && len(s) <= 200 && madeOf(s, "/._-")
-}
-
-// once tells whether none of these parameters is given twice.
-func once(q url.Values, names ...string) bool {
-	for _, n := range names {
-		if len(q[n]) > 1 {
-			return false
-		}
-	}
-	return true
-}
-
-func redirect(w http.ResponseWriter, to string) {
-	h := w.Header()
-	h["Location"] = []string{to}
-	h["Content-Length"] = []string{"0"}
-	w.WriteHeader(http.StatusSeeOther)
-}
-
-// endedTokens remembers logout tokens until they expire, so that none is used twice.
-type endedTokens struct {
-	mu  sync.Mutex
-	all map[string]time.Time // by issuer and jti
-}
-
-// first tells whether a token comes for the first time.
-func (e *endedTokens) first(key string, until, now time.Time) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for k, t := range e.all {
-		if now.After(t) {
-			delete(e.all, k)
-		}
-	}
-	if _, seen := e.all[key]; seen {
-		return false
-	}
-	e.all[key] = until
-	return true
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	_ "embed" // pages
 	"html/template"
 	"net/http"
 	"strconv"
@@ -42,27 +43,10 @@ type form struct {
 	Downtime                  bool
 }
 
-var formPage = template.Must(template.New("form").Parse(`<!doctype html>
-<html lang="en-GB"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}} - Custos</title>
-<style>*{box-sizing:border-box}body{font:1.0625rem/1.5 system-ui,sans-serif;margin:0;color:#212b32;background:#f0f4f5}
-main{max-width:44rem;margin:2rem auto;padding:1rem 1.5rem 1.5rem;background:#fff;border:1px solid #d8dde0}
-h1{font-size:1.75rem;margin:.5rem 0 1rem}fieldset{border:0;padding:0;margin:0}legend{font-weight:600;margin-bottom:.5rem}
-label{display:block;padding:.5rem .25rem}.button,button{font:inherit;font-weight:600;display:inline-block;margin:.5rem .75rem .5rem 0;padding:.625rem 1rem;border:2px solid #00703c;background:#00703c;color:#fff;text-decoration:none;cursor:pointer}
-.plain{background:#fff;color:#00703c}.hint{color:#4c6272}.callout{border-left:.5rem solid #d5281b;background:#fff6f5;padding:.75rem 1rem}
-:focus-visible{outline:4px solid #ffb81c;outline-offset:0}a{color:#005eb8}</style></head>
-<body><main><h1>{{.Title}}</h1>
-{{- if .Text}}<div class="callout" role="alert"><p>{{.Text}}</p>{{if .Detail}}<p>{{.Detail}}</p>{{end}}<p class="hint">Code: {{.Code}}</p></div>{{end}}
-{{- if .Downtime}}<p>People who are signed in can go on. Nothing that is missing here means &ldquo;no plan&rdquo;: follow the <a href="/docs/downtime">downtime procedure</a>.</p>{{end}}
-{{- if .Who}}<p>You are <strong>{{.Who.Name}}</strong>{{if .Who.Role}}, {{or .Who.RoleName .Who.Role}} at {{or .Who.OrganisationName .Who.Organisation}}{{end}}.</p>{{end}}
-{{- if .Roles}}<form method="post" action="/signin/roles"><fieldset><legend>Act as</legend>{{range $i, $r := .Roles}}
-<label><input type="radio" name="role" value="{{$i}}" required{{if eq $i $.Chosen}} checked{{end}}> {{or $r.RoleName $r.Role}}, {{or $r.OrganisationName $r.Organisation}}</label>{{end}}</fieldset>
-<button>Continue</button></form>{{end}}
-{{- if .Providers}}<p>{{range .Providers}}<a class="button" href="/signin/start/{{.ID}}">Sign in with {{.Name}}</a> {{end}}</p>{{end}}
-{{- if .Home}}<p><a class="button" href="{{.Home}}">Go on</a></p>{{end}}
-{{- if .Who}}<form method="post" action="/signin/out"><button class="plain">Sign out</button></form>{{end}}
-{{- if .Again}}<p><a class="button" href="{{.Again}}">Sign in again</a></p>{{end}}
-</main></body></html>
-`))
+//go:embed signin.html
+var formPageText string
+
+var formPage = template.Must(template.New("form").Parse(formPageText))
 
 // show writes a page of the sign-in.
 func (f *form) show(w http.ResponseWriter, status int) {

@@ -47,8 +47,6 @@ type metadata struct {
 	at       time.Time
 }
 
-const metadataLife = time.Hour // then it is asked for again; what is known serves while there is no answer
-
 // New checks the configuration. The provider is asked for nothing before somebody signs in.
 func New(cfg Config) (*Provider, error) {
 	if err := cfg.check(); err != nil {
@@ -73,7 +71,7 @@ type Attempt struct {
 
 // Begin makes an attempt and says where its person has to go. acr is the assurance that is asked for.
 func (p *Provider) Begin(ctx context.Context, acr string) (string, Attempt, error) {
-	m, err := p.metadata(ctx)
+	m, err := p.metadata(ctx, 0) // so that nobody is sent to where nobody answers
 	if err != nil {
 		return "", Attempt{}, err
 	}
@@ -98,7 +96,7 @@ type Proven struct {
 
 // Finish redeems the code of an attempt, and checks the ID token: signature, issuer, audience, times, nonce.
 func (p *Provider) Finish(ctx context.Context, a Attempt, code string) (*Proven, error) {
-	m, err := p.metadata(ctx)
+	m, err := p.metadata(ctx, MaxAge)
 	if err != nil {
 		return nil, err
 	}
@@ -164,26 +162,23 @@ func (p *Provider) Ended(ctx context.Context, token string) ([]byte, error) {
 	return claims, nil
 }
 
-// metadata is what the provider says of itself, asked for where that is not known or is old.
-func (p *Provider) metadata(ctx context.Context) (*metadata, error) {
+// metadata is what the provider says of itself, asked for where it is older than that or not known.
+func (p *Provider) metadata(ctx context.Context, old time.Duration) (*metadata, error) {
 	p.mu.Lock()
 	m := p.known
 	p.mu.Unlock()
-	if m != nil && p.cfg.Now().Sub(m.at) < metadataLife {
+	if m != nil && p.cfg.Now().Sub(m.at) < old {
 		return m, nil
 	}
 	// Nothing is locked: a provider that hangs holds up those who ask it and nobody else.
-	fresh, err := p.discover(ctx)
+	m, err := p.discover(ctx)
 	if err != nil {
-		if m != nil {
-			return m, nil
-		}
 		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.known = fresh
-	return fresh, nil
+	p.known = m
+	return m, nil
 }
 
 func (p *Provider) discover(ctx context.Context) (*metadata, error) {

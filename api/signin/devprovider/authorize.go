@@ -1,6 +1,7 @@
 package devprovider
 
 import (
+	_ "embed" // pages
 	"html/template"
 	"net/http"
 	"net/url"
@@ -13,29 +14,16 @@ var levels = []string{"AAL2_ANY", "AAL3_ANY", "AAL1_USERPASS"}
 
 const most = 1000 // of whatever is kept
 
-var picker = template.Must(template.New("picker").Parse(`<!doctype html>
-<html lang="en-GB"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Name}}: who are you?</title>
-<style>body{font:1.0625rem/1.5 system-ui,sans-serif;max-width:44rem;margin:0 auto;padding:1rem 1.25rem;color:#212b32;background:#f0f4f5}
-.banner{background:#ffeb3b;padding:.5rem 1rem}form{background:#fff;border:1px solid #d8dde0;padding:1rem 1.25rem}
-fieldset{border:0;padding:0;margin:0 0 1rem}label{display:block;padding:.25rem 0}
-button{font:inherit;display:block;width:100%;text-align:left;margin:.375rem 0;padding:.5rem .75rem;border:2px solid #005eb8;background:#fff;cursor:pointer}
-button span{color:#4c6272}:focus-visible{outline:4px solid #ffb81c}</style></head>
-<body><p class="banner" role="note"><strong>Development identity provider.</strong> Nobody here exists, and nobody has a password.</p>
-<main><h1>{{.Name}}</h1><form method="post" action="{{.Base}}/pick"><input type="hidden" name="request" value="{{.Request}}">
-<fieldset><legend>Sign in with</legend>
-<label><input type="radio" name="level" value="AAL2_ANY"{{if not .High}} checked{{end}}> a security key (AAL2)</label>
-<label><input type="radio" name="level" value="AAL3_ANY"{{if .High}} checked{{end}}> a smartcard (AAL3)</label>
-<label><input type="radio" name="level" value="AAL1_USERPASS"> a password alone (AAL1)</label></fieldset>
-<h2>Who are you?</h2>{{range .People}}
-<button name="person" value="{{.Subject}}">{{.Name}} <span>{{.About}}</span></button>{{end}}
-</form></main></body></html>
-`))
+//go:embed picker.html
+var pickerText string
+
+var picker = template.Must(template.New("picker").Parse(pickerText))
 
 // authorize checks what a real provider checks, and shows who can be picked.
 func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	// Never send anybody to where the client is not.
-	if q.Get("client_id") != p.cfg.ClientID || q.Get("redirect_uri") != p.cfg.Redirect {
+	if q.Get("client_id") != p.cfg.ClientID || !slices.Contains(p.cfg.Redirects, q.Get("redirect_uri")) {
 		http.Error(w, "This client is not registered here with this address.", http.StatusBadRequest)
 		return
 	}
@@ -54,7 +42,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	p.pending[name] = a
 	p.mu.Unlock()
 	page(w, picker, map[string]any{"Name": p.cfg.Name, "Base": p.cfg.Base, "Request": name, "People": p.cfg.People(),
-		"High": strings.HasPrefix(q.Get("acr_values"), "AAL3")}, p.cfg.Redirect)
+		"High": strings.HasPrefix(q.Get("acr_values"), "AAL3")}, a.redirect)
 }
 
 func (p *Provider) pick(w http.ResponseWriter, r *http.Request) {

@@ -2,6 +2,7 @@ package devprovider
 
 import (
 	"context"
+	_ "embed" // pages
 	"errors"
 	"html/template"
 	"net/http"
@@ -11,13 +12,10 @@ import (
 	"time"
 )
 
-var sessions = template.Must(template.New("sessions").Parse(`<!doctype html>
-<html lang="en-GB"><head><meta charset="utf-8"><title>{{.Name}}: sessions</title>
-<style>body{font:1.0625rem/1.5 system-ui,sans-serif;max-width:44rem;margin:0 auto;padding:1rem}button{font:inherit}</style></head>
-<body><main><h1>{{.Name}}: sessions</h1><p>Ending one tells the client, as taking out a smartcard does.</p>
-<form method="post" action="{{.Base}}/end"><ul>{{range .Sessions}}<li>{{.Name}} <button name="session" value="{{.ID}}">End</button></li>{{else}}<li>none</li>{{end}}</ul></form>
-</main></body></html>
-`))
+//go:embed sessions.html
+var sessionsText string
+
+var sessions = template.Must(template.New("sessions").Parse(sessionsText))
 
 // list shows who is signed in.
 func (p *Provider) list(w http.ResponseWriter) {
@@ -65,7 +63,17 @@ func (p *Provider) Tell(ctx context.Context, subject, session string) error {
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.cfg.Logout, strings.NewReader(url.Values{"logout_token": {token}}.Encode()))
+	err = errors.New("there is nobody to tell")
+	for _, to := range p.cfg.Logouts {
+		if err = tell(ctx, to, token); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+func tell(ctx context.Context, to, token string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(url.Values{"logout_token": {token}}.Encode()))
 	if err != nil {
 		return err
 	}

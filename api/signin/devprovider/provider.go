@@ -29,8 +29,8 @@ type Config struct {
 	ClientID  string
 	Secret    string           // of the client, or
 	ClientKey *ecdsa.PublicKey // what verifies its assertions
-	Redirect  string           // where people may be sent back to
-	Logout    string           // where the client hears that a session has ended; empty: nowhere
+	Redirects []string         // where people may be sent back to
+	Logouts   []string         // where the client hears that a session has ended: the first that takes it
 	Key       *ecdsa.PrivateKey
 	KeyID     string
 	People    func() []Person
