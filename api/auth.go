@@ -29,16 +29,17 @@ type VerifierConfig struct {
 
 // IssuerConfig is one issuer, its keys, and what it may say of people.
 type IssuerConfig struct {
-	Issuer        string        // iss, character for character
-	Methods       []string      // of ES256, EdDSA, RS256, RS512
-	Keys          string        // a JWKS file, or
-	KeysURL       string        // the address of its JWKS: https, or on this machine; asked again without a restart
-	MaxLifetime   time.Duration // exp - iat; zero: 1 h
-	Roles         []string      // roles it may assert in custos_role; empty with CIS2
-	Organisations []string      // ODS codes it may speak for; empty: any
-	MinAssurance  string        // "", "AAL1", "AAL2" or "AAL3"
-	CIS2          bool          // claims as NHS CIS2 gives them, read through Map
-	Map           []RoleMapping // the first that fits decides
+	Issuer        string            // iss, character for character
+	Methods       []string          // of ES256, EdDSA, RS256, RS512
+	Keys          string            // a JWKS file, or
+	KeysURL       string            // the address of its JWKS: https, or on this machine; asked again without a restart
+	MaxLifetime   time.Duration     // exp - iat; zero: 1 h
+	Roles         []string          // roles it may assert in custos_role; empty with CIS2
+	Organisations []string          // ODS codes it may speak for; empty: any
+	MinAssurance  string            // "", "AAL1", "AAL2" or "AAL3"
+	Assurance     map[string]string // levels of acr values that do not name one themselves
+	CIS2          bool              // claims as NHS CIS2 gives them, read through Map
+	Map           []RoleMapping     // the first that fits decides
 }
 
 // RoleMapping gives the holder of an activity code (B0107), job role code (R8000) or whole role code a role.
@@ -166,6 +167,11 @@ func (is *IssuerConfig) check() error {
 	if !slices.Contains([]string{"", "AAL1", "AAL2", "AAL3"}, is.MinAssurance) {
 		return errors.New("the least assurance is one of AAL1, AAL2 and AAL3")
 	}
+	for _, level := range is.Assurance {
+		if !slices.Contains([]string{"AAL1", "AAL2", "AAL3"}, level) {
+			return errors.New("an acr stands for one of AAL1, AAL2 and AAL3")
+		}
+	}
 	if is.CIS2 {
 		if len(is.Roles) > 0 {
 			return errors.New("a CIS2 issuer's roles come from its mapping")
@@ -209,6 +215,9 @@ func (v *Verifier) Verify(authorization []string) (*Identity, *Problem) {
 	}
 	id, p := v.verify(s, token)
 	if p != nil {
+		if p.who != nil {
+			p.who.TokenHash = hash
+		}
 		return nil, p
 	}
 	id.TokenHash = hash
@@ -259,7 +268,7 @@ func (v *Verifier) verify(s *verifierState, token string) (*Identity, *Problem) 
 	if c.Expires-c.IssuedAt > int64(is.MaxLifetime/time.Second) {
 		return nil, problem("token-lifetime")
 	}
-	return is.identity(t)
+	return is.identity(c, t.header.KeyID)
 }
 
 // stillValid repeats the checks that time alone can change.

@@ -26,7 +26,10 @@ type route struct {
 	summary      string
 }
 
-var jsonType = []string{"application/json"}
+var (
+	jsonType = []string{"application/json"}
+	formType = []string{"application/x-www-form-urlencoded"}
+)
 
 // routeTable is every route that asks for a token.
 var routeTable = []route{
@@ -95,8 +98,14 @@ func (s *Server) routes() {
 			s.public.handle(method, o.path, routePolicy{}, func(w http.ResponseWriter, r *http.Request) { o.handle(s, w, r) })
 		}
 	}
+	if s.signIn != nil {
+		for _, t := range signInRoutes() {
+			s.public.handle(t.method, t.path, routePolicy{body: t.body, types: formType, slots: s.signIn.slots},
+				func(w http.ResponseWriter, r *http.Request) { t.handle(s, w, r) })
+		}
+	}
 	if s.cfg.Demo != nil {
-		for _, path := range []string{"/", "/demo/people", "/assets/demo.js", "/assets/demo.css"} {
+		for _, path := range []string{"/", "/demo/known", "/assets/demo.js", "/assets/demo.css"} {
 			for _, method := range []string{http.MethodGet, http.MethodHead} {
 				s.public.handle(method, path, routePolicy{}, s.cfg.Demo.ServeHTTP)
 			}
@@ -114,18 +123,22 @@ func (s *Server) authenticated(t route) http.HandlerFunc {
 		slots = s.uploads
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		who, p := s.cfg.Tokens.Verify(r.Header["Authorization"])
-		if p != nil {
+		who, p := s.caller(r)
+		if p != nil && p.who == nil {
 			s.stats.unauthenticated.Inc()
 			writeProblem(w, r, p)
 			return
 		}
-		if p := slots.acquire(); p != nil {
+		if busy := slots.acquire(); busy != nil {
 			s.stats.busy.Inc()
-			writeProblem(w, r, p)
+			writeProblem(w, r, busy)
 			return
 		}
 		defer slots.release()
+		if p != nil {
+			writeProblem(w, r, s.turnAway(r.Context(), p, t.action))
+			return
+		}
 		may := s.may(who, t.action)
 		if !may && (!t.command || t.long) {
 			writeProblem(w, r, s.deny(r.Context(), who, t.action))

@@ -52,6 +52,7 @@ type Config struct {
 	Most          int                   // commands under way at once; zero: 2,048
 	Register      demographics.Register // asked about the people of uploads; nil: nobody is asked
 	AcceptUnknown bool                  // a number that the register does not know is taken unchecked
+	SignIn        *SignIn               // how people sign in with a browser; nil: nobody does
 	Demo          http.Handler          // the demo's page and its people; nil in a real node
 	TakingIn      func() (end func())   // called when a file begins to be taken in, and end when it no longer is; nil: nobody
 }
@@ -72,7 +73,8 @@ type Server struct {
 	visits  visitCache
 	alarms  caseloadAlarms
 	public  *edge
-	match   matcher // asks the register of demographics; nil: there is none, and rows are not asked about
+	signIn  *signInState // nil: nobody signs in with a browser
+	match   matcher      // asks the register of demographics; nil: there is none, and rows are not asked about
 }
 
 // New makes the edge.
@@ -101,6 +103,12 @@ func New(cfg Config) (*Server, error) {
 	s.watchWorklists()
 	s.watchWitnesses()
 	s.watchCaseloads()
+	if cfg.SignIn != nil {
+		var err error
+		if s.signIn, err = s.newSignIn(*cfg.SignIn); err != nil {
+			return nil, err
+		}
+	}
 	s.public = newEdge(cfg.Logger)
 	s.routes()
 	return s, nil

@@ -106,6 +106,7 @@ const (
 	ActBreakGlass
 	ActReview
 	ActListCaseloads
+	ActSignIn // stands in denials of somebody whom their provider vouches for in no role
 
 	actionEnd // no action: one past the last
 )
@@ -141,6 +142,7 @@ var actionNames = map[Action]string{
 	ActBreakGlass:         "look up in an emergency what would be denied",
 	ActReview:             "review an emergency access",
 	ActListCaseloads:      "list caseloads, without who is in them",
+	ActSignIn:             "sign in with a browser",
 }
 
 // String returns the action in words.
@@ -192,6 +194,7 @@ var matrix = map[Action][]Role{
 	ActBreakGlass:         {RoleClinician, RoleScheduledClinician},
 	ActReview:             {RoleIGOfficer, RoleSiteIG},
 	ActListCaseloads:      {RoleSchoolNurse, RoleHealthVisitor, RoleTeamLeader, RoleOperator},
+	ActSignIn:             Roles(),
 }
 
 // May reports whether a role may ask for an action at all.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,6 +51,8 @@ type Config struct {
 	Register *Register `json:"register,omitempty"` // whom uploads are compared with; none: nobody is asked
 	MESH     *MESH     `json:"mesh,omitempty"`     // exchange of messages with authorities; none: there is none
 
+	SignIn *SignIn `json:"signin,omitempty"` // how people sign in with a browser; none: they do not
+
 	Audience string   `json:"audience"` // the aud of accepted tokens
 	Issuers  []Issuer `json:"issuers"`
 
@@ -78,6 +81,7 @@ type Issuer struct {
 	Map           map[string]string `json:"map,omitempty"`   // activity or role code -> role
 	Organisations []string          `json:"organisations,omitempty"`
 	MinAssurance  string            `json:"minAssurance,omitempty"`
+	Assurance     map[string]string `json:"assurance,omitempty"` // acr -> AAL1, AAL2 or AAL3, where it does not say so itself
 }
 
 func readConfig(path string) (*Config, error) {
@@ -96,7 +100,7 @@ func readConfig(path string) (*Config, error) {
 	}
 	base := filepath.Dir(path)
 	paths := []*string{&c.Data, &c.Secrets, &c.LogKey, &c.PeerCA, &c.PeerCert, &c.PeerKey, &c.TLSCert, &c.TLSKey, &c.Demo, &c.Witnesses}
-	for _, p := range append(append(paths, c.Register.paths()...), c.MESH.paths()...) {
+	for _, p := range slices.Concat(paths, c.Register.paths(), c.MESH.paths(), c.SignIn.paths()) {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)
 		}
@@ -248,7 +252,7 @@ func (c *Config) verifierConfig() (api.VerifierConfig, error) {
 	}
 	for _, i := range c.Issuers {
 		out := api.IssuerConfig{Issuer: i.Issuer, Methods: i.Methods, Keys: i.Keys, KeysURL: i.KeysURL, CIS2: i.CIS2, Roles: i.Roles,
-			Organisations: i.Organisations, MinAssurance: i.MinAssurance}
+			Organisations: i.Organisations, MinAssurance: i.MinAssurance, Assurance: i.Assurance}
 		if i.MaxLifetime != "" {
 			d, err := time.ParseDuration(i.MaxLifetime)
 			if err != nil {

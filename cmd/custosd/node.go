@@ -90,6 +90,12 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 		return nil, errors.Join(err, n.network.Close(), n.tokens.Close())
 	}
 	edge := api.Config{Node: n.cluster, NodeID: c.Node, Keyring: keys, Tokens: n.tokens, Issuer: c.Issuers[0].Issuer, Logger: o.log, Demo: o.demo, TakingIn: spare.begin}
+	if edge.SignIn, err = c.SignIn.open(c.PublicURL); err != nil {
+		return nil, errors.Join(err, n.cluster.Close(), n.tokens.Close())
+	}
+	if edge.SignIn != nil && o.demo != nil {
+		edge.SignIn.Home = "/"
+	}
 	if c.Register != nil {
 		edge.AcceptUnknown = c.Register.UnknownNumbers == "accept"
 	}
