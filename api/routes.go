@@ -98,11 +98,9 @@ func (s *Server) routes() {
 			s.public.handle(method, o.path, routePolicy{}, func(w http.ResponseWriter, r *http.Request) { o.handle(s, w, r) })
 		}
 	}
-	if s.signIn != nil {
-		for _, t := range signInRoutes() {
-			s.public.handle(t.method, t.path, routePolicy{body: t.body, types: formType, slots: s.signIn.slots},
-				func(w http.ResponseWriter, r *http.Request) { t.handle(s, w, r) })
-		}
+	for _, t := range s.pageRoutes() {
+		s.public.handle(t.method, t.path, routePolicy{body: t.body, types: formType, slots: s.guests},
+			func(w http.ResponseWriter, r *http.Request) { t.handle(s, w, r) })
 	}
 	if s.cfg.Demo != nil {
 		for _, path := range []string{"/", "/demo/known", "/assets/demo.js", "/assets/demo.css"} {
@@ -111,6 +109,17 @@ func (s *Server) routes() {
 			}
 		}
 	}
+}
+
+// pageRoutes are the routes by which people and programs come to be known.
+func (s *Server) pageRoutes() (all []pageRoute) {
+	if s.signIn != nil {
+		all = append(all, signInRoutes()...)
+	}
+	if s.cfg.Machines != nil {
+		all = append(all, machineRoutes()...)
+	}
+	return all
 }
 
 // authenticated puts a route behind its token, its bound of requests under

@@ -52,6 +52,7 @@ type Config struct {
 	Most          int                   // commands under way at once; zero: 2,048
 	Register      demographics.Register // asked about the people of uploads; nil: nobody is asked
 	AcceptUnknown bool                  // a number that the register does not know is taken unchecked
+	Machines      *MachineTokens        // gives programs their tokens; nil: none has one of ours
 	SignIn        *SignIn               // how people sign in with a browser; nil: nobody does
 	Demo          http.Handler          // the demo's page and its people; nil in a real node
 	TakingIn      func() (end func())   // called when a file begins to be taken in, and end when it no longer is; nil: nobody
@@ -68,6 +69,7 @@ type Server struct {
 	stats   *statistics
 	slots   *inFlight
 	uploads *inFlight
+	guests  *inFlight // whoever is not known yet
 	cover   coverageCache
 	orgs    organisations
 	visits  visitCache
@@ -95,7 +97,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.Most = 2048
 	}
 	s := &Server{cfg: cfg, node: cfg.Node, keys: cfg.Keyring, held: newDataKeys(), actors: newActorCache(), names: newNameCache(),
-		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8)}
+		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8), guests: newInFlight(256)}
 	if cfg.Register != nil {
 		s.match = s.registerMatcher(cfg.Register, cfg.AcceptUnknown)
 	}
@@ -103,6 +105,9 @@ func New(cfg Config) (*Server, error) {
 	s.watchWorklists()
 	s.watchWitnesses()
 	s.watchCaseloads()
+	if cfg.Machines != nil {
+		cfg.Machines.audience = cfg.Tokens.audience
+	}
 	if cfg.SignIn != nil {
 		var err error
 		if s.signIn, err = s.newSignIn(*cfg.SignIn); err != nil {
