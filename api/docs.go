@@ -99,7 +99,7 @@ func (s *Server) docs(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) docsProblems(w http.ResponseWriter, _ *http.Request) {
 	var b strings.Builder
-	b.WriteString("<h1>Error codes</h1><p>Errors are <code>application/problem+json</code>. No error repeats a value that was sent.</p><dl>")
+	b.WriteString("<h1>Error codes</h1><p>Errors are <code>application/problem+json</code>; under <code>/FHIR/</code> an OperationOutcome holds the code as a coding of <code>urn:x-custos:problem</code>. No error repeats a value that was sent.</p><dl>")
 	for _, c := range problemCodes() {
 		k := problems[c]
 		fmt.Fprintf(&b, "<dt id=\"%s\"><code>%s</code> (%d)</dt><dd>%s. %s</dd>", c, c, k.status, html.EscapeString(k.title), html.EscapeString(k.detail))

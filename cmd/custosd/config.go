@@ -57,6 +57,8 @@ type Config struct {
 	Audience string   `json:"audience"` // the aud of accepted tokens
 	Issuers  []Issuer `json:"issuers"`
 
+	FHIRWithoutCaution bool `json:"fhirWithoutCaution,omitempty"` // FHIR answers that found nothing hold nothing, as published
+
 	LogLevel  string `json:"logLevel,omitempty"`  // debug, info (the default), warn or error
 	Synthetic bool   `json:"synthetic,omitempty"` // the data is made up, and entry 0 says so
 	Demo      string `json:"demo,omitempty"`      // the demo's folder: serves its page and its people
