@@ -133,7 +133,7 @@ func (s *Server) writeLookup(w http.ResponseWriter, out *consensus.Outcome) erro
 		j.key("conflict")
 		j.boolean(true)
 	}
-	if err := s.writePlans(j, a.Plans, a.At.Day(), true); err != nil {
+	if err := s.writePlans(j, a.Plans, a.At, true); err != nil {
 		return err
 	}
 	if err := s.writeHistory(j, a.Visits, a.Profiles, a.At); err != nil {
@@ -162,7 +162,8 @@ func (s *Server) writeLookup(w http.ResponseWriter, out *consensus.Outcome) erro
 }
 
 // writePlans appends "person" (with who) and "plans".
-func (s *Server) writePlans(j *jsonWriter, plans []projection.PlanShown, today ledger.Day, who bool) error {
+func (s *Server) writePlans(j *jsonWriter, plans []projection.PlanShown, now ledger.Time, who bool) error {
+	today := now.Day()
 	if who && len(plans) > 0 {
 		d, err := s.openPerson(plans)
 		if err != nil {
@@ -194,6 +195,10 @@ func (s *Server) writePlans(j *jsonWriter, plans []projection.PlanShown, today l
 		j.field("name", o.Name)
 		j.field("officeHours", o.Directory.OfficeHours)
 		j.field("emergencyDuty", o.Directory.EmergencyDuty)
+		if unconfirmed(&o, now) {
+			j.key("unconfirmed") // nobody has confirmed these numbers for 90 days
+			j.boolean(true)
+		}
 		j.close('}')
 		j.close('}')
 	}

@@ -297,6 +297,9 @@ func (w *world) badly(who caller, path string, body any) problemBody {
 }
 
 func (r *reply) code() string {
+	if r.fhir {
+		return r.asProblem().Code
+	}
 	p := r.json()
 	s, _ := p["code"].(string)
 	return s

@@ -19,7 +19,7 @@ func TestDirectory(t *testing.T) {
 		size := w.size()
 		out := w.call(who, "GET", "/v1/directory", nil).ok(200)
 		require.Equal(t, size, w.size(), "it holds no child data")
-		requireFields(t, out, "authorities", "asOf")
+		requireFields(t, out, "authorities", "unconfirmed", "sites", "asOf")
 		require.Len(t, out["authorities"], 2)
 		requireFields(t, list(out["authorities"])[0], "ods", "name", "officeHours", "emergencyDuty", "confirmed")
 	}

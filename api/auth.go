@@ -32,6 +32,7 @@ type IssuerConfig struct {
 	Issuer        string            // iss, character for character
 	Methods       []string          // of ES256, EdDSA, RS256, RS512
 	Keys          string            // a JWKS file, or
+	own           issuerOwn         // or, of tokens that we give ourselves, the key
 	KeysURL       string            // the address of its JWKS: https, or on this machine; asked again without a restart
 	MaxLifetime   time.Duration     // exp - iat; zero: 1 h
 	Roles         []string          // roles it may assert in custos_role; empty with CIS2
@@ -124,7 +125,11 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 		v.issuers = append(v.issuers, is)
 	}
 	v.seen = make([][32]byte, len(v.issuers))
-	v.state.Store(&verifierState{keys: make([]map[string]verifyingKey, len(v.issuers))})
+	first := &verifierState{keys: make([]map[string]verifyingKey, len(v.issuers))}
+	for i := range v.issuers {
+		first.keys[i] = v.issuers[i].own
+	}
+	v.state.Store(v.next(first))
 	if err := v.load(true); err != nil {
 		return nil, err
 	}
@@ -145,7 +150,7 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 
 // check fills in what may be left empty, and refuses what may not.
 func (is *IssuerConfig) check() error {
-	if is.Issuer == "" || (is.Keys == "") == (is.KeysURL == "") || len(is.Methods) == 0 {
+	if is.Issuer == "" || len(is.Methods) == 0 || is.own == nil && (is.Keys == "") == (is.KeysURL == "") {
 		return errors.New("issuer, methods and keys, from a file or an address, must be given")
 	}
 	if is.KeysURL != "" {
@@ -304,7 +309,7 @@ func (v *Verifier) load(all bool) error {
 	var errs []error
 	for i := range v.issuers {
 		is := &v.issuers[i]
-		if is.remote != nil {
+		if is.remote != nil || is.own != nil {
 			continue
 		}
 		keys, text, err := readKeys(is.Keys, is.Methods)

@@ -117,7 +117,7 @@ func (s *Server) writeSubject(j *jsonWriter, a *projection.Answer, p *projection
 	j.open('{')
 	j.field("nhsNumber", d.NHSNumber)
 	writePerson(j, d)
-	if err := s.writePlans(j, p.Plans, a.At.Day(), false); err != nil {
+	if err := s.writePlans(j, p.Plans, a.At, false); err != nil {
 		return err
 	}
 	if a.Since != 0 {

@@ -114,7 +114,8 @@ func TestCaseloadLife(t *testing.T) {
 
 	// The second look names what changed since the first.
 	w.plans(uploader, 2, ann(func(p *planRow) { p.NHSNumber, p.FamilyName, p.GivenNames = nhs(5), "Novembrine", "Nova" }), ann(func(p *planRow) { p.End = "2026-03-02" }))
-	w.enrol(uploader, nhs(4)+","+school+",,,2026-03-01,", nhs(5)+","+school+",,,2025-09-01,", nhs(2)+","+school+",,,2025-09-01,2026-03-02")
+	w.enrol(uploader, nhs(4)+","+school+",,,2026-03-01,", nhs(5)+","+school+",,,2025-09-01,")
+	w.enrol(childHealth, nhs(2)+","+school+",,,2025-09-01,2026-03-02")
 	out, e = w.caseload(nurse, at)
 	requireFields(t, out, "people", "ended", "changes", "since", "seq", "receipt")
 	require.NotEmpty(t, first)

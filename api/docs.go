@@ -90,10 +90,8 @@ func (s *Server) docs(w http.ResponseWriter, _ *http.Request) {
 	for _, o := range openRoutes() {
 		fmt.Fprintf(&b, "<tr><td>%s<td><code>%s</code><td>%s (no token)</tr>", o.method, html.EscapeString(o.path), html.EscapeString(o.summary))
 	}
-	if s.signIn != nil {
-		for _, t := range signInRoutes() {
-			fmt.Fprintf(&b, "<tr><td>%s<td><code>%s</code><td>%s (a browser)</tr>", t.method, html.EscapeString(t.path), html.EscapeString(t.summary))
-		}
+	for _, t := range s.pageRoutes() {
+		fmt.Fprintf(&b, "<tr><td>%s<td><code>%s</code><td>%s (no token)</tr>", t.method, html.EscapeString(t.path), html.EscapeString(t.summary))
 	}
 	b.WriteString("</tbody></table>")
 	page(w, "Custos: the interface", b.String())
@@ -101,7 +99,7 @@ func (s *Server) docs(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) docsProblems(w http.ResponseWriter, _ *http.Request) {
 	var b strings.Builder
-	b.WriteString("<h1>Error codes</h1><p>Errors are <code>application/problem+json</code>. No error repeats a value that was sent.</p><dl>")
+	b.WriteString("<h1>Error codes</h1><p>Errors are <code>application/problem+json</code>; under <code>/FHIR/</code> an OperationOutcome holds the code as a coding of <code>urn:x-custos:problem</code>. No error repeats a value that was sent.</p><dl>")
 	for _, c := range problemCodes() {
 		k := problems[c]
 		fmt.Fprintf(&b, "<dt id=\"%s\"><code>%s</code> (%d)</dt><dd>%s. %s</dd>", c, c, k.status, html.EscapeString(k.title), html.EscapeString(k.detail))

@@ -10,7 +10,7 @@ import (
 	"custos/ledger"
 )
 
-var enrolmentColumns = []string{"nhs_number", "school", "area", "practice", "from", "to"}
+var enrolmentColumns = []string{"nhs_number", "school", "area", "practice", "from", "to", "change"}
 
 // enrolmentRow is one row of an enrolment file as it was sent.
 type enrolmentRow struct {
@@ -20,6 +20,7 @@ type enrolmentRow struct {
 	Practice  string `json:"practice"`
 	From      string `json:"from"`
 	To        string `json:"to"`
+	Change    string `json:"change"` // join (or nothing), move, leave, withdraw
 	fault     string `strict:"-"`
 }
 
@@ -40,8 +41,14 @@ func (s *Server) readEnrolment(in *enrolmentRow, n int) ledger.EnrolmentRow {
 	if out.Place, fault = place(in.School, in.Area, in.Practice); fault != "" {
 		return bad(fault)
 	}
-	if out.From, err = ledger.ParseDay(in.From); err != nil {
-		return bad("from-format")
+	known := false
+	if out.Change, known = ledger.ParseEnrolmentChange(in.Change); !known {
+		return bad("change-format")
+	}
+	if in.From != "" || out.Change != ledger.EnrolmentLeaves { // who leaves was there from whenever
+		if out.From, err = ledger.ParseDay(in.From); err != nil {
+			return bad("from-format")
+		}
 	}
 	if in.To != "" {
 		if out.To, err = ledger.ParseDay(in.To); err != nil {
@@ -60,8 +67,13 @@ var enrolmentMessages = map[string]string{
 	"from-format":            "from is not a date of the form YYYY-MM-DD",
 	"to-format":              "to is not a date of the form YYYY-MM-DD",
 	"to-before-from":         "to is before from",
+	"to-missing":             "a row that says who left needs the last day, to",
+	"change-format":          "change is join, move, leave or withdraw, or left out",
+	"enrolment-unknown":      "you have recorded no such enrolment to end or take back",
+	"enrolment-overlaps":     "you have recorded another enrolment at the place that shares days with this one: end or correct that first",
+	"place-closed":           "the place closed before that day",
 	"place-unknown":          "the place is not recorded here",
-	"not-kept":               "the person has no visible plan, so the enrolment is not kept",
+	"not-kept":               "the person has no visible plan, so the enrolment is not kept; it is asked for again if one appears",
 	"csv-row-columns":        "the row has too many or too few fields",
 	"csv-row-quote":          "a quotation mark is out of place",
 	"csv-row-encoding":       "the row is not valid UTF-8 text",
@@ -91,11 +103,18 @@ func (s *Server) postEnrolments(w http.ResponseWriter, r *http.Request, who *Ide
 	content := s.keys.ContentSum("enrolments", file.sum)
 	asCSV := strings.HasPrefix(r.Header.Get("Content-Type"), "text/csv")
 	next, err := enrolmentSource(file, asCSV)
+	version := 1
 	for err == nil { // once through, so that a file that is wrong as a whole changes nothing
-		_, err = next()
+		var row enrolmentRow
+		if row, err = next(); row.Change != "" {
+			version = 3
+		}
 	}
 	if !errors.Is(err, io.EOF) {
 		return bodyProblem(err)
+	}
+	if err := s.needs(version); err != nil {
+		return err
 	}
 	if next, err = enrolmentSource(file, asCSV); err != nil {
 		return err
@@ -176,7 +195,7 @@ func enrolmentSource(file *spooled, asCSV bool) (func() (enrolmentRow, error), e
 			return enrolmentRow{}, err
 		}
 		return enrolmentRow{NHSNumber: row.get("nhs_number"), School: row.get("school"), Area: row.get("area"),
-			Practice: row.get("practice"), From: row.get("from"), To: row.get("to")}, nil
+			Practice: row.get("practice"), From: row.get("from"), To: row.get("to"), Change: row.get("change")}, nil
 	}, err
 }
 
@@ -188,7 +207,12 @@ func enrolmentResults(results []enrolmentResult, records [][]byte) ([]enrolmentR
 		}
 		out := enrolmentResult{Row: len(results) + 1}
 		switch ev := e.Event.(type) {
-		case *ledger.Enrolled:
+		case *ledger.Enrolled, *ledger.EnrolmentTakenBack:
+			out.Status = "recorded"
+		case *ledger.EnrolmentEnded:
+			if ev.Moved {
+				continue
+			}
 			out.Status = "recorded"
 		case *ledger.EnrolmentNotKept:
 			out.Status, out.Code = "not-kept", "not-kept"

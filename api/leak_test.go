@@ -69,9 +69,14 @@ func TestNothingPersonalInClear(t *testing.T) {
 	w.lookup(doctor, object{"nhsNumber": nhs(1), "dateOfBirth": "2015-06-15"}).recorded(200)
 	w.lookup(nurse, object{"nhsNumber": nhs(1), "callBack": "07700 900462"}).denied("role-not-permitted")
 	w.lookup(caller{"clinician", "late", "RLATE", "Dr Tardyworth", ""}, object{"nhsNumber": nhs(1)}).denied("not-live")
-	w.secret("meant her twin Beatrix", "Orthoptics with Dr Eyewright", "seen at home by Magda", "Nursling is away ill", "journalist complaint 991")
+	w.secret("meant her twin Beatrix", "Orthoptics with Dr Eyewright", "seen at home by Magda", "Nursling is away ill", "journalist complaint 991", "ED.visit.77123")
 	w.call(doctor, "POST", fmt.Sprintf("/v1/lookups/%d/corrections", e.Seq), object{"reason": "meant her twin Beatrix"}).recorded(201)
 	w.call(planner, "POST", "/v1/missed-appointments", object{"nhsNumber": nhs(1), "appointmentAt": "2026-03-02T09:30:00Z", "service": "Orthoptics with Dr Eyewright"}).recorded(201)
+	for _, resource := range []string{"CareTeam", "AuditEvent"} {
+		w.fhir(doctor, resource, nhs(1), header{"TraceID": "ED.visit.77123"}).ok(200)
+	}
+	w.flag(planner, nhs(1)).ok(200)
+	w.fhir(nurse, "CareTeam", nhs(1)).denied("role-not-permitted")
 	for _, n := range w.notifications(socialWorker, "") {
 		path := fmt.Sprintf("/v1/notifications/%v/", n["id"])
 		w.call(socialWorker, "POST", path+"open", nil).recorded(200)

@@ -94,22 +94,28 @@ func (x *signInState) logOut(ctx context.Context, p *signInAt, token string) (en
 	return x.sessions.endOf(c.Issuer, c.Subject, c.Session), func() { x.ended.forget(key) }, nil
 }
 
-// endedTokens remembers logout tokens until they expire, so that none is used twice.
+// endedTokens remembers tokens that are good once until they expire.
 type endedTokens struct {
-	mu  sync.Mutex
-	all map[string]time.Time // by issuer and jti
+	mu   sync.Mutex
+	all  map[string]time.Time // by issuer and jti
+	full int                  // sweep once there are so many
 }
+
+func newEndedTokens() endedTokens { return endedTokens{all: map[string]time.Time{}} }
 
 // first tells whether a token comes for the first time.
 func (e *endedTokens) first(key string, until, now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for k, t := range e.all {
-		if now.After(t) {
-			delete(e.all, k)
+	if len(e.all) >= e.full {
+		for k, t := range e.all {
+			if now.After(t) {
+				delete(e.all, k)
+			}
 		}
+		e.full = max(1<<10, 2*len(e.all))
 	}
-	if _, seen := e.all[key]; seen {
+	if t, seen := e.all[key]; seen && !now.After(t) {
 		return false
 	}
 	e.all[key] = until

@@ -157,7 +157,7 @@ func (s *Server) postOpen(w http.ResponseWriter, r *http.Request, who *Identity)
 		j.field("nhsNumber", d.NHSNumber)
 		j.optional("localId", d.LocalID)
 	}
-	if err := s.writePlans(j, a.Plans, a.At.Day(), true); err != nil {
+	if err := s.writePlans(j, a.Plans, a.At, true); err != nil {
 		return err
 	}
 	j.key("visit")
@@ -173,6 +173,7 @@ func (s *Server) postOpen(w http.ResponseWriter, r *http.Request, who *Identity)
 	j.field("role", roleShown(name, a.Visit.Role))
 	j.field("organisation", organisationShown(o, a.Visit.Organisation, name))
 	j.field("ods", a.Visit.Organisation)
+	callBack := o.CallBack // the site's, unless the lookup gave another
 	for i := range a.Details {
 		switch a.Details[i].Payload {
 		case ledger.PayloadAccess:
@@ -181,7 +182,9 @@ func (s *Server) postOpen(w http.ResponseWriter, r *http.Request, who *Identity)
 				return err
 			}
 			j.optional("attendance", d.Attendance)
-			j.optional("callBack", d.CallBack)
+			if d.CallBack != "" {
+				callBack = d.CallBack
+			}
 		case ledger.PayloadAppointment:
 			var d ledger.AppointmentDetails
 			if err := s.open(a.Details[i], &d); err != nil {
@@ -190,6 +193,7 @@ func (s *Server) postOpen(w http.ResponseWriter, r *http.Request, who *Identity)
 			j.optional("service", d.Service)
 		}
 	}
+	j.optional("callBack", callBack)
 	j.close('}')
 	j.finish(w, out, http.StatusOK)
 	return nil

@@ -75,6 +75,8 @@ var problems = map[string]kind{
 	"body-incomplete":      {400, "The body ended before it was complete", ""},
 	"cpis-message":         {400, "The CP-IS message cannot be read, and has no sender to be answered", ""},
 	"query-parameter":      {400, "A query parameter is unknown, doubled or not allowed", ""},
+	"header-value":         {400, "A header is missing, doubled or holds a value that is not allowed", ""},
+	"identifier-system":    {400, "The identifier is not of the system that is meant here", "An NHS number is written https://fhir.nhs.uk/Id/nhs-number|number."},
 
 	"nhs-number-format":      {400, "The NHS number is not ten digits", "Spaces, no-break spaces and hyphens are accepted; digits must be 0 to 9."},
 	"nhs-number-check-digit": {400, "The NHS number's check digit is wrong", "Please check it against the record: a digit is mistyped or two are exchanged."},
@@ -210,7 +212,8 @@ func asProblem(err error) *Problem {
 	return problem("internal")
 }
 
-// writeProblem is the only writer of JSON error bodies. err is a *Problem, or becomes a bare 500.
+// writeProblem is the only writer of JSON error bodies: problems, and under FHIR's base OperationOutcomes.
+// err is a *Problem, or becomes a bare 500.
 func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	p := asProblem(err)
 	k := problems[p.Code]
@@ -254,11 +257,16 @@ func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Seq != nil {
 		h.Set("Custos-Seq", strconv.FormatUint(*p.Seq, 10))
 	}
+	form := "application/problem+json"
 	body, err := json.Marshal(b)
+	if isFHIR(r) {
+		form = fhirJSON[0]
+		body, err = outcomeOf(b)
+	}
 	if err != nil { // strings and integers always encode
 		panic(err)
 	}
-	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Type", form)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(k.status)
 	_, _ = w.Write(body)

@@ -54,7 +54,7 @@ func begin(w http.ResponseWriter, r *http.Request) (*requestInfo, *http.Request,
 	}{{"X-Request-Id", &i.RequestID}, {"X-Correlation-Id", &i.CorrelationID}, {"Traceid", &i.TraceID}} {
 		switch given := r.Header[h.name]; {
 		case len(given) == 0:
-		case len(given) == 1 && isUUID(given[0]):
+		case len(given) == 1 && (isUUID(given[0]) || h.name == "Traceid" && isFHIR(r) && isTrace(given[0])):
 			*h.to = given[0]
 			w.Header()[h.name] = given
 		default:
@@ -69,6 +69,12 @@ func begin(w http.ResponseWriter, r *http.Request) (*requestInfo, *http.Request,
 		return i, r, problem("request-id-format")
 	}
 	return i, r, nil
+}
+
+// isTrace reports whether s is a caller's own reference, which CP-IS takes for
+// a TraceID where it recommends a UUID: a word, and not one like a person's number.
+func isTrace(s string) bool {
+	return within(s, 1, 64) && madeOf(s, "._:-") && !isNHSNumber(s)
 }
 
 // isUUID wants the 36 characters of RFC 9562 and none of the other spellings.

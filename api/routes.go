@@ -44,10 +44,13 @@ var routeTable = []route{
 	{"GET", "/v1/unmatched", 0, nil, false, ledger.ActListUnmatched, false, (*Server).getUnmatched, "rows that match nobody, by reference"},
 	{"POST", "/v1/numbers", jsonBody, jsonType, false, ledger.ActRecordNumber, true, (*Server).postNumber, "an NHS number was replaced, or is no longer used"},
 	{"POST", "/v1/enrolments", uploadBody, []string{"text/csv", "application/json"}, true, ledger.ActEnrol, true, (*Server).postEnrolments, "enrol people at schools, areas or practices"},
+	{"POST", "/v1/enrolments/wanted", jsonBody, jsonType, true, ledger.ActReadWanted, true, (*Server).postWanted, "whose enrolment is asked for again, because a plan appeared"},
 	{"POST", "/v1/assignments", jsonBody, jsonType, false, ledger.ActAssign, true, (*Server).postAssignment, "make a place somebody's caseload"},
 	{"POST", "/v1/assignments/{seq}/ends", jsonBody, jsonType, false, ledger.ActAssign, true, (*Server).postAssignmentEnd, "end an assignment before its time"},
 	{"GET", "/v1/caseloads", 0, nil, false, ledger.ActListCaseloads, false, (*Server).getCaseloads, "caseloads, whose they are, and which are nobody's or unopened"},
 	{"POST", "/v1/caseloads/lookups", jsonBody, jsonType, false, ledger.ActReadCaseload, true, (*Server).postCaseload, "the people of a school or area, as JSON or CSV"},
+	{"GET", "/v1/unassigned", 0, nil, false, ledger.ActListUnassigned, false, (*Server).getUnassigned, "how many are in no caseload"},
+	{"POST", "/v1/unassigned/lookups", jsonBody, jsonType, true, ledger.ActReadUnassigned, true, (*Server).postUnassigned, "who has a visible plan and is in no live caseload"},
 	{"GET", "/v1/notifications", 0, nil, false, ledger.ActListNotifications, false, (*Server).getNotifications, "the authority's notifications, by reference"},
 	{"POST", "/v1/notifications/{id}/open", jsonBody, jsonType, false, ledger.ActOpenNotification, true, (*Server).postOpen, "whom a notification is about"},
 	{"POST", "/v1/notifications/{id}/acknowledgements", jsonBody, jsonType, false, ledger.ActAcknowledge, true, (*Server).postAcknowledgement, "what was done about a notification"},
@@ -55,12 +58,18 @@ var routeTable = []route{
 	{"POST", "/v1/trails", jsonBody, jsonType, false, ledger.ActReadSiteTrail, true, (*Server).postTrail, "who looked"},
 	{"GET", "/v1/directory", 0, nil, false, ledger.ActReadDirectory, false, (*Server).getDirectory, "how each authority is reached"},
 	{"PUT", "/v1/directory/{ods}", jsonBody, jsonType, false, ledger.ActRecordDirectory, true, (*Server).putDirectory, "keep the own directory entry"},
+	{"PUT", "/v1/directory/{ods}/call-back", jsonBody, jsonType, false, ledger.ActRecordCallBack, true, (*Server).putCallBack, "keep the number at which a care site is rung back"},
 	{"PUT", "/v1/organisations/{ods}", jsonBody, jsonType, false, ledger.ActRecordOrganisation, true, (*Server).putOrganisation, "record an organisation and its care-setting policy"},
 	{"GET", "/v1/policies", 0, nil, false, ledger.ActReadPolicy, false, (*Server).getPolicies, "what each place says of care settings, with dates"},
 	{"GET", "/v1/policies/{ods}", 0, nil, false, ledger.ActReadPolicy, false, (*Server).getPolicy, "which rules hold at a place, today or on a date, and whose word they are"},
 	{"PUT", "/v1/policies/{ods}", jsonBody, jsonType, false, ledger.ActRecordPolicy, true, (*Server).putPolicy, "record what a place says of care settings from a day on"},
+	{"POST", "/v1/schools", uploadBody, []string{"text/csv"}, true, ledger.ActRecordOrganisation, true, (*Server).postSchools, "the register of schools, in the shape of GIAS"},
+	{"POST", "/v1/organisations", uploadBody, []string{"text/csv"}, true, ledger.ActRecordOrganisation, true, (*Server).postOrganisations, "a register of organisations, in the shape of ODS"},
 	{"GET", "/v1/receipts/{seq}", 0, nil, false, ledger.ActReadReceipt, false, (*Server).getReceipt, "an entry's receipt, as a C2SP tlog-proof"},
 	{"GET", "/v1/entries/{seq}", 0, nil, false, ledger.ActReadEntry, false, (*Server).getEntry, "an entry's exact bytes"},
+	{"GET", "/FHIR/R4/CareTeam", 0, nil, false, ledger.ActLookUp, true, (*Server).getCareTeam, "a person's plans, as CP-IS's FHIR R4 interface has them"},
+	{"GET", "/FHIR/R4/AuditEvent", 0, nil, false, ledger.ActLookUp, true, (*Server).getAuditEvent, "who has looked, as CP-IS's FHIR R4 interface has it"},
+	{"GET", "/FHIR/R4/PatientFlag", 0, nil, false, ledger.ActLookUp, true, (*Server).getPatientFlag, "a person's flag, as the NHS's Patient Flag API has it"},
 	{"GET", "/tile/entries/{bundle}", 0, nil, false, ledger.ActReadEntry, false, (*Server).getEntryTile, "up to 256 entries, as C2SP tlog-tiles"},
 }
 
@@ -79,6 +88,7 @@ func openRoutes() []openRoute {
 		{"GET", "/readyz", (*Server).readyz, "a record can be committed now"},
 		{"GET", "/checkpoint", (*Server).checkpoint, "the newest signed checkpoint"},
 		{"GET", "/tile/{tile}", (*Server).tile, "up to 256 hashes of the tree, as C2SP tlog-tiles"},
+		{"GET", "/FHIR/R4/metadata", (*Server).fhirMetadata, "what is answered in FHIR R4"},
 		{"GET", "/openapi.json", (*Server).openAPI, "this interface, described"},
 		{"GET", "/docs", (*Server).docs, "this interface, for reading"},
 		{"GET", "/docs/problems", (*Server).docsProblems, "what each error code means"},
@@ -98,11 +108,9 @@ func (s *Server) routes() {
 			s.public.handle(method, o.path, routePolicy{}, func(w http.ResponseWriter, r *http.Request) { o.handle(s, w, r) })
 		}
 	}
-	if s.signIn != nil {
-		for _, t := range signInRoutes() {
-			s.public.handle(t.method, t.path, routePolicy{body: t.body, types: formType, slots: s.signIn.slots},
-				func(w http.ResponseWriter, r *http.Request) { t.handle(s, w, r) })
-		}
+	for _, t := range s.pageRoutes() {
+		s.public.handle(t.method, t.path, routePolicy{body: t.body, types: formType, slots: s.guests},
+			func(w http.ResponseWriter, r *http.Request) { t.handle(s, w, r) })
 	}
 	if s.cfg.Demo != nil {
 		for _, path := range []string{"/", "/demo/known", "/assets/demo.js", "/assets/demo.css"} {
@@ -111,6 +119,17 @@ func (s *Server) routes() {
 			}
 		}
 	}
+}
+
+// pageRoutes are the routes by which people and programs come to be known.
+func (s *Server) pageRoutes() (all []pageRoute) {
+	if s.signIn != nil {
+		all = append(all, signInRoutes()...)
+	}
+	if s.cfg.Machines != nil {
+		all = append(all, machineRoutes()...)
+	}
+	return all
 }
 
 // authenticated puts a route behind its token, its bound of requests under

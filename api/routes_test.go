@@ -24,6 +24,10 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 	}
 	path = strings.ReplaceAll(path, "{id}", "7")
 	switch t.path {
+	case "/FHIR/R4/CareTeam", "/FHIR/R4/AuditEvent":
+		path += "?patient:identifier=https://fhir.nhs.uk/Id/nhs-number|" + nhs(1)
+	case "/FHIR/R4/PatientFlag":
+		path += "?patient=" + nhs(1) + "&code=child-protection-information-system-flag"
 	case "/v1/lookups":
 		body = object{"nhsNumber": nhs(1)}
 	case "/v1/lookups/{seq}/corrections":
@@ -46,6 +50,14 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		body = object{"person": "sn-1", "school": school, "from": "2026-01-01", "type": "own"}
 	case "/v1/assignments/{seq}/ends":
 		body = object{"to": "2026-03-03", "reason": "left the team"}
+	case "/v1/unassigned/lookups":
+		body = object{"authority": authority1}
+	case "/v1/enrolments/wanted":
+		body = object{}
+	case "/v1/schools":
+		body, h = "URN,EstablishmentName\n100009,Some School\n", asCSV
+	case "/v1/organisations":
+		path, body, h = path+"?sort=practice", odsLine("G81009", "Some Practice", "", ""), asCSV
 	case "/v1/caseloads/lookups":
 		body = object{"school": school}
 	case "/v1/notifications/{id}/acknowledgements":
@@ -60,6 +72,8 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		if t.method == "PUT" {
 			body = object{"from": "2030-01-01", "live": "inherit", "reason": "pilot"}
 		}
+	case "/v1/directory/{ods}/call-back":
+		body = object{"callBack": "020 7946 0009"}
 	case "/v1/organisations/{ods}":
 		body = object{"name": "Northbank Council", "sort": "authority"}
 	}
@@ -112,6 +126,11 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 			if rt.body > 0 { // who probes must not stay off the record by writing badly
 				denied(w.call(who, rt.method, path, "{", h))
 				denied(w.call(who, rt.method, path, `{"unknown":1}`, h))
+			}
+			if name, query, ok := strings.Cut(path, "?"); ok && strings.HasPrefix(name, fhirBase) {
+				denied(w.call(who, rt.method, name, body, h))
+				denied(w.call(who, rt.method, name+"?"+query+"&"+query, body, h))
+				denied(w.call(who, rt.method, path, body, header{"IsUnscheduledAccessEvent": "maybe"}))
 			}
 			// Whether a receipt is the caller's own is asked of the entry, so there must be one.
 			if strings.Contains(rt.path, "{") && rt.action != ledger.ActReadReceipt {
@@ -192,7 +211,8 @@ func TestOtherMethodsAndPaths(t *testing.T) {
 		}
 	}
 	for _, p := range []string{"/v1", "/v1/", "/v1/lookups/", "//v1/lookups", "/v1//lookups", "/v1/./lookups", "/v1/x/../lookups", "/v1/lookups;a=1", "/V1/lookups", "/v1/lookup",
-		"/v1/%6cookups", "/v1/entries/3/", "/v1/uploads/%2e%2e/lookups", "/admin", "/metrics", "/favicon.ico", "/", "/tile/0", "/tile/entries"} {
+		"/v1/%6cookups", "/v1/entries/3/", "/v1/uploads/%2e%2e/lookups", "/admin", "/metrics", "/favicon.ico", "/", "/tile/0", "/tile/entries",
+		"/FHIR/R4", "/FHIR/R4/", "/FHIR/R4/CareTeam/41", "/FHIR/R4/Patient", "/FHIR/R4/careteam"} {
 		for _, m := range []string{"GET", "POST"} {
 			res, body := w.raw(t, m, p)
 			require.Equal(t, 404, res.StatusCode, "%s %s", m, p)

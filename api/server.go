@@ -52,29 +52,37 @@ type Config struct {
 	Most          int                   // commands under way at once; zero: 2,048
 	Register      demographics.Register // asked about the people of uploads; nil: nobody is asked
 	AcceptUnknown bool                  // a number that the register does not know is taken unchecked
-	SignIn        *SignIn               // how people sign in with a browser; nil: nobody does
-	Demo          http.Handler          // the demo's page and its people; nil in a real node
-	TakingIn      func() (end func())   // called when a file begins to be taken in, and end when it no longer is; nil: nobody
+
+	// FHIRWithoutCaution leaves the caution out of FHIR answers that found
+	// nothing: they are then exactly as published.
+	FHIRWithoutCaution bool
+	PublicURL          string              // where FHIR resources say that they are from; empty: http://localhost
+	Demo               http.Handler        // the demo's page and its people; nil in a real node
+	TakingIn           func() (end func()) // called when a file begins to be taken in, and end when it no longer is; nil: nobody
+	Machines           *MachineTokens      // gives programs their tokens; nil: none has one of ours
+	SignIn             *SignIn             // how people sign in with a browser; nil: nobody does
 }
 
 // Server is the edge. Its handlers are [Server.Public] and [Server.Admin].
 type Server struct {
-	cfg     Config
-	node    Node
-	keys    *ledger.Keyring
-	held    *dataKeys
-	actors  *actorCache
-	names   *nameCache
-	stats   *statistics
-	slots   *inFlight
-	uploads *inFlight
-	cover   coverageCache
-	orgs    organisations
-	visits  visitCache
-	alarms  caseloadAlarms
-	public  *edge
-	signIn  *signInState // nil: nobody signs in with a browser
-	match   matcher      // asks the register of demographics; nil: there is none, and rows are not asked about
+	cfg        Config
+	node       Node
+	keys       *ledger.Keyring
+	held       *dataKeys
+	actors     *actorCache
+	names      *nameCache
+	stats      *statistics
+	slots      *inFlight
+	uploads    *inFlight
+	cover      coverageCache
+	orgs       organisations
+	visits     visitCache
+	fhirVisits visitCache // the same, in FHIR's form
+	alarms     caseloadAlarms
+	public     *edge
+	match      matcher      // asks the register of demographics; nil: there is none, and rows are not asked about
+	guests     *inFlight    // whoever is not known yet
+	signIn     *signInState // nil: nobody signs in with a browser
 }
 
 // New makes the edge.
@@ -91,11 +99,14 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.PublicURL == "" {
+		cfg.PublicURL = "http://localhost"
+	}
 	if cfg.Most == 0 {
 		cfg.Most = 2048
 	}
 	s := &Server{cfg: cfg, node: cfg.Node, keys: cfg.Keyring, held: newDataKeys(), actors: newActorCache(), names: newNameCache(),
-		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8)}
+		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8), guests: newInFlight(256)}
 	if cfg.Register != nil {
 		s.match = s.registerMatcher(cfg.Register, cfg.AcceptUnknown)
 	}
@@ -103,6 +114,11 @@ func New(cfg Config) (*Server, error) {
 	s.watchWorklists()
 	s.watchWitnesses()
 	s.watchCaseloads()
+	s.watchUnassigned()
+	s.watchDirectory()
+	if cfg.Machines != nil {
+		cfg.Machines.audience = cfg.Tokens.audience
+	}
 	if cfg.SignIn != nil {
 		var err error
 		if s.signIn, err = s.newSignIn(*cfg.SignIn); err != nil {

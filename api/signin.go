@@ -45,7 +45,6 @@ type signInState struct {
 	sessions  *sessions
 	ended     endedTokens
 	outcomes  *prometheus.CounterVec
-	slots     *inFlight
 	client    *http.Client // to the other nodes
 	now       func() time.Time
 }
@@ -57,8 +56,8 @@ type signInAt struct {
 }
 
 func (s *Server) newSignIn(cfg SignIn) (*signInState, error) {
-	x := &signInState{cfg: cfg, providers: map[string]*signInAt{}, sessions: newSessions(), now: s.cfg.Tokens.now, client: signin.NewClient(), slots: newInFlight(256),
-		ended: endedTokens{all: map[string]time.Time{}},
+	x := &signInState{cfg: cfg, providers: map[string]*signInAt{}, sessions: newSessions(), now: s.cfg.Tokens.now, client: signin.NewClient(),
+		ended: newEndedTokens(),
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "custos_sign_ins_total", Help: "Sign-ins with a browser, by outcome."}, []string{"outcome"})}
 	if err := signin.CheckAddress(cfg.URL); err != nil || strings.Count(cfg.URL, "/") != 2 {

@@ -20,6 +20,7 @@ type visitCache struct {
 
 // written is a history as JSON, known by its newest line.
 type written struct {
+	of     NHSNumber
 	visits []projection.Visit
 	lines  []byte // with a comma between two
 	ends   []int  // where each line ends
@@ -35,13 +36,11 @@ func (s *Server) writeHistory(j *jsonWriter, visits []projection.Visit, profiles
 	j.key("accessHistory")
 	j.open('[')
 	if len(visits) > 0 {
-		h := s.visits.find(visits, now)
-		if h == nil {
-			var err error
-			if h, err = s.written(visits, profiles, now); err != nil {
-				return err
-			}
-			s.visits.keep(h, now)
+		h, err := s.visits.lines(NHSNumber{}, visits, now, func(j *jsonWriter, v *projection.Visit) error {
+			return s.writeVisit(j, profiles, v)
+		})
+		if err != nil {
+			return err
 		}
 		j.sep()
 		j.b = append(j.b, h.lines...)
@@ -50,14 +49,27 @@ func (s *Server) writeHistory(j *jsonWriter, visits []projection.Visit, profiles
 	return nil
 }
 
+// lines returns a history as write writes it, line by line: as it was written
+// before, or anew. of is the number that the lines show, if they show one.
+func (c *visitCache) lines(of NHSNumber, visits []projection.Visit, now ledger.Time, write func(*jsonWriter, *projection.Visit) error) (*written, error) {
+	if h := c.find(of, visits, now); h != nil {
+		return h, nil
+	}
+	h, err := c.written(of, visits, now, write)
+	if err == nil {
+		c.keep(h, now)
+	}
+	return h, err
+}
+
 // find returns the history that consists of exactly these visits.
-func (c *visitCache) find(visits []projection.Visit, now ledger.Time) *written {
+func (c *visitCache) find(of NHSNumber, visits []projection.Visit, now ledger.Time) *written {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.stale(now) {
 		return nil
 	}
-	if h := c.known[visits[0].Seq]; h != nil && sameVisits(h.visits, visits) {
+	if h := c.known[visits[0].Seq]; h != nil && h.of == of && sameVisits(h.visits, visits) {
 		return h
 	}
 	return nil
@@ -100,11 +112,13 @@ func (c *visitCache) keep(h *written, now ledger.Time) {
 
 // written writes a history: the newest line, and behind it what was written
 // when the one before it was the newest.
-func (s *Server) written(visits []projection.Visit, profiles []*ledger.Shown, now ledger.Time) (*written, error) {
-	h := &written{visits: visits, ends: make([]int, 0, len(visits))}
+func (c *visitCache) written(of NHSNumber, visits []projection.Visit, now ledger.Time, write func(*jsonWriter, *projection.Visit) error) (*written, error) {
+	h := &written{of: of, visits: visits, ends: make([]int, 0, len(visits))}
 	var before *written
 	if len(visits) > 1 {
-		before = s.visits.last(visits[1].Seq, now)
+		if before = c.last(visits[1].Seq, now); before != nil && before.of != of {
+			before = nil
+		}
 	}
 	j := jsonWriter{}
 	if before != nil {
@@ -120,7 +134,7 @@ func (s *Server) written(visits []projection.Visit, profiles []*ledger.Shown, no
 			}
 			break
 		}
-		if err := s.writeVisit(&j, profiles, &visits[i]); err != nil {
+		if err := write(&j, &visits[i]); err != nil {
 			return nil, err
 		}
 		h.ends = append(h.ends, len(j.b))

@@ -30,6 +30,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"custos/api/cpis"
+	"custos/api/fhir"
+	"custos/api/fhir/fhirtest"
 	"custos/consensus"
 	"custos/ledger"
 	"custos/ledger/store"
@@ -38,6 +40,7 @@ import (
 
 const (
 	worldOrigin = "custos.test/edge"
+	worldURL    = "https://custos.test"
 	authority1  = "301"
 	authority2  = "302"
 	emergency   = "RXX01"
@@ -203,7 +206,7 @@ func worldUnder(t testing.TB, rules int) *world {
 	w.seam = &seam{Node: w.node}
 	// The edge's own clock jumps, so that what it keeps for a second is read anew.
 	now := func() time.Time { return worldStart.Add(time.Duration(w.looks.Add(1)) * 2 * time.Second) }
-	w.server, err = New(Config{Node: w.seam, NodeID: "n1", Keyring: w.keys, Tokens: verifier, Issuer: trust, Logger: logger, Now: now})
+	w.server, err = New(Config{Node: w.seam, NodeID: "n1", Keyring: w.keys, Tokens: verifier, Issuer: trust, Logger: logger, Now: now, PublicURL: worldURL})
 	require.NoError(t, err)
 	w.http = httptest.NewUnstartedServer(nil)
 	w.http.Config = w.server.PublicServer("")
@@ -354,6 +357,7 @@ type reply struct {
 	status int
 	header http.Header
 	cached string // what Cache-Control must be
+	fhir   bool   // asked under FHIR's base
 	body   []byte
 }
 
@@ -393,7 +397,7 @@ func (w *world) call(who caller, method, path string, body any, more ...header) 
 	}
 	res, err := w.client.Do(r)
 	require.NoError(w.t, err)
-	out := &reply{w: w, status: res.StatusCode, header: res.Header, cached: "no-store"}
+	out := &reply{w: w, status: res.StatusCode, header: res.Header, cached: "no-store", fhir: strings.HasPrefix(path, "/FHIR/")}
 	if strings.HasPrefix(path, "/tile/") && !strings.HasPrefix(path, "/tile/entries/") && res.StatusCode == http.StatusOK {
 		out.cached = tileForEver[0] // hashes alone may be kept on the way
 	}
@@ -411,6 +415,9 @@ func (r *reply) check() {
 	require.Equal(t, "nosniff", r.header.Get("X-Content-Type-Options"))
 	require.True(t, isUUID(r.header.Get("X-Request-ID")))
 	require.Equal(t, strconv.Itoa(len(r.body)), r.header.Get("Content-Length"))
+	if r.header.Get("Content-Type") == fhirJSON[0] {
+		require.Empty(t, fhirtest.Check(r.body), "%s", r.body)
+	}
 	if r.status < 400 {
 		return
 	}
@@ -418,9 +425,12 @@ func (r *reply) check() {
 		_, err := cpis.DecodeResponse(bytes.NewReader(r.body), cpis.Limits{})
 		require.NoError(t, err, "%s", r.body)
 	} else {
-		require.Equal(t, "application/problem+json", r.header.Get("Content-Type"), "%s", r.body)
-		var p problemBody
-		require.NoError(t, json.Unmarshal(r.body, &p))
+		want := "application/problem+json"
+		if r.fhir {
+			want = fhirJSON[0]
+		}
+		require.Equal(t, want, r.header.Get("Content-Type"), "%s", r.body)
+		p := r.asProblem()
 		k, known := problems[p.Code]
 		require.True(t, known, p.Code)
 		require.Equal(t, k.status, r.status)
@@ -442,7 +452,7 @@ func (r *reply) ok(status int) object {
 		r.w.t.Log(r.w.log.panics())
 	}
 	require.Equal(r.w.t, status, r.status, "%s", r.body)
-	require.Equal(r.w.t, "application/json", r.header.Get("Content-Type"))
+	require.Equal(r.w.t, map[bool]string{false: "application/json", true: fhirJSON[0]}[r.fhir], r.header.Get("Content-Type"))
 	var out object
 	d := json.NewDecoder(bytes.NewReader(r.body))
 	d.UseNumber()
@@ -473,9 +483,33 @@ func (r *reply) json() object {
 // problem wants a problem of this code and returns it.
 func (r *reply) problem(code string) problemBody {
 	r.w.t.Helper()
-	var p problemBody
-	require.NoError(r.w.t, json.Unmarshal(r.body, &p), "%s", r.body)
+	p := r.asProblem()
 	require.Equal(r.w.t, code, p.Code, "%d %s", r.status, r.body)
+	return p
+}
+
+// asProblem reads an error in either form.
+func (r *reply) asProblem() problemBody {
+	r.w.t.Helper()
+	var p problemBody
+	if !r.fhir {
+		require.NoError(r.w.t, json.Unmarshal(r.body, &p), "%s", r.body)
+		return p
+	}
+	var o fhir.OperationOutcome
+	require.NoError(r.w.t, json.Unmarshal(r.body, &o), "%s", r.body)
+	require.Len(r.w.t, o.Issue, 1)
+	i := o.Issue[0]
+	require.Len(r.w.t, i.Details.Coding, 2)
+	require.Equal(r.w.t, fhir.SystemSpineError, i.Details.Coding[0].System)
+	require.Equal(r.w.t, fhirURI+"problem", i.Details.Coding[1].System)
+	p = problemBody{Status: r.status, Code: i.Details.Coding[1].Code, Detail: i.Diagnostics}
+	for _, e := range i.Extension {
+		n, err := strconv.ParseUint(strings.TrimPrefix(e.ValueURL, "/v1/receipts/"), 10, 64)
+		require.NoError(r.w.t, err)
+		p.Seq = &n
+		p.Receipt = string(r.w.call(auditor, http.MethodGet, e.ValueURL, nil).body)
+	}
 	return p
 }
 

@@ -92,6 +92,10 @@ type Organisation struct {
 	Live    Day     `cbor:"8,keyasint,omitempty"` // the service answers from this day; zero: always
 
 	Directory Directory `cbor:"9,keyasint,omitzero"`
+
+	Closed Day `cbor:"10,keyasint,omitempty"` // its last day, from the register of schools and organisations
+	// CallBack is the number at which a care site is rung back.
+	CallBack string `cbor:"11,keyasint,omitempty"`
 }
 
 // Directory is how an authority is reached. It holds no child data.
@@ -101,6 +105,9 @@ type Directory struct {
 	Hours         string   `cbor:"3,keyasint,omitempty"`
 	BankHolidays  []string `cbor:"4,keyasint,omitempty"`
 	Confirmed     Time     `cbor:"5,keyasint,omitempty"` // ledger time of the last change or confirmation
+
+	// Of rules version 3: child-health services that may see who of the authority is in no caseload.
+	ChildHealth []string `cbor:"6,keyasint,omitempty"`
 }
 
 // IsZero reports whether nothing is known.

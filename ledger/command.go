@@ -17,6 +17,7 @@ const (
 	RequestRecordOrganisation RequestKind = 16
 	RequestRecordDirectory    RequestKind = 17
 	RequestRecordPolicy       RequestKind = 18
+	RequestRecordRegister     RequestKind = 20
 	RequestOpenUpload         RequestKind = 32
 	RequestUploadChunk        RequestKind = 33
 	RequestCloseUpload        RequestKind = 34
@@ -42,6 +43,9 @@ const (
 	RequestAssign             RequestKind = 97
 	RequestReadCaseload       RequestKind = 98
 	RequestEndAssignment      RequestKind = 99
+	RequestReadUnassigned     RequestKind = 100
+	RequestReadWanted         RequestKind = 101
+	RequestRecordCallBack     RequestKind = 102
 	RequestReadTrail          RequestKind = 112
 )
 
@@ -89,6 +93,10 @@ var requests = map[RequestKind]func() Request{
 	RequestAssign:             func() Request { return new(Assign) },
 	RequestReadCaseload:       func() Request { return new(ReadCaseload) },
 	RequestEndAssignment:      func() Request { return new(EndAssignment) },
+	RequestReadUnassigned:     func() Request { return new(ReadUnassigned) },
+	RequestReadWanted:         func() Request { return new(ReadWanted) },
+	RequestRecordRegister:     func() Request { return new(RecordRegister) },
+	RequestRecordCallBack:     func() Request { return new(RecordCallBack) },
 	RequestReadTrail:          func() Request { return new(ReadTrail) },
 }
 

@@ -19,6 +19,28 @@ func caseloads3(w *world, auditor Actor) {
 	w.refuse(RefusedNotFound, w.cmd(leader, &EndAssignment{Place: school, Of: a.Seq, To: today}))
 	w.refuse(RefusedState, w.cmd(leader, &EndAssignment{Place: area, Of: a.Seq, To: a.To}))
 	w.grant(w.cmd(leader, &EndAssignment{Place: area, Of: a.Seq, To: today}, PayloadReason))
+
+	w.grant(w.cmd(as(RoleSocialWorkManager, authorityA, "manager"), &ReadUnassigned{Authority: authorityA}))
+	w.deny(RefusedRole, w.cmd(auditor, &ReadUnassigned{Authority: authorityA}))
+
+	clerk, op := as(RoleChildHealth, nursing, "clerk"), as(RoleOperator, "CUSTOS", "op")
+	w.grant(w.cmd(clerk, &ReadWanted{}))
+	w.deny(RefusedRole, w.cmd(auditor, &ReadWanted{}))
+	w.refuse(RefusedState, w.cmd(op, &RecordRegister{}))
+	w.refuse(RefusedState, w.cmd(op, &RecordRegister{Rows: []RegisterRow{{Code: authorityA, Name: "A trust", Sort: SortTrust}}}))
+	w.deny(RefusedRole, w.cmd(auditor, &RecordRegister{Rows: []RegisterRow{{Code: "100002", Name: "S", Sort: SortSchool}}}))
+	w.grant(w.cmd(op, &RecordRegister{Rows: []RegisterRow{{Code: "100002", Name: "S", Sort: SortSchool}, {Code: "GP2", Name: "P", Sort: SortPractice}}}))
+	site := as(RoleSiteIG, emergency, "site")
+	w.grant(w.cmd(named(site), &RecordCallBack{Code: emergency, Phone: "01234 000009"}))
+	require.Equal(t, "01234 000009", w.view.organisations[emergency].CallBack)
+	w.deny(RefusedOwnOrganisation, w.cmd(site, &RecordCallBack{Code: practice, Phone: "01234 000009"}))
+	w.deny(RefusedRole, w.cmd(auditor, &RecordCallBack{Code: emergency}))
+	w.refuse(RefusedNotFound, w.cmd(op, &RecordCallBack{Code: authorityA, Phone: "01234 000009"}))
+	w.refuse(RefusedNotFound, w.cmd(op, &RecordCallBack{Code: "NOWHERE", Phone: "01234 000009"}))
+	w.grant(w.cmd(op, &RecordCallBack{Code: emergency}))
+	w.grant(w.cmd(clerk, &Enrol{Rows: []EnrolmentRow{
+		{N: 1, Person: person(21), Place: school, From: today - 40}, {N: 2, Person: person(21), Place: school, To: today - 20, Change: EnrolmentLeaves},
+		{N: 3, Person: person(21), Place: school, From: today - 40, Change: EnrolmentWithdrawn}}}))
 }
 
 func taleOfCaseloads(w *world) {
@@ -38,6 +60,22 @@ func taleOfCaseloads(w *world) {
 	w.now += 2 * 24 * Hour
 	w.deny(RefusedCoverEnded, w.cmd(bank, &ReadCaseload{Place: school}))
 	w.grant(w.cmd(leader, &EndAssignment{Place: school, Of: own.Seq, To: w.now.Day()}, PayloadReason))
+	w.grant(w.cmd(as(RoleUploader, authorityA, "up"), &RecordDirectory{Code: authorityA, Directory: Directory{OfficeHours: "01234 567890", ChildHealth: []string{nursing}}}))
+	w.now += 24 * Hour
+	clerk := named(as(RoleChildHealth, nursing, "clerk"))
+	w.grant(w.cmd(clerk, &ReadUnassigned{Authority: authorityA}))
+
+	today := w.now.Day()
+	w.grant(w.cmd(as(RoleOperator, "CUSTOS", "op"), &RecordRegister{Rows: []RegisterRow{
+		{Code: "100002", Name: "Hollerton Junior", Sort: SortSchool, Parent: authorityA}, {Code: "GP2", Name: "Penny Hassett Surgery", Sort: SortPractice, Closed: today + 30}}}))
+	w.grant(w.cmd(clerk, &Enrol{Rows: []EnrolmentRow{
+		{N: 1, Person: person(1), Place: "school:100002", From: today, Change: EnrolmentMoves},
+		{N: 2, Person: person(2), Place: school, To: today, Change: EnrolmentLeaves},
+		{N: 3, Person: person(1), Place: "school:100002", From: today, Change: EnrolmentWithdrawn},
+		{N: 4, Person: person(3), Place: school, From: today}}}))
+	w.load(authorityA, 3, row(3))
+	w.grant(w.cmd(clerk, &ReadWanted{}))
+	w.grant(w.cmd(named(as(RoleSiteIG, emergency, "site")), &RecordCallBack{Code: emergency, Phone: "01234 000009"}))
 }
 
 // A cover begins with a handover: what changed since the one covered looked. It

@@ -90,6 +90,10 @@ func restOfStory(w *world, auditor Actor) {
 		caseloads3(w, auditor)
 	} else {
 		w.refuse(RefusedRules, w.cmd(as(RoleTeamLeader, nursing, "leader"), &EndAssignment{Place: school, Of: 1, To: w.now.Day()}))
+		w.refuse(RefusedRules, w.cmd(as(RoleSocialWorkManager, authorityA, "manager"), &ReadUnassigned{Authority: authorityA}))
+		w.refuse(RefusedRules, w.cmd(as(RoleChildHealth, nursing, "clerk"), &ReadWanted{}))
+		w.refuse(RefusedRules, w.cmd(as(RoleOperator, "CUSTOS", "op"), &RecordRegister{}))
+		w.refuse(RefusedRules, w.cmd(as(RoleSiteIG, emergency, "site"), &RecordCallBack{Code: emergency, Phone: "01234 000009"}))
 	}
 }
 

@@ -11,6 +11,8 @@ type Enrolment struct {
 	Recorded Time `cbor:"4,keyasint"`
 	ToWas    Day  `cbor:"5,keyasint,omitempty"` // its end before the last change
 	Changed  Time `cbor:"6,keyasint"`
+	// Source is the organisation that says so, from rules version 3 on.
+	Source string `cbor:"7,keyasint,omitempty"`
 }
 
 // At reports whether the enrolment covers a day; both ends count.
@@ -36,6 +38,8 @@ type EnrolmentRow struct {
 	From   Day       `cbor:"4,keyasint,omitempty"`
 	To     Day       `cbor:"5,keyasint,omitempty"`
 	Fault  string    `cbor:"6,keyasint,omitempty"`
+
+	Change EnrolmentChange `cbor:"7,keyasint,omitempty"` // of rules version 3
 }
 
 // Enrol asks to record some enrolments.
@@ -96,6 +100,12 @@ func (q *Enrol) withRows(group []Entry) (Request, error) {
 		switch e := group[i].Event.(type) {
 		case *Enrolled:
 			out.Rows = append(out.Rows, e.Row)
+		case *EnrolmentEnded:
+			if !e.Moved { // what ended for a move has no row of its own
+				out.Rows = append(out.Rows, e.Row)
+			}
+		case *EnrolmentTakenBack:
+			out.Rows = append(out.Rows, e.Row)
 		case *EnrolmentNotKept:
 			if group[i].Person == nil {
 				return nil, ErrGroup
@@ -114,10 +124,17 @@ func (q *Enrol) decide(d *decider) error {
 		return nil
 	}
 	d.record(&EnrolmentsRecorded{Rows: len(q.Rows), Profile: d.profile}, PersonRef{})
+	n := enrolling{d: d, source: d.c.Actor.Organisation, spans: map[stayKey][]Enrolment{}, places: map[PersonRef][]Place{}}
 	for i := range q.Rows {
 		r := &q.Rows[i]
 		if code := r.fault(); code != "" {
 			d.record(&EnrolmentRejected{N: r.N, Code: code}, PersonRef{})
+			continue
+		}
+		if d.three() {
+			if err := n.row(r); err != nil {
+				return err
+			}
 			continue
 		}
 		visible, err := d.hasVisiblePlan(r.Person)
@@ -158,6 +175,8 @@ func (r *EnrolmentRow) fault() string {
 		return r.Fault
 	case r.Person.IsZero():
 		return RowPersonRequired
+	case r.Change == EnrolmentLeaves && r.To == 0:
+		return RowToMissing
 	case r.To != 0 && r.To < r.From:
 		return RowToBeforeFrom
 	}

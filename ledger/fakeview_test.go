@@ -20,6 +20,9 @@ type fakeView struct {
 	assignments   map[Place][]Assignment
 	caseloads     map[string]Time
 	looked        map[Seq]Time
+	places        map[PersonRef][]Place
+	unkept        map[PersonRef][]string
+	wanted        map[string]map[PersonRef]bool
 	standings     map[string]map[Item]Standing
 	rejected      map[ID][]HeldRow
 	numbers       map[PersonRef]Number
@@ -35,7 +38,8 @@ func newFakeView() *fakeView {
 		plans: map[PersonRef][]Plan{}, shown: map[string]Time{}, accesses: map[Seq]Access{},
 		notifications: map[Seq]Notification{}, uploads: map[ID]Upload{}, lastUploads: map[string]LastUpload{},
 		uploadAt: map[string]map[int64]ID{}, enrolments: map[Place]map[PersonRef][]Enrolment{},
-		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{}, looked: map[Seq]Time{},
+		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{}, looked: map[Seq]Time{}, places: map[PersonRef][]Place{},
+		unkept: map[PersonRef][]string{}, wanted: map[string]map[PersonRef]bool{},
 		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
 		numbers: map[PersonRef]Number{}, outboxes: map[string]Outbox{}, attempts: map[Seq]Attempt{},
 		policies: map[string][]DatedPolicy{},
@@ -116,6 +120,41 @@ func (v *fakeView) LastCaseload(a ActorID, at Place) (Time, error) {
 }
 func (v *fakeView) Looked(assignment Seq) (Time, error) { return v.looked[assignment], v.err }
 
+// Unassigned asks of every person what the projection keeps an index of.
+func (v *fakeView) Unassigned(authority string, on Day, after PersonRef, limit int) ([]PersonRef, error) {
+	var out []PersonRef
+	for p, plans := range v.plans {
+		concerned, shown, covered := false, false, false
+		for i := range plans {
+			if plans[i].Visible(on) {
+				shown = true
+				concerned = concerned || plans[i].Authority == authority
+			}
+		}
+		for place, people := range v.enrolments {
+			here := false
+			for ref, spans := range people {
+				for i := range spans {
+					here = here || (v.follow(ref) == p && spans[i].At(on))
+				}
+			}
+			if !here {
+				continue
+			}
+			for i := range v.assignments[place] {
+				covered = covered || v.assignments[place][i].Live(on)
+			}
+			parent := v.organisations[v.organisations[place.Code()].Parent]
+			concerned = concerned || (parent.Sort == SortAuthority && parent.Code == authority)
+		}
+		if shown && concerned && !covered && string(p[:]) > string(after[:]) {
+			out = append(out, p)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return string(out[i][:]) < string(out[j][:]) })
+	return out[:min(limit, len(out))], v.err
+}
+
 // fold takes one command's decoded entries.
 func (v *fakeView) fold(group []Entry) {
 	first := &group[0]
@@ -143,6 +182,10 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		if o.Directory.IsZero() {
 			o.Directory = v.organisations[o.Code].Directory
 		}
+		if o.Closed == 0 {
+			o.Closed = v.organisations[o.Code].Closed
+		}
+		o.CallBack = v.organisations[o.Code].CallBack
 		v.organisations[o.Code] = o
 	case *DirectoryRecorded:
 		o := v.organisations[x.Code]
@@ -168,6 +211,9 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.uploads[u.ID] = u
 		v.touch(u.ID, id)
 	case *PlanRecorded:
+		if e.Rules >= 3 && x.Change == PlanNew {
+			v.want(ref)
+		}
 		v.plans[ref] = RecordPlan(v.plans[ref], x, x.Authority, e.Seq, e.Time)
 		v.named(e, q, e.Seq)
 		v.row(q, true)
@@ -250,7 +296,28 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 	case *NotificationFailed:
 		v.settled(x.Attempt, false, e.Time)
 	case *Enrolled:
-		v.enrol(ref, x, e)
+		v.enrol(ref, x.Row.Place, func(have []Enrolment) []Enrolment {
+			source := ""
+			if e.Rules >= 3 {
+				source = actor.Organisation
+			}
+			return x.Apply(have, source, e.Seq, e.Time)
+		})
+		delete(v.wanted[actor.Organisation], ref)
+	case *EnrolmentNotKept:
+		v.unkept[ref] = append(v.unkept[ref], actor.Organisation)
+	case *CallBackRecorded:
+		o := v.organisations[x.Code]
+		o.CallBack = x.Phone
+		v.organisations[x.Code] = o
+	case *SchoolRecorded:
+		v.organisations[x.Row.Code] = x.Row.Apply(v.organisations[x.Row.Code])
+	case *OrganisationListed:
+		v.organisations[x.Row.Code] = x.Row.Apply(v.organisations[x.Row.Code])
+	case *EnrolmentEnded:
+		v.enrol(ref, x.Row.Place, func(have []Enrolment) []Enrolment { return x.Apply(have, e.Seq, e.Time) })
+	case *EnrolmentTakenBack:
+		v.enrol(ref, x.Row.Place, func(have []Enrolment) []Enrolment { return x.Apply(have, e.Seq, e.Time) })
 	case *Assigned:
 		v.assignments[x.Place] = append(v.assignments[x.Place], x.Assignment)
 	case *AssignmentEnded:
@@ -425,17 +492,45 @@ func (v *fakeView) row(q Request, accepted bool) {
 	v.uploads[u.ID] = u
 }
 
-func (v *fakeView) enrol(ref PersonRef, x *Enrolled, e *Entry) {
-	at := v.enrolments[x.Row.Place]
+func (v *fakeView) enrol(ref PersonRef, place Place, apply func([]Enrolment) []Enrolment) {
+	at := v.enrolments[place]
 	if at == nil {
 		at = map[PersonRef][]Enrolment{}
-		v.enrolments[x.Row.Place] = at
+		v.enrolments[place] = at
 	}
-	for i := range at[ref] {
-		if was := &at[ref][i]; x.Of != 0 && was.Seq == x.Of {
-			was.ToWas, was.To, was.Changed, was.Seq = was.To, x.Row.To, e.Time, e.Seq
-			return
+	if _, known := at[ref]; !known {
+		v.places[ref] = append(v.places[ref], place)
+	}
+	at[ref] = apply(at[ref])
+}
+
+func (v *fakeView) Places(p PersonRef) ([]Place, error) { return v.places[p], v.err }
+
+// want notes whom sources named before there was a plan, unless they keep something of the person.
+func (v *fakeView) want(ref PersonRef) {
+	for _, source := range v.unkept[ref] {
+		kept := false
+		for _, at := range v.places[ref] {
+			for _, e := range v.enrolments[at][ref] {
+				kept = kept || e.Source == source
+			}
+		}
+		if !kept {
+			if v.wanted[source] == nil {
+				v.wanted[source] = map[PersonRef]bool{}
+			}
+			v.wanted[source][ref] = true
 		}
 	}
-	at[ref] = append(at[ref], Enrolment{From: x.Row.From, To: x.Row.To, Seq: e.Seq, Recorded: e.Time, Changed: e.Time})
+}
+
+func (v *fakeView) Wanted(source string, after PersonRef, limit int) ([]PersonRef, error) {
+	var out []PersonRef
+	for p := range v.wanted[source] {
+		if string(p[:]) > string(after[:]) {
+			out = append(out, p)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return string(out[i][:]) < string(out[j][:]) })
+	return out[:min(limit, len(out))], v.err
 }

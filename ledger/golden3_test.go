@@ -18,7 +18,8 @@ type tale struct {
 
 // tales3 are those of rules version 3, one for each part that came with it.
 var tales3 = []tale{
-	{"caseload", []Kind{KindAssignmentEnded}, taleOfCaseloads},
+	{"caseload", []Kind{KindAssignmentEnded, KindUnassignedRead, KindEnrolmentEnded, KindEnrolmentTakenBack,
+		KindSchoolRecorded, KindOrganisationListed, KindEnrolmentsWanted, KindCallBackRecorded}, taleOfCaseloads},
 	{"policy", []Kind{KindPolicyRecorded}, taleOfPolicy},
 }
 

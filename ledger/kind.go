@@ -22,7 +22,7 @@ const (
 	KindDirectoryRecorded    Kind = 17
 	KindPolicyRecorded       Kind = 18
 	KindActorProfiled        Kind = 19
-	KindSchoolRecorded       Kind = 20 // reserved
+	KindSchoolRecorded       Kind = 20
 
 	KindUploadOpened      Kind = 32
 	KindUploadResumed     Kind = 33
@@ -75,6 +75,12 @@ const (
 	KindAssignmentEnded    Kind = 101
 	KindCaseloadAccessed   Kind = 102
 	KindSubjectAccessed    Kind = 103
+	KindUnassignedRead     Kind = 104
+	KindEnrolmentEnded     Kind = 105
+	KindEnrolmentTakenBack Kind = 106
+	KindOrganisationListed Kind = 107
+	KindEnrolmentsWanted   Kind = 108
+	KindCallBackRecorded   Kind = 109
 
 	KindTrailRead   Kind = 112
 	KindKeyReleased Kind = 113 // reserved
@@ -143,6 +149,13 @@ var events = map[Kind]func() Event{
 	KindAssignmentEnded:          func() Event { return new(AssignmentEnded) },
 	KindCaseloadAccessed:         func() Event { return new(CaseloadAccessed) },
 	KindSubjectAccessed:          func() Event { return new(SubjectAccessed) },
+	KindUnassignedRead:           func() Event { return new(UnassignedRead) },
+	KindEnrolmentEnded:           func() Event { return new(EnrolmentEnded) },
+	KindEnrolmentTakenBack:       func() Event { return new(EnrolmentTakenBack) },
+	KindSchoolRecorded:           func() Event { return new(SchoolRecorded) },
+	KindOrganisationListed:       func() Event { return new(OrganisationListed) },
+	KindEnrolmentsWanted:         func() Event { return new(EnrolmentsWanted) },
+	KindCallBackRecorded:         func() Event { return new(CallBackRecorded) },
 	KindTrailRead:                func() Event { return new(TrailRead) },
 }
 
@@ -158,8 +171,12 @@ var kindNames = map[Kind]string{
 	KindNotificationQueued: "notification-queued", KindNotificationOpened: "notification-opened",
 	KindNotificationAcknowledged: "notification-acknowledged", KindAppointmentMissed: "appointment-missed",
 	KindEnrolmentsRecorded: "enrolments-recorded", KindEnrolled: "enrolled", KindEnrolmentNotKept: "enrolment-not-kept",
-	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindAssignmentEnded: "assignment-ended", KindCaseloadAccessed: "caseload-accessed",
-	KindSubjectAccessed: "subject-accessed", KindTrailRead: "trail-read",
+	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindAssignmentEnded: "assignment-ended", KindUnassignedRead: "unassigned-read",
+	KindSchoolRecorded: "school-recorded", KindOrganisationListed: "organisation-listed", KindEnrolmentsWanted: "enrolments-wanted",
+	KindCallBackRecorded: "call-back-recorded",
+	KindEnrolmentEnded:   "enrolment-ended", KindEnrolmentTakenBack: "enrolment-taken-back",
+	KindCaseloadAccessed: "caseload-accessed",
+	KindSubjectAccessed:  "subject-accessed", KindTrailRead: "trail-read",
 	KindSnapshotHeld: "snapshot-held", KindSnapshotApproved: "snapshot-approved", KindPlanLapsed: "plan-lapsed",
 	KindHoldingsRead: "holdings-read", KindPlanUnmatched: "plan-unmatched", KindPersonMatched: "person-matched",
 	KindNumberSuperseded: "number-superseded", KindNumberInactivated: "number-inactivated", KindNumbersParted: "numbers-parted",

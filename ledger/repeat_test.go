@@ -216,7 +216,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 		}
 		return out
 	}
-	switch rapid.IntRange(0, 21).Draw(t, "request") {
+	switch rapid.IntRange(0, 25).Draw(t, "request") {
 	case 0, 1, 2:
 		able(RoleClinician, emergency, "555001")
 		q := &LookUp{Person: ref, Declared: Declared(rapid.IntRange(0, 2).Draw(t, "declared")), Confirmed: maybe("confirmed"), Reasoned: maybe("reasoned")}
@@ -262,6 +262,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 			if maybe("until") {
 				r.To = day("to")
 			}
+			r.Change = EnrolmentChange(rapid.IntRange(0, 3).Draw(t, "enrolment change"))
 			list = append(list, r)
 		}
 		return w.cmd(actor, &Enrol{Rows: list})
@@ -308,6 +309,19 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 	case 17:
 		able(RoleSocialWorkManager, authorityA, "second")
 		return w.cmd(actor, &ApproveSnapshot{Upload: upload}, PayloadReason)
+	case 25:
+		able(RoleSiteIG, emergency, "site")
+		return w.cmd(actor, &RecordCallBack{Code: rapid.SampledFrom([]string{emergency, practice}).Draw(t, "site"), Phone: "01234 000009"})
+	case 23:
+		able(RoleChildHealth, nursing, "clerk")
+		return w.cmd(actor, &ReadWanted{After: ref})
+	case 24:
+		able(RoleOperator, "CUSTOS", "op")
+		return w.cmd(actor, &RecordRegister{Rows: []RegisterRow{{Code: place.Code(), Name: "Another name", Sort: rapid.SampledFrom([]string{SortSchool, SortArea}).Draw(t, "sort"),
+			Parent: rapid.SampledFrom([]string{"", authorityA, authorityB}).Draw(t, "parent"), Closed: day("closed")}}})
+	case 22:
+		able(RoleSocialWorkManager, authorityA, "manager")
+		return w.cmd(actor, &ReadUnassigned{Authority: rapid.SampledFrom([]string{authorityA, authorityB}).Draw(t, "of"), After: ref})
 	case 16:
 		able(RoleSchoolNurse, nursing, "nurse")
 		return w.cmd(actor, &ReadCaseload{Place: place})

@@ -106,6 +106,10 @@ const (
 	ActBreakGlass
 	ActReview
 	ActListCaseloads
+	ActReadUnassigned
+	ActListUnassigned
+	ActReadWanted
+	ActRecordCallBack
 	ActSignIn // stands in denials of somebody whom their provider vouches for in no role
 
 	actionEnd // no action: one past the last
@@ -142,6 +146,10 @@ var actionNames = map[Action]string{
 	ActBreakGlass:         "look up in an emergency what would be denied",
 	ActReview:             "review an emergency access",
 	ActListCaseloads:      "list caseloads, without who is in them",
+	ActReadUnassigned:     "read who is in no caseload",
+	ActListUnassigned:     "count who is in no caseload",
+	ActReadWanted:         "read whose enrolment is asked for again",
+	ActRecordCallBack:     "keep the own site's call-back number",
 	ActSignIn:             "sign in with a browser",
 }
 
@@ -194,6 +202,10 @@ var matrix = map[Action][]Role{
 	ActBreakGlass:         {RoleClinician, RoleScheduledClinician},
 	ActReview:             {RoleIGOfficer, RoleSiteIG},
 	ActListCaseloads:      {RoleSchoolNurse, RoleHealthVisitor, RoleTeamLeader, RoleOperator},
+	ActReadUnassigned:     {RoleSocialWorkManager, RoleChildHealth},
+	ActListUnassigned:     {RoleSocialWorkManager, RoleChildHealth, RoleOperator},
+	ActReadWanted:         {RoleUploader, RoleChildHealth},
+	ActRecordCallBack:     {RoleSiteIG, RoleTeamLeader, RoleOperator},
 	ActSignIn:             Roles(),
 }
 

@@ -38,7 +38,11 @@ type View interface {
 	LastCaseload(ActorID, Place) (Time, error) // zero if never
 
 	// From rules version 3.
-	Looked(assignment Seq) (Time, error) // when a caseload was last read under an assignment; zero if never
+	Looked(assignment Seq) (Time, error)                                   // when a caseload was last read under an assignment; zero if never
+	Places(PersonRef) ([]Place, error)                                     // where somebody was ever enrolled, in any order
+	Wanted(source string, after PersonRef, limit int) ([]PersonRef, error) // whose enrolments it is asked for again, in order of reference
+	// Unassigned lists who, on a day, has a visible plan and is in no live caseload, for an authority, in order of reference.
+	Unassigned(authority string, on Day, after PersonRef, limit int) ([]PersonRef, error)
 }
 
 // Log is what the log says of itself.

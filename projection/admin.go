@@ -29,21 +29,36 @@ func foldAdmin(t *store.Txn, e, first *ledger.Entry) error {
 			}
 		}
 		if ev.From < 3 && ev.To >= 3 {
-			if err := raiseToThree(t); err != nil {
+			if err := raiseToThree(t, e.Time.Day()); err != nil {
 				return err
 			}
 		}
 		return set(t, logKey(), l)
 	case *ledger.OrganisationRecorded:
 		o := ev.Organisation
+		was, _, err := (View{t}).Organisation(o.Code)
+		if err != nil {
+			return err
+		}
 		if o.Directory.IsZero() {
-			was, _, err := (View{t}).Organisation(o.Code)
-			if err != nil {
-				return err
-			}
 			o.Directory = was.Directory
 		}
-		return set(t, organisationKey(o.Code), o)
+		if o.Closed == 0 {
+			o.Closed = was.Closed // the register's to say
+		}
+		o.CallBack = was.CallBack
+		return foldOrganisation(t, e, &o, &was)
+	case *ledger.CallBackRecorded:
+		o, _, err := (View{t}).Organisation(ev.Code)
+		if err != nil {
+			return err
+		}
+		o.CallBack = ev.Phone
+		return set(t, organisationKey(ev.Code), o)
+	case *ledger.SchoolRecorded:
+		return foldRegister(t, e, &ev.Row)
+	case *ledger.OrganisationListed:
+		return foldRegister(t, e, &ev.Row)
 	case *ledger.DirectoryRecorded:
 		o, _, err := (View{t}).Organisation(ev.Code)
 		if err != nil {
@@ -63,6 +78,22 @@ func foldAdmin(t *store.Txn, e, first *ledger.Entry) error {
 		return set(t, profileAtKey(e.Seq), row)
 	}
 	return nil
+}
+
+func foldRegister(t *store.Txn, e *ledger.Entry, row *ledger.RegisterRow) error {
+	was, _, err := (View{t}).Organisation(row.Code)
+	if err != nil {
+		return err
+	}
+	o := row.Apply(was)
+	return foldOrganisation(t, e, &o, &was)
+}
+
+func foldOrganisation(t *store.Txn, e *ledger.Entry, o, was *ledger.Organisation) error {
+	if err := set(t, organisationKey(o.Code), *o); err != nil || e.Rules < 3 || (o.Parent == was.Parent && o.Sort == was.Sort) {
+		return err
+	}
+	return foldMoved(t, o, was, e.Time.Day())
 }
 
 // Organisation implements [ledger.View].

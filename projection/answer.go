@@ -35,6 +35,9 @@ type Answer struct {
 
 	Ended ledger.Day `cbor:"27,keyasint,omitempty"` // an assignment's last day
 
+	Unassigned *ledger.UnassignedRead   `cbor:"28,keyasint,omitempty"`
+	Wanted     *ledger.EnrolmentsWanted `cbor:"29,keyasint,omitempty"`
+
 	Trail []TrailRow `cbor:"15,keyasint,omitempty"`
 
 	Notification *ledger.Notification `cbor:"16,keyasint,omitempty"`
@@ -141,6 +144,12 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 	case *ledger.CaseloadAccessed:
 		out.Place, out.Since = ev.Place, ev.Since
 		out.Cover, out.For, out.Handover = ev.Cover, ev.For, ev.Handover
+		return a.caseload(v, out, entries)
+	case *ledger.UnassignedRead:
+		out.Unassigned = ev
+		return a.caseload(v, out, entries)
+	case *ledger.EnrolmentsWanted:
+		out.Wanted = ev
 		return a.caseload(v, out, entries)
 	case *ledger.AssignmentEnded:
 		out.Ended = ev.To

@@ -21,7 +21,8 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		}
 	}
 	switch ev := e.Event.(type) {
-	case *ledger.LogOpened, *ledger.RulesRaised, *ledger.OrganisationRecorded, *ledger.DirectoryRecorded, *ledger.ActorProfiled:
+	case *ledger.LogOpened, *ledger.RulesRaised, *ledger.OrganisationRecorded, *ledger.DirectoryRecorded, *ledger.ActorProfiled,
+		*ledger.SchoolRecorded, *ledger.OrganisationListed, *ledger.CallBackRecorded:
 		return foldAdmin(t, e, first)
 	case *ledger.PolicyRecorded:
 		return foldPolicy(t, e, ev)
@@ -34,6 +35,11 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 	case *ledger.NumberSuperseded, *ledger.NumbersParted, *ledger.NumberInactivated:
 		if err := foldNumber(t, e); err != nil {
 			return err
+		}
+		if e.Rules >= 3 {
+			if err := foldNumberGaps(t, e); err != nil {
+				return err
+			}
 		}
 		return foldTrail(t, e, first)
 	case *ledger.PersonMatched:
@@ -66,8 +72,8 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		return foldSettled(t, e, ev.Attempt, true)
 	case *ledger.NotificationFailed:
 		return foldSettled(t, e, ev.Attempt, false)
-	case *ledger.Enrolled:
-		return foldEnrolment(t, e, ev)
+	case *ledger.Enrolled, *ledger.EnrolmentEnded, *ledger.EnrolmentTakenBack:
+		return foldEnrolment(t, e, first)
 	case *ledger.Assigned, *ledger.AssignmentEnded:
 		return foldAssignment(t, e)
 	case *ledger.CaseloadAccessed:
@@ -76,7 +82,7 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		}
 		return foldTrail(t, e, first)
 	case *ledger.AccessDenied, *ledger.Reopened, *ledger.TrailRead, *ledger.AckRead, *ledger.AppointmentMissed,
-		*ledger.HoldingsRead, *ledger.Traced, *ledger.NotTraced:
+		*ledger.HoldingsRead, *ledger.UnassignedRead, *ledger.EnrolmentsWanted, *ledger.Traced, *ledger.NotTraced:
 		return foldTrail(t, e, first)
 	}
 	return nil

@@ -39,6 +39,8 @@ const (
 	viewAssignment   = 's' // place -> []ledger.Assignment
 	viewLastCaseload = 'L' // actor, place -> time
 	viewLooked       = 'R' // assignment -> when a caseload was last read under it; from rules version 3, as are the next
+	viewGap          = 'S' // authority, person -> []ledger.Days: when a visible plan is in no live caseload
+	viewWanted       = 'X' // source, person -> nothing: whose enrolment it is asked for again
 	viewAssigning    = 'T' // organisation, place -> nothing: places that its team leaders have assigned
 	viewPolicy       = 'C' // place -> []ledger.DatedPolicy; from rules version 3
 )
@@ -48,6 +50,7 @@ const (
 const (
 	partHead      = 'c' // -> the end of the person's own chain, how many accesses its history has had
 	partEnrolment = 'e' // place -> []ledger.Enrolment
+	partStayed    = 'g' // -> stayed; from rules version 3
 	partFollowing = 'f' // the person of a number that leads to this one -> nothing; from rules version 2, as is the next
 	partNumber    = 'n' // -> ledger.Number
 	partVisit     = 'h' // sequence number -> one shown access
@@ -172,6 +175,24 @@ func enrolledAtKey(place ledger.Place, p ledger.PersonRef) []byte {
 
 func lastCaseloadKey(a ledger.ActorID, p ledger.Place) []byte {
 	return store.ViewKey(viewLastCaseload, a[:], []byte(p))
+}
+
+func stayedKey(p ledger.PersonRef) []byte { return personKey(p, partStayed) }
+
+func gapKey(authority string, p ledger.PersonRef) []byte {
+	return store.ViewKey(viewGap, named(authority), p[:])
+}
+
+// enrolmentOf reads whose enrolments a row of viewPerson holds, and where.
+func enrolmentOf(key []byte) (p ledger.PersonRef, at ledger.Place, ok bool) {
+	if len(key) <= 2+len(p)+1 || key[2+len(p)] != partEnrolment {
+		return p, "", false
+	}
+	return ledger.PersonRef(key[2 : 2+len(p)]), ledger.Place(key[2+len(p)+1:]), true
+}
+
+func wantedKey(source string, p ledger.PersonRef) []byte {
+	return store.ViewKey(viewWanted, named(source), p[:])
 }
 
 func lookedKey(assignment ledger.Seq) []byte {

@@ -64,6 +64,11 @@ func foldPlan(t *store.Txn, e, first *ledger.Entry) error {
 	if err != nil {
 		return err
 	}
+	if e.Rules >= 3 && e.Person != nil && (e.Kind == ledger.KindPlanRecorded || e.Kind == ledger.KindPlanDeleted) {
+		if err := foldGaps(t, e.Person.Ref, e.Time.Day()); err != nil {
+			return err
+		}
+	}
 	return countRow(t, e, first, accepted)
 }
 
@@ -88,6 +93,11 @@ func foldRecorded(t *store.Txn, e, first *ledger.Entry, ev *ledger.PlanRecorded)
 			return err
 		}
 		plans = ledger.NamePlan(plans, e.Seq, u.Opened)
+		if e.Rules >= 3 && ev.Change == ledger.PlanNew {
+			if err := foldWanted(t, p); err != nil {
+				return err
+			}
+		}
 		if ev.Change == ledger.PlanNew { // a correction's person is in the index
 			if err := foldHolder(t, ev.Authority, p, plans); err != nil {
 				return err

@@ -80,7 +80,10 @@ func foldSnapshot(t *store.Txn, e *ledger.Entry) error {
 		if err != nil {
 			return err
 		}
-		return set(t, plansKey(e.Person.Ref), ledger.LapsePlan(plans, ev, e.Seq, e.Time))
+		if err := set(t, plansKey(e.Person.Ref), ledger.LapsePlan(plans, ev, e.Seq, e.Time)); err != nil || e.Rules < 3 {
+			return err
+		}
+		return foldGaps(t, e.Person.Ref, e.Time.Day())
 	}
 	return nil
 }

@@ -136,6 +136,8 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 			row.Cover, row.For, err = v.coverOf(&first)
 		case *ledger.ReadHoldings:
 			row.Authority = first.Actor.Organisation
+		case *ledger.ReadUnassigned:
+			row.Authority = q.Authority
 		}
 	case *ledger.TrailRead:
 		row.Profile = ev.Profile
@@ -145,6 +147,16 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		row.Authority, row.Of = ev.Authority, ev.Of
 	case *ledger.PlanDeleted:
 		row.Authority, row.Of = ev.Authority, ev.Of
+	case *ledger.EnrolmentsWanted:
+		row.Profile = ev.Profile
+	case *ledger.Enrolled:
+		row.Place, row.Of = ev.Row.Place, ev.Of
+	case *ledger.EnrolmentEnded:
+		row.Place, row.Of = ev.Row.Place, ev.Of
+	case *ledger.EnrolmentTakenBack:
+		row.Place, row.Of = ev.Row.Place, ev.Of
+	case *ledger.UnassignedRead:
+		row.Profile, row.Authority = ev.Profile, ev.Authority
 	case *ledger.HoldingsRead:
 		row.Profile, row.Authority = ev.Profile, ev.Authority
 	case *ledger.PlanUnmatched:

@@ -46,12 +46,14 @@ func (a *app) consistency(c consistencyFlags) error {
 	if err != nil {
 		return err
 	}
-	var n *service
+	var n *source
 	if c.url != "" {
 		f := serviceFlags{url: c.url}
-		if n, err = f.public(); err != nil {
+		node, err := f.public()
+		if err != nil {
 			return err
 		}
+		n = node.source()
 	}
 	from, err := checkpointOf(v, "the earlier checkpoint", func() ([]byte, error) { return os.ReadFile(c.from) })
 	if err != nil {
@@ -111,7 +113,7 @@ func checkpointOf(v note.Verifier, what string, read func() ([]byte, error)) (tl
 }
 
 // prove reads the proof. What it proves is checked against both roots.
-func (c *consistencyFlags) prove(n *service, from, to tlog.Tree) (tlog.TreeProof, error) {
+func (c *consistencyFlags) prove(n *source, from, to tlog.Tree) (tlog.TreeProof, error) {
 	if from.N == 0 || from.N == to.N {
 		return tlog.TreeProof{}, nil
 	}

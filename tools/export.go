@@ -5,33 +5,118 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"os"
 	"reflect"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"custos/ledger"
 )
 
+type exportFlags struct {
+	data, format, out, pseudonyms string
+	redact                        bool
+}
+
 func (a *app) exportCommand() *cobra.Command {
-	var data, format, out string
+	var x exportFlags
 	cmd := &cobra.Command{
-		Use: "export", Short: "Write every entry in the clear form that it has, one JSON object a line",
-		Long: "Write every entry in the clear form that it has, one JSON object a line. Sealed payloads are shown as\n" +
-			"the commitments that entries hold; recordBase64 is the exact bytes whose hash is hash.",
+		Use: "export", Short: "Write the entries for other programs: as JSON, as CSV, or as tiles that anybody can verify",
+		Long: "Write the entries for other programs.\n\n" +
+			"  ndjson  every entry in the clear form that it has, one JSON object a line; sealed payloads are the\n" +
+			"          commitments that entries hold, and recordBase64 is the exact bytes whose hash is hash\n" +
+			"  csv     who did what, a line an entry, as trail lists it; with --redact without persons and people,\n" +
+			"          with --pseudonyms with the same pseudonym for the same one, as the key in that file makes them\n" +
+			"  tiles   the newest signed checkpoint with all it covers, as C2SP tlog-tiles: a new folder, or a zip\n" +
+			"          archive where --out ends in .zip; verify --tiles needs nothing else",
 		Args: exactly(0, ""),
-		RunE: func(*cobra.Command, []string) error {
-			if format != "ndjson" {
-				return failf(ExitUsage, "--format takes ndjson")
-			}
-			return a.export(data, out)
-		},
+		RunE: func(*cobra.Command, []string) error { return a.export(x) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&data, "data", "", "a node's data folder")
-	f.StringVar(&format, "format", "ndjson", "ndjson")
-	f.StringVar(&out, "out", "", "file to write to (standard output)")
+	f.StringVar(&x.data, "data", "", "a node's data folder")
+	f.StringVar(&x.format, "format", "ndjson", "ndjson, csv or tiles")
+	f.StringVar(&x.out, "out", "", "file to write to (standard output); for tiles a new folder or a zip archive")
+	f.BoolVar(&x.redact, "redact", false, "csv: leave persons and people out")
+	f.StringVar(&x.pseudonyms, "pseudonyms", "", "csv: file of a key, 32 bytes or more, that persons' and people's pseudonyms are made with")
 	return cmd
+}
+
+func (a *app) export(x exportFlags) error {
+	hide, err := x.hide()
+	if err != nil {
+		return err
+	}
+	f, err := openFolder(x.data)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.close() }()
+	if x.format == "tiles" {
+		return a.exportTiles(f, x.out)
+	}
+	to := a.stdout
+	if x.out != "" {
+		file, err := os.Create(x.out)
+		if err != nil {
+			return failing(ExitUnreadable, err)
+		}
+		defer func() { _ = file.Close() }() // its content was flushed and synced below
+		to = file
+	}
+	w := bufio.NewWriterSize(to, 1<<16)
+	each := exportJSON(w)
+	if x.format == "csv" {
+		each = exportCSV(w, f, hide)
+	}
+	size := f.db.Head().Size
+	bar := a.progress(int64(size), "export")
+	defer bar.done()
+	err = f.entries(size, func(group []ledger.Entry) (bool, error) {
+		for i := range group {
+			if err := each(&group[i]); err != nil {
+				return false, failing(ExitUnreadable, err)
+			}
+			bar.at(int64(group[i].Seq))
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return failing(ExitUnreadable, err)
+	}
+	if file, ok := to.(*os.File); ok && x.out != "" {
+		return failing(ExitUnreadable, file.Sync())
+	}
+	return nil
+}
+
+// hide checks the flags, and says what becomes of whoever is named.
+func (x *exportFlags) hide() (hiding, error) {
+	switch {
+	case !slices.Contains([]string{"ndjson", "csv", "tiles"}, x.format):
+		return nil, failf(ExitUsage, "--format takes ndjson, csv or tiles")
+	case x.format == "tiles" && x.out == "":
+		return nil, failf(ExitUsage, "tiles are many files: --out names a new folder, or a zip archive")
+	case x.redact && x.pseudonyms != "":
+		return nil, failf(ExitUsage, "give --redact or --pseudonyms, not both")
+	case (x.redact || x.pseudonyms != "") && x.format != "csv":
+		return nil, failf(ExitUsage, "%s holds the exact bytes of the record, of which nothing can be hidden: --format csv", x.format)
+	case x.redact:
+		return func(string, string) string { return "" }, nil
+	case x.pseudonyms != "":
+		return pseudonyms(x.pseudonyms)
+	}
+	return func(_, name string) string { return name }, nil
+}
+
+func exportJSON(w io.Writer) func(*ledger.Entry) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return func(e *ledger.Entry) error { return enc.Encode(exportEntry(e)) }
 }
 
 // exported is one line of an export.
@@ -67,48 +152,6 @@ type exportedSealed struct {
 	Holder  int    `json:"holder"`
 	Key     string `json:"key"`
 	Digest  string `json:"digest"`
-}
-
-func (a *app) export(data, out string) error {
-	f, err := openFolder(data)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.close() }()
-	to := a.stdout
-	if out != "" {
-		file, err := os.Create(out)
-		if err != nil {
-			return failing(ExitUnreadable, err)
-		}
-		defer func() { _ = file.Close() }() // its content was flushed and synced below
-		to = file
-	}
-	w := bufio.NewWriterSize(to, 1<<16)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	size := f.db.Head().Size
-	bar := a.progress(int64(size), "export")
-	defer bar.done()
-	err = f.entries(size, func(group []ledger.Entry) (bool, error) {
-		for i := range group {
-			if err := enc.Encode(exportEntry(&group[i])); err != nil {
-				return false, failing(ExitUnreadable, err)
-			}
-			bar.at(int64(group[i].Seq))
-		}
-		return true, nil
-	})
-	if err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
-		return failing(ExitUnreadable, err)
-	}
-	if file, ok := to.(*os.File); ok && out != "" {
-		return failing(ExitUnreadable, file.Sync())
-	}
-	return nil
 }
 
 func exportEntry(e *ledger.Entry) exported {

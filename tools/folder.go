@@ -149,6 +149,11 @@ func (f *folder) close() (err error) {
 	return err
 }
 
+// tile reads a stored tile of the tree, which may have grown since.
+func (f *folder) tile(level int, number int64, _ int) ([]byte, error) {
+	return f.db.Tile(level, number)
+}
+
 // opened reads entry 0, which says whose log this is.
 func (f *folder) opened() (*ledger.LogOpened, error) {
 	if f.db.Head().Size == 0 {

@@ -15,7 +15,7 @@ const tileWidth = 256
 // tileCheck computes the tree's tiles from leaves as they come and compares
 // them with the stored ones. It holds one unfinished tile of each level.
 type tileCheck struct {
-	db     *store.DB
+	stored func(level int, number int64, width int) ([]byte, error)
 	n      int64
 	levels [][]tlog.Hash
 	bad    *tileFault // the first stored hash that is another
@@ -79,7 +79,7 @@ func (c *tileCheck) compare(level int, number int64) {
 	if level == c.unreadable.level && number == c.unreadable.number && c.unreadable.known {
 		return // saying again that a block does not read takes long
 	}
-	stored, err := guarded(func() ([]byte, error) { return c.db.Tile(level, number) })
+	stored, err := guarded(func() ([]byte, error) { return c.stored(level, number, len(c.levels[level])) })
 	if err != nil {
 		c.unreadable.level, c.unreadable.number, c.unreadable.known = level, number, true
 		fault(0, fmt.Sprintf("tree tile %d of level %d does not read", number, level))

@@ -73,6 +73,19 @@ type trailLine struct {
 	InError      bool       `json:"inError,omitempty"`
 }
 
+func lineOf(row *projection.TrailRow, e *ledger.Entry) trailLine {
+	l := trailLine{Seq: row.Seq, At: row.At.String(), Kind: row.Kind.String(), Issuer: row.Issuer, Subject: row.Subject,
+		Role: row.Role.String(), Organisation: row.Organisation, Code: row.Code, Unscheduled: row.Unscheduled,
+		Told: row.Told, Authority: row.Authority, Of: row.Of, Place: string(row.Place), InError: row.InError}
+	if e.Person != nil {
+		l.Person = e.Person.Ref.String()
+	}
+	if row.Outcome != 0 {
+		l.Outcome = row.Outcome.String()
+	}
+	return l
+}
+
 // wanted says which commands and entries a trail names.
 type wanted struct {
 	person       ledger.PersonRef
@@ -160,15 +173,7 @@ func (a *app) trail(t trailFlags) error {
 			if err != nil {
 				return false, err
 			}
-			l := trailLine{Seq: row.Seq, At: row.At.String(), Kind: row.Kind.String(), Issuer: row.Issuer, Subject: row.Subject,
-				Role: row.Role.String(), Organisation: row.Organisation, Code: row.Code, Unscheduled: row.Unscheduled,
-				Told: row.Told, Authority: row.Authority, Of: row.Of, Place: string(row.Place), InError: row.InError}
-			if e.Person != nil {
-				l.Person = e.Person.Ref.String()
-			}
-			if row.Outcome != 0 {
-				l.Outcome = row.Outcome.String()
-			}
+			l := lineOf(&row, e)
 			if t.keeps(&l, row.At) {
 				lines = append(lines, l)
 			}

@@ -37,14 +37,16 @@ func (t *trailFlags) keeps(l *trailLine, at ledger.Time) bool {
 }
 
 // outOfHours reports whether a moment is outside 08:00 to 18:00, Monday to
-// Friday, in London. Bank holidays are not known here. The hour is counted from
-// midnight: that is wrong on the days the clocks change, which are Sundays.
+// Friday, in London. Bank holidays are not known here.
 func outOfHours(at ledger.Time) bool {
-	day := at.Day()
-	weekday := (int(day)%7 + 7 + 3) % 7 // 1 January 1970 was a Thursday; Monday is 0
-	hour := (at - day.Start()) / ledger.Hour
+	weekday := (int(at.Day())%7 + 7 + 3) % 7 // 1 January 1970 was a Thursday; Monday is 0
+	hour := hourOf(at)
 	return weekday > 4 || hour < 8 || hour >= 18
 }
+
+// hourOf is the hour of the day in London, counted from midnight: that is wrong
+// on the days the clocks change, which are Sundays.
+func hourOf(at ledger.Time) int { return min(int((at-at.Day().Start())/ledger.Hour), 23) }
 
 // patterns leaves the lookups that are part of a pattern: the same person by
 // the same actor at least --repeated times, and those without a plan of actors
@@ -75,20 +77,24 @@ func (t *trailFlags) patterns(lines []trailLine) []trailLine {
 	})
 }
 
-// trailCSV writes lines as a spreadsheet reads them: subjects are what an
-// issuer says they are.
-func trailCSV(to io.Writer, lines []trailLine) error {
-	w := csv.NewWriter(to)
-	rows := [][]string{{"seq", "at", "kind", "outcome", "code", "unscheduled", "in_error", "role", "organisation", "issuer", "subject",
-		"person", "told", "authority", "of", "place"}}
-	for _, l := range lines {
-		of := ""
-		if l.Of != 0 {
-			of = seqText(l.Of)
-		}
-		row := []string{seqText(l.Seq), l.At, l.Kind, l.Outcome, l.Code, strconv.FormatBool(l.Unscheduled), strconv.FormatBool(l.InError),
-			l.Role, l.Organisation, l.Issuer, l.Subject, l.Person, strings.Join(l.Told, " "), l.Authority, of, l.Place}
-		rows = append(rows, inert(row))
+// trailColumns head the lines of a trail as a spreadsheet reads them.
+var trailColumns = []string{"seq", "at", "kind", "outcome", "code", "unscheduled", "in_error", "role", "organisation", "issuer", "subject",
+	"person", "told", "authority", "of", "place"}
+
+// cells are a line's: subjects are what an issuer says they are, and disarmed.
+func (l *trailLine) cells() []string {
+	of := ""
+	if l.Of != 0 {
+		of = seqText(l.Of)
 	}
-	return failing(ExitUnreadable, w.WriteAll(rows))
+	return inert([]string{seqText(l.Seq), l.At, l.Kind, l.Outcome, l.Code, strconv.FormatBool(l.Unscheduled), strconv.FormatBool(l.InError),
+		l.Role, l.Organisation, l.Issuer, l.Subject, l.Person, strings.Join(l.Told, " "), l.Authority, of, l.Place})
+}
+
+func trailCSV(to io.Writer, lines []trailLine) error {
+	rows := [][]string{trailColumns}
+	for i := range lines {
+		rows = append(rows, lines[i].cells())
+	}
+	return failing(ExitUnreadable, csv.NewWriter(to).WriteAll(rows))
 }

@@ -57,7 +57,7 @@ const (
 
 var levelNames = []string{"signatures", "hashes and tree", "sealed rows", "chains and commands", "decisions and views"}
 
-type verifyFlags struct{ data, url, token, keys, pin, scratch string }
+type verifyFlags struct{ data, url, tiles, token, keys, pin, scratch string }
 
 func (a *app) verifyCommand() *cobra.Command {
 	var v verifyFlags
@@ -70,20 +70,26 @@ func (a *app) verifyCommand() *cobra.Command {
 			"  L3 chains        each entry follows the one before, for the log and for each person\n" +
 			"  L4 decisions     each command is decided again under the rules of its day, and gives\n" +
 			"                   the same bytes; the views folded from the entries are the stored ones\n\n" +
-			"The folder is that of a stopped node, or a copy. With --url a running node is verified from what\n" +
-			"it serves to an auditor: everything but L2 and the stored views. Exit 1 names the entry; exit 4 means that\n" +
-			"what is there holds but the end is missing, which after a kill is normal: start the node.",
+			"The folder is that of a stopped node, or a copy. With --url a running node is verified from what it\n" +
+			"serves to an auditor, and with --tiles a log's files without any node: everything but L2 and the\n" +
+			"stored views. Exit 1 names the entry; exit 4 means that what is there holds but the end is missing,\n" +
+			"which after a kill is normal: start the node.",
 		Args: exactly(0, ""),
 		RunE: func(*cobra.Command, []string) error { return a.verify(v) },
 	}
+	v.add(cmd)
+	return cmd
+}
+
+func (v *verifyFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&v.data, "data", "", "a node's data folder, holding ledger/ and raft/")
 	f.StringVar(&v.url, "url", "", "a running node, http://HOST:PORT")
+	f.StringVar(&v.tiles, "tiles", "", "a folder of tiles, or a zip archive of one, as export --format tiles writes it")
 	f.StringVar(&v.token, "token-file", "", "file with an auditor's token, for --url")
 	f.StringVar(&v.keys, "keys", "", "folder with your own copy of the log's verifier key, *.vkey")
 	f.StringVar(&v.pin, "pin", "", "file of the checkpoint you saw last; the ledger must go on from it. Written when verified")
 	f.StringVar(&v.scratch, "scratch", "", "folder for temporary files, as large as the ledger (the system's)")
-	return cmd
 }
 
 // verification is one run of verify.
@@ -98,6 +104,8 @@ type verification struct {
 	opened *ledger.LogOpened
 	notes  []signedTree
 	links  func() // reports level 3
+
+	watch func(group []ledger.Entry) error // sees each command that was decided again and holds; nil: nobody
 }
 
 func (a *app) verify(flags verifyFlags) error {
@@ -113,6 +121,11 @@ func (a *app) verify(flags verifyFlags) error {
 	} else {
 		v.printVerdict()
 	}
+	return v.exit()
+}
+
+// exit ends the program with the code that the verdict means.
+func (v *verification) exit() error {
 	switch v.report.Verdict {
 	case failed:
 		return failing(ExitIntegrity, errSaid)
@@ -122,13 +135,26 @@ func (a *app) verify(flags verifyFlags) error {
 	return nil
 }
 
+// notChecked begins the detail of a level that could not be checked.
+const notChecked = "not checked"
+
 // run checks every level it can. Its error is of the means, not of the ledger.
 func (v *verification) run() error {
-	if v.flags.url != "" {
-		if v.flags.data != "" {
-			return failf(ExitUsage, "give --data or --url, not both")
+	given := 0
+	for _, from := range []string{v.flags.data, v.flags.url, v.flags.tiles} {
+		if from != "" {
+			given++
 		}
-		if err := v.runURL(); err != nil {
+	}
+	if given > 1 {
+		return failf(ExitUsage, "give one of --data, --url and --tiles")
+	}
+	elsewhere := v.runURL
+	if v.flags.tiles != "" {
+		elsewhere = v.runTiles
+	}
+	if v.flags.url != "" || v.flags.tiles != "" {
+		if err := elsewhere(); err != nil {
 			return err
 		}
 		return v.conclude()
@@ -227,7 +253,7 @@ func (v *verification) level(n int, ok bool, checked int64, started time.Time, d
 	}
 	word := "ok"
 	switch {
-	case strings.HasPrefix(detail, "not checked"):
+	case strings.HasPrefix(detail, notChecked):
 		word = "-"
 	case !ok:
 		word = "FAILED"

@@ -15,7 +15,7 @@ import (
 // and it follows the chains.
 func (v *verification) chain() error {
 	started := time.Now()
-	p := &chainPass{v: v, tiles: tileCheck{db: v.f.db}, notes: v.notes}
+	p := &chainPass{v: v, tiles: tileCheck{stored: v.f.tile}, notes: v.notes}
 	err := guard(p.walk)
 	if p.damaged(err) {
 		err = p.unreadable(err)

@@ -98,6 +98,9 @@ func (v *verification) decide(s *scratch, group []ledger.Entry) (wrong string, e
 		v.bad(first, wrong)
 		return fmt.Sprintf("entry %d: %s", first, wrong), nil
 	}
+	if v.watch != nil {
+		return "", v.watch(group)
+	}
 	return "", nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"os"
 	"sort"
 	"time"
@@ -30,6 +29,20 @@ func (v *verification) runURL() error {
 	if err != nil {
 		return err
 	}
+	return v.runSource(n.source())
+}
+
+// runTiles verifies the files of a log.
+func (v *verification) runTiles() error {
+	s, closing, err := openTiles(v.flags.tiles)
+	if err != nil {
+		return err
+	}
+	defer closing()
+	return v.runSource(s)
+}
+
+func (v *verification) runSource(n *source) error {
 	signed, err := n.get(context.Background(), "/checkpoint")
 	if err != nil {
 		return err
@@ -42,7 +55,7 @@ func (v *verification) runURL() error {
 }
 
 // served checks level 0: the checkpoint that the node serves, and the pin.
-func (v *verification) served(n *service, signed []byte) (ok bool, err error) {
+func (v *verification) served(n *source, signed []byte) (ok bool, err error) {
 	started := time.Now()
 	first, err := n.get(context.Background(), "/v1/entries/0")
 	if err != nil {
@@ -71,7 +84,7 @@ func (v *verification) served(n *service, signed []byte) (ok bool, err error) {
 		v.notes = append(v.notes, signedTree{t, bytes.Clone(b), where})
 		return nil
 	}
-	if err := add(signed, "the node's checkpoint"); err != nil || v.broken {
+	if err := add(signed, n.what+"'s checkpoint"); err != nil || v.broken {
 		return false, err
 	}
 	v.report.Size = v.notes[0].N
@@ -91,33 +104,8 @@ func (v *verification) served(n *service, signed []byte) (ok bool, err error) {
 	return ok, nil
 }
 
-// bundles walks the records up to a size.
-func (s *service) bundles(size int64) iter.Seq2[[]byte, error] {
-	return func(yield func([]byte, error) bool) {
-		for at := int64(0); at < size; at += tileWidth {
-			t := tlog.Tile{H: torchwood.TileHeight, L: -1, N: at / tileWidth, W: int(min(tileWidth, size-at))}
-			rest, err := s.get(context.Background(), "/"+torchwood.TilePath(t))
-			for i := 0; i < t.W && err == nil; i++ {
-				var record []byte
-				if record, rest, err = torchwood.ReadTileEntry(rest); err != nil {
-					err = failf(ExitIntegrity, "the node's tile of entries %d to %d ends early", at, at+int64(t.W)-1)
-				} else if !yield(record, nil) {
-					return
-				}
-			}
-			if err == nil && len(rest) > 0 {
-				err = failf(ExitIntegrity, "the node's tile of entries %d to %d is longer than they are", at, at+int64(t.W)-1)
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-		}
-	}
-}
-
 // records checks levels 1, 3 and 4 in one pass, without keeping the records.
-func (v *verification) records(n *service) error {
+func (v *verification) records(n *source) error {
 	started := time.Now()
 	s, err := newScratch(v.flags.scratch)
 	if err != nil {
@@ -126,7 +114,7 @@ func (v *verification) records(n *service) error {
 	defer s.close()
 	bar := v.a.progress(v.report.Size, "entries")
 	defer bar.done()
-	p := remotePass{v: v, n: n, s: s, notes: v.notes}
+	p := remotePass{v: v, n: n, s: s, notes: v.notes, tiles: tileCheck{stored: n.tile}}
 	for record, err := range n.bundles(v.report.Size) {
 		if err != nil {
 			return err
@@ -139,18 +127,33 @@ func (v *verification) records(n *service) error {
 		}
 		bar.at(int64(p.checker.Head().Size))
 	}
+	p.compareTiles()
 	p.say(started)
 	return nil
+}
+
+// compareTiles holds the files of hashes against those that the entries give:
+// whoever reads only tiles trusts in them.
+func (p *remotePass) compareTiles() {
+	if !p.n.files || p.v.broken || p.unknown {
+		return
+	}
+	p.tiles.pending()
+	if bad := p.tiles.bad; bad != nil {
+		p.hashes = bad.why
+		p.v.bad(bad.seq, bad.why+", though the entries make the signed tree: the tile is altered, not the entry")
+	}
 }
 
 // remotePass is one walk over what a node serves.
 type remotePass struct {
 	v       *verification
-	n       *service
+	n       *source
 	s       *scratch
 	checker ledger.Checker
 	notes   []signedTree // not compared yet
 	known   int64
+	tiles   tileCheck // of files
 	group   []ledger.Entry
 	done    int64 // entries decided again
 	hashes  string
@@ -161,6 +164,9 @@ type remotePass struct {
 
 func (p *remotePass) add(record []byte) error {
 	e, err := ledger.ParseEntry(record)
+	if p.n.files {
+		p.tiles.push(e.Hash())
+	}
 	if err == nil {
 		err = p.checker.AddEntry(&e)
 	} else {
@@ -212,27 +218,6 @@ func (p *remotePass) newer(seq ledger.Seq, hash ledger.Hash) error {
 	return nil
 }
 
-// ReadTiles reads tiles of the tree's hashes, for another's reader, which checks
-// them against the signed root.
-func (s *service) ReadTiles(ctx context.Context, tiles []tlog.Tile) ([][]byte, error) {
-	out := make([][]byte, len(tiles))
-	for i, t := range tiles {
-		var err error
-		if out[i], err = s.get(ctx, "/"+torchwood.TilePath(t)); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-// ReadEndpoint reads anything else.
-func (s *service) ReadEndpoint(ctx context.Context, path string) ([]byte, error) {
-	return s.get(ctx, "/"+path)
-}
-
-// SaveTiles keeps nothing.
-func (s *service) SaveTiles([]tlog.Tile, [][]byte) {}
-
 func (p *remotePass) decide() error {
 	wrong, err := p.v.decide(p.s, p.group)
 	if errors.Is(err, ledger.ErrUnknownKind) {
@@ -263,8 +248,15 @@ func (p *remotePass) say(started time.Time) {
 	if err := p.checker.End(); err != nil && !v.broken && !p.unknown {
 		v.missing(fmt.Sprintf("the entries end within a command: %v", err))
 	}
-	v.level(levelHashes, p.hashes == "", n, started, detail(p.hashes, fmt.Sprintf("%d entries make the signed tree", n)))
-	v.level(levelSealed, false, 0, started, "not checked: a node serves no ciphertext; verify a copy of its folder (--data)")
+	v.level(levelHashes, p.hashes == "", n, started, detail(p.hashes, p.whole(n)))
+	v.level(levelSealed, false, 0, started, "not checked: "+p.n.what+" has no ciphertext; verify a copy of a node's folder (--data)")
 	v.level(levelChain, p.links == "", n, started, detail(p.links, fmt.Sprintf("%d entries of whole commands; the own chains of %d people", n, p.checker.People())))
-	v.level(levelDecisions, p.again == "", p.done, started, detail(p.again, fmt.Sprintf("%d entries decided again give the same bytes; the node's own views are not served", p.done)))
+	v.level(levelDecisions, p.again == "", p.done, started, detail(p.again, fmt.Sprintf("%d entries decided again give the same bytes; a node's own views are not part of this", p.done)))
+}
+
+func (p *remotePass) whole(n int64) string {
+	if p.n.files {
+		return fmt.Sprintf("%d entries and %d tree tiles make the signed tree", n, p.tiles.tiles)
+	}
+	return fmt.Sprintf("%d entries make the signed tree", n)
 }

@@ -51,10 +51,13 @@ type Config struct {
 	Register *Register `json:"register,omitempty"` // whom uploads are compared with; none: nobody is asked
 	MESH     *MESH     `json:"mesh,omitempty"`     // exchange of messages with authorities; none: there is none
 
-	SignIn *SignIn `json:"signin,omitempty"` // how people sign in with a browser; none: they do not
+	SignIn   *SignIn   `json:"signin,omitempty"`   // how people sign in with a browser; none: they do not
+	Machines *Machines `json:"machines,omitempty"` // which programs may have a token of ours; none: none
 
 	Audience string   `json:"audience"` // the aud of accepted tokens
 	Issuers  []Issuer `json:"issuers"`
+
+	FHIRWithoutCaution bool `json:"fhirWithoutCaution,omitempty"` // FHIR answers that found nothing hold nothing, as published
 
 	LogLevel  string `json:"logLevel,omitempty"`  // debug, info (the default), warn or error
 	Synthetic bool   `json:"synthetic,omitempty"` // the data is made up, and entry 0 says so
@@ -100,7 +103,7 @@ func readConfig(path string) (*Config, error) {
 	}
 	base := filepath.Dir(path)
 	paths := []*string{&c.Data, &c.Secrets, &c.LogKey, &c.PeerCA, &c.PeerCert, &c.PeerKey, &c.TLSCert, &c.TLSKey, &c.Demo, &c.Witnesses}
-	for _, p := range slices.Concat(paths, c.Register.paths(), c.MESH.paths(), c.SignIn.paths()) {
+	for _, p := range slices.Concat(paths, c.Register.paths(), c.MESH.paths(), c.SignIn.paths(), c.Machines.paths()) {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)
 		}

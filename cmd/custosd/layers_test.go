@@ -33,10 +33,12 @@ var layers = map[string]layer{
 	"consensus":              {ours: []string{"ledger", "ledger/store", "projection", "consensus/raftlog", "consensus/witness"}, doors: []string{"github.com/hashicorp/raft", "github.com/cockroachdb/pebble/v2/vfs"}},
 	"consensus/raftlog":      {doors: []string{"github.com/hashicorp/raft", "github.com/cockroachdb/pebble"}},
 	"consensus/witness":      {ours: []string{"ledger"}, doors: []string{"github.com/cockroachdb/pebble/v2/vfs"}},
-	"api":                    {ours: []string{"ledger", "projection", "consensus", "api/cpis", "api/demographics", "api/signin"}, doors: []string{"github.com/gorilla/mux", "github.com/golang-jwt/jwt"}},
+	"api":                    {ours: []string{"ledger", "projection", "consensus", "api/cpis", "api/demographics", "api/fhir", "api/signin"}, doors: []string{"github.com/gorilla/mux", "github.com/golang-jwt/jwt"}},
 	"api/cpis":               {},
 	"api/deliver":            {ours: []string{"ledger", "projection", "consensus", "api/cpis", "api/mesh"}},
 	"api/demographics":       {doors: []string{"github.com/golang-jwt/jwt"}},
+	"api/fhir":               {},
+	"api/fhir/fhirtest":      {},
 	"api/mesh":               {},
 	"api/mesh/meshtest":      {},
 	"api/signin":             {doors: []string{"github.com/coreos/go-oidc", "golang.org/x/oauth2", "github.com/golang-jwt/jwt"}},
@@ -141,7 +143,7 @@ func TestImportsGoOneWay(t *testing.T) {
 // that needs an upper layer belongs to that layer.
 func TestTestsDoNotReachUpwards(t *testing.T) {
 	height := map[string]int{"ledger": 0, "ledger/store": 1, "projection": 2, "consensus/raftlog": 1, "consensus/witness": 1, "consensus": 3,
-		"api/mesh/meshtest": 0, "api/mesh": 1, "api/cpis": 0, "api": 4, "api/deliver": 5, "api/demographics": 0, "api/signin": 1, "api/signin/devprovider": 0, "tools/synthetic": 1, "tools": 4, "cmd/custosd": 5, "cmd/custos-tools": 5}
+		"api/mesh/meshtest": 0, "api/mesh": 1, "api/fhir/fhirtest": 0, "api/fhir": 1, "api/cpis": 0, "api": 4, "api/deliver": 5, "api/demographics": 0, "api/signin": 1, "api/signin/devprovider": 0, "tools/synthetic": 1, "tools": 4, "cmd/custosd": 5, "cmd/custos-tools": 5}
 	for _, s := range sources(t) {
 		if !s.test() {
 			continue
