@@ -160,6 +160,7 @@ var problems = map[string]kind{
 	"body-too-large":     {413, "The body is larger than this route accepts", ""},
 	"content-type":       {415, "The body's media type is not accepted here", ""},
 	"content-encoding":   {415, "Encoded bodies are not accepted", "Send the body without a Content-Encoding."},
+	"too-many-people":    {429, "You have looked up more people in an hour than anybody has to do with", "This is recorded. In an emergency, ring the local authority: the directory has its numbers."},
 	"too-many-requests":  {429, "Too many requests", ""},
 	"internal":           {500, "Something went wrong here", ""},
 

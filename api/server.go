@@ -59,6 +59,7 @@ type Config struct {
 	PublicURL          string              // where FHIR resources say that they are from; empty: http://localhost
 	Demo               http.Handler        // the demo's page and its people; nil in a real node
 	TakingIn           func() (end func()) // called when a file begins to be taken in, and end when it no longer is; nil: nobody
+	PeopleAnHour       int                 // the most different people that somebody may look up at this node; zero: 1,000; negative: no end
 	Machines           *MachineTokens      // gives programs their tokens; nil: none has one of ours
 	SignIn             *SignIn             // how people sign in with a browser; nil: nobody does
 }
@@ -80,8 +81,9 @@ type Server struct {
 	fhirVisits visitCache // the same, in FHIR's form
 	alarms     caseloadAlarms
 	public     *edge
-	match      matcher      // asks the register of demographics; nil: there is none, and rows are not asked about
-	guests     *inFlight    // whoever is not known yet
+	match      matcher   // asks the register of demographics; nil: there is none, and rows are not asked about
+	guests     *inFlight // whoever is not known yet
+	trawl      *trawl
 	signIn     *signInState // nil: nobody signs in with a browser
 }
 
@@ -106,7 +108,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.Most = 2048
 	}
 	s := &Server{cfg: cfg, node: cfg.Node, keys: cfg.Keyring, held: newDataKeys(), actors: newActorCache(), names: newNameCache(),
-		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8), guests: newInFlight(256)}
+		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8), guests: newInFlight(256), trawl: newTrawl(cfg.PeopleAnHour)}
 	if cfg.Register != nil {
 		s.match = s.registerMatcher(cfg.Register, cfg.AcceptUnknown)
 	}

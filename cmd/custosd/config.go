@@ -59,6 +59,8 @@ type Config struct {
 
 	FHIRWithoutCaution bool `json:"fhirWithoutCaution,omitempty"` // FHIR answers that found nothing hold nothing, as published
 
+	PeopleAnHour int `json:"peopleAnHour,omitempty"` // the most different people that somebody may look up here; empty: 1,000; -1: no end
+
 	LogLevel  string `json:"logLevel,omitempty"`  // debug, info (the default), warn or error
 	Synthetic bool   `json:"synthetic,omitempty"` // the data is made up, and entry 0 says so
 	Demo      string `json:"demo,omitempty"`      // the demo's folder: serves its page and its people
