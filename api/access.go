@@ -37,28 +37,41 @@ func (s *Server) postLookup(w http.ResponseWriter, r *http.Request, who *Identit
 	if err != nil {
 		return err
 	}
+	l, err := s.readLookup(&in, who)
+	if err != nil {
+		return err
+	}
+	out, err := s.lookUp(w, r, who, content, l)
+	if err != nil {
+		return err
+	}
+	return s.writeLookup(w, out)
+}
+
+// readLookup makes a question of what a caller said, or says what is wrong with it.
+func (s *Server) readLookup(in *lookupBody, who *Identity) (*lookup, error) {
 	number, err := ParseNHSNumber(in.NHSNumber)
 	if err != nil {
-		return at(err, "nhsNumber")
+		return nil, at(err, "nhsNumber")
 	}
 	l := s.newLookup(number, who, in.Attendance)
 	l.query.Confirmed, l.query.Reasoned = in.IdentityConfirmed, in.Reason != ""
 	if in.DateOfBirth != "" {
 		if _, err := ledger.ParseBirth(in.DateOfBirth); err != nil {
-			return &Problem{Code: "date-format", Pointer: "/dateOfBirth"}
+			return nil, &Problem{Code: "date-format", Pointer: "/dateOfBirth"}
 		}
 		l.query.Birth = s.birthTag(l.query.Person, in.DateOfBirth)
 	}
 	if in.AttendedAt != "" {
 		t, err := time.Parse(time.RFC3339, in.AttendedAt)
 		if err != nil {
-			return &Problem{Code: "date-format", Pointer: "/attendedAt"}
+			return nil, &Problem{Code: "date-format", Pointer: "/attendedAt"}
 		}
 		l.query.AttendedAt = ledger.Of(t)
 	}
 	for _, f := range []struct{ value, name string }{{in.Attendance, "attendance"}, {in.CallBack, "callBack"}, {in.Reason, "reason"}} {
 		if len(f.value) > 1000 {
-			return &Problem{Code: "field-value", Pointer: "/" + f.name}
+			return nil, &Problem{Code: "field-value", Pointer: "/" + f.name}
 		}
 	}
 	if in.Unscheduled != nil {
@@ -68,17 +81,14 @@ func (s *Server) postLookup(w http.ResponseWriter, r *http.Request, who *Identit
 		}
 	}
 	l.details.CallBack, l.details.Reason = in.CallBack, in.Reason
-	out, err := s.lookUp(w, r, who, content, l)
-	if err != nil {
-		return err
-	}
-	return s.writeLookup(w, out)
+	return l, nil
 }
 
 // lookup is one question about a person, in whatever form it was asked.
 type lookup struct {
-	query   ledger.LookUp
-	details ledger.AccessDetails
+	query     ledger.LookUp
+	details   ledger.AccessDetails
+	emergency bool
 }
 
 // newLookup is a question about a number, and where the caller named one, in
@@ -112,7 +122,11 @@ func (s *Server) lookUp(w http.ResponseWriter, r *http.Request, who *Identity, c
 	if err := d.seal(ledger.HolderPerson, person[:], ledger.PayloadAccess, 0, &l.details); err != nil {
 		return nil, err
 	}
-	out, err := d.propose(r.Context(), &l.query)
+	var q ledger.Request = &l.query
+	if l.emergency {
+		q = &ledger.BreakGlass{LookUp: l.query}
+	}
+	out, err := d.propose(r.Context(), q)
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +146,7 @@ func (s *Server) writeLookup(w http.ResponseWriter, out *consensus.Outcome) erro
 	j.time(a.At)
 	j.key("unscheduled")
 	j.boolean(a.Access.Unscheduled)
+	writeBroken(j, a.Glass)
 	if a.Access.Conflict { // what was declared contradicts the policy: told, and recorded
 		j.key("conflict")
 		j.boolean(true)

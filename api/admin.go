@@ -223,6 +223,7 @@ type statusBody struct {
 	Peers    []peerStatus `json:"peers,omitempty"`
 
 	Uploads uploadAlarms `json:"uploads"`
+	Reviews reviewAlarms `json:"reviews"`
 }
 
 type peerStatus struct {
@@ -257,6 +258,9 @@ func (s *Server) Admin() http.Handler {
 		b := status(s.node.Status())
 		var err error
 		if b.Uploads, err = s.uploadAlarms(); err == nil {
+			b.Reviews, err = s.reviewAlarms()
+		}
+		if err == nil {
 			err = sendJSON(w, b)
 		}
 		if err != nil {

@@ -143,7 +143,7 @@ var problems = map[string]kind{
 	"sequence-content":        {409, "The sequence number was used for another file", ""},
 	"upload-not-open":         {409, "The upload is not open", ""},
 	"upload-overtaken":        {409, "A later file was begun before this one was finished", "What is left of it would undo the later file. Send a new file with a new number."},
-	"second-person-needed":    {403, "Somebody else must approve this", "Whoever sent the file, or a part of it, cannot also approve what it would end."},
+	"second-person-needed":    {403, "Somebody else must approve this", "Whoever sent a file, or a part of it, cannot also approve what it would end; whoever looked up in an emergency cannot also review it."},
 	"approval-expired":        {409, "It is too late to approve this", "Send a new snapshot: it says how things are now."},
 	"rules-not-raised":        {409, "This log does not decide such requests yet", "The operator raises its rules version once every node runs a program that knows it."},
 	"request-too-long":        {413, "The request is longer than a record can hold", ""},

@@ -35,6 +35,10 @@ var (
 var routeTable = []route{
 	{"POST", "/v1/lookups", jsonBody, jsonType, false, ledger.ActLookUp, true, (*Server).postLookup, "look a person up"},
 	{"POST", "/v1/lookups/{seq}/corrections", jsonBody, jsonType, false, ledger.ActCorrectAccess, true, (*Server).postCorrection, "mark an own lookup as one of the wrong person"},
+	{"POST", "/v1/emergency-lookups", jsonBody, jsonType, false, ledger.ActBreakGlass, true, (*Server).postEmergency, "look a person up in an emergency, also where policy would deny it; reviewed by a second person"},
+	{"GET", "/v1/reviews", 0, nil, false, ledger.ActReview, false, (*Server).getReviews, "emergency accesses to be reviewed, by reference"},
+	{"POST", "/v1/reviews/{seq}/open", jsonBody, jsonType, false, ledger.ActReview, true, (*Server).postReviewOpen, "who looked whom up in an emergency, and why"},
+	{"POST", "/v1/reviews/{seq}", jsonBody, jsonType, false, ledger.ActReview, true, (*Server).postReview, "conclude the review of an emergency access"},
 	{"POST", "/v1/traces", jsonBody, jsonType, false, ledger.ActTrace, true, (*Server).postTrace, "ask by exact names and birth date, where no NHS number is known"},
 	{"POST", "/v1/uploads", uploadBody, []string{"text/csv", "application/json", "application/xml", "text/xml"}, true, ledger.ActUpload, true, (*Server).postUpload, "upload plans: CSV, JSON, or CP-IS message 01, which is answered with message 02"},
 	{"GET", "/v1/uploads", 0, nil, false, ledger.ActListUploads, false, (*Server).getUploads, "an authority's uploads, gaps in their numbers, and whether the newest is stale"},
@@ -56,6 +60,7 @@ var routeTable = []route{
 	{"POST", "/v1/notifications/{id}/acknowledgements", jsonBody, jsonType, false, ledger.ActAcknowledge, true, (*Server).postAcknowledgement, "what was done about a notification"},
 	{"POST", "/v1/missed-appointments", jsonBody, jsonType, false, ledger.ActMissAppointment, true, (*Server).postMissedAppointment, "a person was not brought"},
 	{"POST", "/v1/trails", jsonBody, jsonType, false, ledger.ActReadSiteTrail, true, (*Server).postTrail, "who looked"},
+	{"GET", "/v1/figures", 0, nil, false, ledger.ActReadFigures, false, (*Server).getFigures, "how an authority's notifications fare: JSON, CSV, or a page with a chart"},
 	{"GET", "/v1/directory", 0, nil, false, ledger.ActReadDirectory, false, (*Server).getDirectory, "how each authority is reached"},
 	{"PUT", "/v1/directory/{ods}", jsonBody, jsonType, false, ledger.ActRecordDirectory, true, (*Server).putDirectory, "keep the own directory entry"},
 	{"PUT", "/v1/directory/{ods}/call-back", jsonBody, jsonType, false, ledger.ActRecordCallBack, true, (*Server).putCallBack, "keep the number at which a care site is rung back"},

@@ -68,6 +68,10 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		body = object{"nhsNumber": nhs(1), "reason": "complaint"}
 	case "/v1/directory/{ods}":
 		body = object{"officeHours": "020 7946 0001", "emergencyDuty": "020 7946 0002"}
+	case "/v1/emergency-lookups":
+		body = object{"nhsNumber": nhs(1), "reason": "not breathing"}
+	case "/v1/reviews/{seq}":
+		body = object{"finding": "justified", "note": "not breathing"}
 	case "/v1/policies/{ods}":
 		if t.method == "PUT" {
 			body = object{"from": "2030-01-01", "live": "inherit", "reason": "pilot"}

@@ -115,6 +115,7 @@ func New(cfg Config) (*Server, error) {
 	s.watchUploads()
 	s.watchWorklists()
 	s.watchWitnesses()
+	s.watchReviews()
 	s.watchCaseloads()
 	s.watchUnassigned()
 	s.watchDirectory()

@@ -15,6 +15,7 @@ type statistics struct {
 	unauthenticated prometheus.Counter
 	busy            prometheus.Counter
 	gaps            prometheus.Counter
+	broken          prometheus.Counter
 }
 
 // Register adds metrics of whatever works beside the edge.
@@ -40,10 +41,12 @@ func newStatistics() *statistics {
 			Name: "custos_unauthenticated_total", Help: "Requests without a valid token."}),
 		busy: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "custos_busy_total", Help: "Requests sent away because too many were under way."}),
+		broken: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "custos_break_glass_total", Help: "Emergency accesses answered here."}),
 		gaps: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "custos_upload_gaps_total", Help: "Uploads taken here although numbers before theirs never came."}),
 	}
-	s.registry.MustRegister(s.lookups, s.refused, s.failed, s.unauthenticated, s.busy, s.gaps,
+	s.registry.MustRegister(s.lookups, s.refused, s.failed, s.unauthenticated, s.busy, s.gaps, s.broken,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s
 }

@@ -127,6 +127,12 @@ func (q *LookUp) decide(d *decider) error {
 	if err != nil || !ok {
 		return err
 	}
+	return q.look(d, org, nil)
+}
+
+// look decides what a lookup discloses and whom it tells, once it may be made;
+// broken is what is recorded beside it where that took an emergency.
+func (q *LookUp) look(d *decider, org Organisation, broken *GlassBroken) error {
 	all, err := d.View.Plans(q.Person)
 	if err != nil {
 		return err
@@ -174,6 +180,10 @@ func (q *LookUp) decide(d *decider) error {
 		}
 	}
 	seq := d.record(e, q.Person, d.sealed(PayloadAccess)...)
+	if broken != nil {
+		broken.Access = seq
+		d.record(broken, q.Person)
+	}
 	if e.Outcome == OutcomeFound {
 		for _, a := range e.Told {
 			d.notify(NotifyAccess, a, seq, q.Person, plansOf(visible, a))
@@ -218,44 +228,49 @@ func (d *decider) toTell(visible []*Plan) ([]string, error) {
 // careSetting returns the actor's organisation with its policy, or denies. It
 // is the one gate of whatever is asked from a care setting.
 func (d *decider) careSetting() (Organisation, bool, error) {
-	o, ok, err := d.Organisation(d.c.Actor.Organisation)
-	switch {
-	case err != nil:
-		return o, false, err
-	case !ok || o.Setting == SettingNone:
-		d.deny(RefusedOrganisation, 0)
-		return o, false, nil
-	case d.three():
-		return d.governed(o)
-	case o.Live != 0 && d.today() < o.Live:
-		d.deny(RefusedNotLive, o.Live)
-		return o, false, nil
-	}
-	return o, true, nil
-}
-
-// governed returns the organisation as the policy of the day has it, or denies.
-// Who may look up there says nothing of who may report a missed appointment:
-// nobody is kept from telling an authority.
-func (d *decider) governed(o Organisation) (Organisation, bool, error) {
-	h, err := policyOn(d.View, o.Code, &o, d.today())
+	o, no, err := d.gate()
 	if err != nil {
 		return o, false, err
 	}
+	if no.Code != "" {
+		d.deny(no.Code, no.From)
+	}
+	return o, no.Code == "", nil
+}
+
+// gate returns the actor's organisation with its policy, and why nothing may be
+// asked from there, if so.
+func (d *decider) gate() (o Organisation, no Refusal, err error) {
+	o, ok, err := d.Organisation(d.c.Actor.Organisation)
+	switch {
+	case err != nil:
+	case !ok || o.Setting == SettingNone:
+		no.Code = RefusedOrganisation
+	case d.three():
+		no, err = d.governed(&o)
+	case o.Live != 0 && d.today() < o.Live:
+		no.Code, no.From = RefusedNotLive, o.Live
+	}
+	return o, no, err
+}
+
+// governed puts the policy of the day into an organisation's record. Who may
+// look up there says nothing of who may report a missed appointment: nobody is
+// kept from telling an authority.
+func (d *decider) governed(o *Organisation) (no Refusal, err error) {
+	h, err := policyOn(d.View, o.Code, o, d.today())
+	if err != nil {
+		return no, err
+	}
 	switch {
 	case h.Live != Yes:
-		from, err := LiveFrom(d.View, o.Code, d.today())
-		if err != nil {
-			return o, false, err
-		}
-		d.deny(RefusedNotLive, from)
-		return o, false, nil
+		no.Code = RefusedNotLive
+		no.From, err = LiveFrom(d.View, o.Code, d.today())
 	case !h.MayLookUp(d.c.Actor.Role) && d.c.Request.action() != ActMissAppointment:
-		d.deny(RefusedPolicyRole, 0)
-		return o, false, nil
+		no.Code = RefusedPolicyRole
 	}
-	h.governs(&o)
-	return o, true, nil
+	h.governs(o)
+	return no, err
 }
 
 // unscheduled says how a lookup from the organisation counts. Where what is

@@ -33,6 +33,8 @@ const (
 	RequestDeny               RequestKind = 66
 	RequestReopen             RequestKind = 67
 	RequestTrace              RequestKind = 68
+	RequestBreakGlass         RequestKind = 69
+	RequestReview             RequestKind = 70
 	RequestOpenNotification   RequestKind = 80
 	RequestAcknowledge        RequestKind = 81
 	RequestMissAppointment    RequestKind = 82
@@ -83,6 +85,8 @@ var requests = map[RequestKind]func() Request{
 	RequestDeny:               func() Request { return new(Deny) },
 	RequestReopen:             func() Request { return new(Reopen) },
 	RequestTrace:              func() Request { return new(Trace) },
+	RequestBreakGlass:         func() Request { return new(BreakGlass) },
+	RequestReview:             func() Request { return new(Review) },
 	RequestOpenNotification:   func() Request { return new(OpenNotification) },
 	RequestAcknowledge:        func() Request { return new(Acknowledge) },
 	RequestMissAppointment:    func() Request { return new(MissAppointment) },

@@ -68,6 +68,7 @@ const (
 	// Of rules version 3, of policy.
 	RefusedPast       = "policy-in-the-past"
 	RefusedPolicyRole = "role-not-permitted-here"
+	RefusedAssurance  = "assurance-too-low"
 )
 
 // repeatWindow is how long, in ledger time, a command may be asked again and

@@ -103,10 +103,18 @@ func policies(w *world, auditor Actor) {
 	w.deny(RefusedRole, w.cmd(auditor, q, PayloadReason))
 	if w.view.log.Rules < 3 {
 		w.refuse(RefusedRules, w.cmd(boss, q, PayloadReason))
+		w.refuse(RefusedRules, w.cmd(strong(clinician()), emergencyOf(1), PayloadAccess))
+		w.refuse(RefusedRules, w.cmd(as(RoleSiteIG, emergency, "site"), &Review{Finding: FindingOpened}))
 		return
 	}
 	w.grant(w.cmd(boss, q, PayloadReason))
 	w.refuse(RefusedReasonMissing, w.cmd(boss, q))
+
+	w.deny(RefusedRole, w.cmd(auditor, emergencyOf(98), PayloadAccess))
+	w.grant(w.cmd(boss, &RecordPolicy{Place: nursing, From: w.now.Day(), Says: Policy{Live: No}}, PayloadReason))
+	g := glassOf(w.grant(w.cmd(named(strong(as(RoleClinician, nursing, "far"))), emergencyOf(98), PayloadAccess)))
+	w.deny(RefusedRole, w.cmd(auditor, &Review{Glass: g, Finding: FindingOpened}))
+	w.grant(w.cmd(named(as(RoleIGOfficer, "X26", "reviewer")), &Review{Glass: g, Finding: FindingJustified}, PayloadReason))
 }
 
 func uploads(w *world, uploader, auditor Actor) {

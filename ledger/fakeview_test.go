@@ -28,6 +28,7 @@ type fakeView struct {
 	numbers       map[PersonRef]Number
 	outboxes      map[string]Outbox
 	policies      map[string][]DatedPolicy
+	glasses       map[Seq]Glass
 	attempts      map[Seq]Attempt
 	err           error // if set, every read fails with it
 }
@@ -42,7 +43,7 @@ func newFakeView() *fakeView {
 		unkept: map[PersonRef][]string{}, wanted: map[string]map[PersonRef]bool{},
 		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
 		numbers: map[PersonRef]Number{}, outboxes: map[string]Outbox{}, attempts: map[Seq]Attempt{},
-		policies: map[string][]DatedPolicy{},
+		policies: map[string][]DatedPolicy{}, glasses: map[Seq]Glass{},
 	}
 }
 
@@ -58,6 +59,10 @@ func (v *fakeView) Profile(a ActorID, p Tag) (Seq, bool, error) {
 func (v *fakeView) Organisation(code string) (Organisation, bool, error) {
 	o, ok := v.organisations[code]
 	return o, ok, v.err
+}
+func (v *fakeView) Glass(n Seq) (Glass, bool, error) {
+	g, ok := v.glasses[n]
+	return g, ok, v.err
 }
 func (v *fakeView) Policies(place string) ([]DatedPolicy, error) { return v.policies[place], v.err }
 func (v *fakeView) Plans(p PersonRef) ([]Plan, error) {
@@ -191,6 +196,12 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		o := v.organisations[x.Code]
 		o.Directory = x.Directory
 		v.organisations[x.Code] = o
+	case *GlassBroken:
+		v.glasses[e.Seq] = Glass{Seq: e.Seq, Access: x.Access, At: e.Time, Person: ref, Actor: id, Organisation: actor.Organisation, Code: x.Code}
+	case *Reviewed:
+		g := v.glasses[x.Glass]
+		g.Conclude(x, e.Time)
+		v.glasses[x.Glass] = g
 	case *PolicyRecorded:
 		v.policies[x.Place] = AddPolicy(v.policies[x.Place], x, e.Seq, e.Time)
 	case *ActorProfiled:

@@ -21,6 +21,7 @@ var tales3 = []tale{
 	{"caseload", []Kind{KindAssignmentEnded, KindUnassignedRead, KindEnrolmentEnded, KindEnrolmentTakenBack,
 		KindSchoolRecorded, KindOrganisationListed, KindEnrolmentsWanted, KindCallBackRecorded}, taleOfCaseloads},
 	{"policy", []Kind{KindPolicyRecorded}, taleOfPolicy},
+	{"glass", []Kind{KindGlassBroken, KindReviewed}, taleOfGlass},
 }
 
 // goldenWorld3 is the beginning of every tale of rules version 3.

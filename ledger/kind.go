@@ -51,8 +51,8 @@ const (
 	KindReopened        Kind = 66
 	KindAccessCorrected Kind = 67
 	KindNotTraced       Kind = 68
-	KindBreakGlass      Kind = 69 // reserved
-	KindReviewed        Kind = 70 // reserved
+	KindGlassBroken     Kind = 69
+	KindReviewed        Kind = 70
 	KindTraced          Kind = 71
 
 	KindNotificationQueued       Kind = 80
@@ -134,6 +134,8 @@ var events = map[Kind]func() Event{
 	KindAccessDenied:             func() Event { return new(AccessDenied) },
 	KindReopened:                 func() Event { return new(Reopened) },
 	KindAccessCorrected:          func() Event { return new(AccessCorrected) },
+	KindGlassBroken:              func() Event { return new(GlassBroken) },
+	KindReviewed:                 func() Event { return new(Reviewed) },
 	KindNotificationQueued:       func() Event { return new(NotificationQueued) },
 	KindNotificationOpened:       func() Event { return new(NotificationOpened) },
 	KindNotificationAcknowledged: func() Event { return new(NotificationAcknowledged) },
@@ -183,7 +185,7 @@ var kindNames = map[Kind]string{
 	KindNumberFollowed: "number-followed", KindTraced: "traced", KindNotTraced: "not-traced",
 	KindNotificationAttempted: "notification-attempted", KindNotificationDelivered: "notification-delivered",
 	KindNotificationFailed: "notification-failed",
-	KindPolicyRecorded:     "policy-recorded",
+	KindPolicyRecorded:     "policy-recorded", KindGlassBroken: "glass-broken", KindReviewed: "reviewed",
 }
 
 // String returns the kind's name as listings and exports spell it.

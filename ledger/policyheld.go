@@ -69,8 +69,7 @@ func upwards(v View, code string, o *Organisation, out []spoken) ([]spoken, erro
 		if at == Nation {
 			return out, nil
 		}
-		again := slices.ContainsFunc(out, func(s spoken) bool { return s.place == parent })
-		if parent == "" || again || len(out) == deepest-1 {
+		if parent == "" || len(out) == deepest-1 {
 			parent = Nation
 		}
 		if at = parent; at == Nation {

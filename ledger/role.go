@@ -110,6 +110,7 @@ const (
 	ActListUnassigned
 	ActReadWanted
 	ActRecordCallBack
+	ActReadFigures
 	ActSignIn // stands in denials of somebody whom their provider vouches for in no role
 
 	actionEnd // no action: one past the last
@@ -150,6 +151,7 @@ var actionNames = map[Action]string{
 	ActListUnassigned:     "count who is in no caseload",
 	ActReadWanted:         "read whose enrolment is asked for again",
 	ActRecordCallBack:     "keep the own site's call-back number",
+	ActReadFigures:        "read how notifications fare, as figures",
 	ActSignIn:             "sign in with a browser",
 }
 
@@ -206,6 +208,7 @@ var matrix = map[Action][]Role{
 	ActListUnassigned:     {RoleSocialWorkManager, RoleChildHealth, RoleOperator},
 	ActReadWanted:         {RoleUploader, RoleChildHealth},
 	ActRecordCallBack:     {RoleSiteIG, RoleTeamLeader, RoleOperator},
+	ActReadFigures:        {RoleSocialWorkManager, RoleOperator},
 	ActSignIn:             Roles(),
 }
 

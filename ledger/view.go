@@ -30,6 +30,7 @@ type View interface {
 	EachStanding(authority string, each func(Item, Standing)) error // in order of items
 
 	// From rules version 3.
+	Glass(Seq) (Glass, bool, error)
 	Policies(place string) ([]DatedPolicy, error) // in order of days; must not be changed
 
 	Enrolments(PersonRef, Place) ([]Enrolment, error)

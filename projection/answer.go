@@ -51,6 +51,8 @@ type Answer struct {
 	Traced   *ledger.Traced       `cbor:"22,keyasint,omitempty"`
 
 	Delivery *Delivery `cbor:"23,keyasint,omitempty"`
+
+	Glass *GlassShown `cbor:"40,keyasint,omitempty"`
 }
 
 // PlanShown is one plan of an answer.
@@ -138,6 +140,9 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 		if err := a.told(v, out, entries); err != nil {
 			return err
 		}
+		if err := a.broken(v, out, entries); err != nil {
+			return err
+		}
 		return a.access(v, out, main, ev, first)
 	case *ledger.AppointmentMissed, *ledger.AccessCorrected:
 		return a.told(v, out, entries)
@@ -157,6 +162,8 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 		out.Traced = ev
 	case *ledger.HoldingsRead:
 		return a.holdings(v, out, ev, entries)
+	case *ledger.Reviewed:
+		return a.review(v, out, ev, first.Actor.Role)
 	case *ledger.NotificationOpened:
 		return a.notification(v, out, ev, first.Actor.Role)
 	case *ledger.NotificationAcknowledged:

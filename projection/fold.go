@@ -24,6 +24,16 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 	case *ledger.LogOpened, *ledger.RulesRaised, *ledger.OrganisationRecorded, *ledger.DirectoryRecorded, *ledger.ActorProfiled,
 		*ledger.SchoolRecorded, *ledger.OrganisationListed, *ledger.CallBackRecorded:
 		return foldAdmin(t, e, first)
+	case *ledger.GlassBroken:
+		if err := foldGlass(t, e, ev, first); err != nil {
+			return err
+		}
+		return foldTrail(t, e, first)
+	case *ledger.Reviewed:
+		if err := foldReview(t, e, ev); err != nil {
+			return err
+		}
+		return foldTrail(t, e, first)
 	case *ledger.PolicyRecorded:
 		return foldPolicy(t, e, ev)
 	case *ledger.UploadOpened, *ledger.ChunkRecorded, *ledger.UploadClosed:

@@ -42,6 +42,7 @@ const (
 	viewGap          = 'S' // authority, person -> []ledger.Days: when a visible plan is in no live caseload
 	viewWanted       = 'X' // source, person -> nothing: whose enrolment it is asked for again
 	viewAssigning    = 'T' // organisation, place -> nothing: places that its team leaders have assigned
+	viewGlass        = 'B' // open or concluded, sequence number -> ledger.Glass; from rules version 3
 	viewPolicy       = 'C' // place -> []ledger.DatedPolicy; from rules version 3
 )
 

@@ -115,6 +115,10 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		row.Profile, row.Code = ev.Profile, ev.Code
 	case *ledger.AccessCorrected:
 		row.Profile, row.Of, row.Told = ev.Profile, ev.Access, ev.Told
+	case *ledger.GlassBroken:
+		row.Profile, row.Of, row.Code = ev.Profile, ev.Access, ev.Code
+	case *ledger.Reviewed:
+		row.Profile, row.Of, row.Code = ev.Profile, ev.Glass, ev.Finding.String()
 	case *ledger.Reopened:
 		row.Of = ev.Of
 	case *ledger.NotificationQueued:

@@ -6,6 +6,6 @@ import "github.com/spf13/cobra"
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.verifyCommand(), a.replayCommand(), a.trailCommand(), a.proveCommand(), a.checkReceiptCommand(), a.consistencyCommand(), a.diffCommand(),
-		a.policyCommand(), a.reportCommand(), a.exportCommand(), a.statsCommand(), a.cpisCommand(), a.registerCommand(), a.genCommand(), a.benchCommand(), a.doctorCommand(),
+		a.policyCommand(), a.reportCommand(), a.exportCommand(), a.statsCommand(), a.sitesCommand(), a.cpisCommand(), a.registerCommand(), a.genCommand(), a.benchCommand(), a.doctorCommand(),
 	}
 }

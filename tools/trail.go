@@ -71,12 +71,14 @@ type trailLine struct {
 	Of           ledger.Seq `json:"of,omitempty"`
 	Place        string     `json:"place,omitempty"`
 	InError      bool       `json:"inError,omitempty"`
+	Cover        bool       `json:"cover,omitempty"` // a caseload was read by who covers it, and for whom
+	CoveringFor  string     `json:"coveringFor,omitempty"`
 }
 
 func lineOf(row *projection.TrailRow, e *ledger.Entry) trailLine {
 	l := trailLine{Seq: row.Seq, At: row.At.String(), Kind: row.Kind.String(), Issuer: row.Issuer, Subject: row.Subject,
 		Role: row.Role.String(), Organisation: row.Organisation, Code: row.Code, Unscheduled: row.Unscheduled,
-		Told: row.Told, Authority: row.Authority, Of: row.Of, Place: string(row.Place), InError: row.InError}
+		Told: row.Told, Authority: row.Authority, Of: row.Of, Place: string(row.Place), InError: row.InError, Cover: row.Cover, CoveringFor: row.For}
 	if e.Person != nil {
 		l.Person = e.Person.Ref.String()
 	}

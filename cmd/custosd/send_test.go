@@ -37,6 +37,7 @@ type office struct {
 
 	authority string // its code
 	known     string // the number of somebody whom the register knows
+	school    string // where the school nurse is assigned
 	data      string // the node's folder, to be read once it is stopped
 	stop      func()
 }
@@ -53,7 +54,7 @@ func newOffice(t *testing.T) *office {
 	stop := sync.OnceFunc(func() { require.NoError(t, closeAll(nodes)) })
 	t.Cleanup(stop)
 	require.NoError(t, d.waitReady(ctx))
-	o := &office{data: d.configs[0].Data, stop: stop, t: t, dir: t.TempDir(), url: d.configs[0].PublicURL, now: time.Now(), authority: d.state.Known["LA_ODS"], known: d.state.Known["NHS_CPP"]}
+	o := &office{data: d.configs[0].Data, stop: stop, t: t, dir: t.TempDir(), url: d.configs[0].PublicURL, now: time.Now(), authority: d.state.Known["LA_ODS"], known: d.state.Known["NHS_CPP"], school: d.state.Known["SCHOOL_URN"]}
 	tokens, err := newTokenMaker(d.dir)
 	require.NoError(t, err)
 	for i := range d.state.People {

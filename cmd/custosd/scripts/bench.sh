@@ -32,6 +32,8 @@ echo "an upload of 100,000 rows, and what it does to lookups beside it:"
 bin/custos-tools bench upload --dir "$dir" --url "$CUSTOS_URL" --beside-lookups -o json
 echo "CP-IS message 01 of 225,000 records over HTTP, to the committed acknowledgement, beside lookups:"
 bin/custos-tools bench upload --dir "$dir" --url "$CUSTOS_URL" --xml --rows 225000 --beside-lookups -o json
+echo "a caseload of 2,000 people, each read recorded with an entry for everybody on it:"
+bin/custos-tools bench caseload --dir "$dir" --url "$CUSTOS_URL" --people 2300 -o json
 echo "$(size) entries"; resident
 lookups "64 clients on the ledger grown so far" --url "$CUSTOS_URL" --clients 64
 
