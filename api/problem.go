@@ -130,6 +130,7 @@ var problems = map[string]kind{
 	"organisation-unknown":    {403, "Your organisation is not one that may ask this", "It is not recorded here, or not as a care setting or authority."},
 	"other-authority":         {403, "This is another authority's", ""},
 	"role-not-permitted-here": {403, "Where you work, your role may not look people up", "The policy of the place says which roles may."},
+	"review-missing":          {400, "A copy needs its review first", "Consider serious harm, and whether the person is competent to ask: who is competent, asks; a copy for a parent is of a person who is not."},
 	"policy-in-the-past":      {400, "A policy holds from today or a later day", "Which rules held on a day that is over has one answer for ever."},
 	"not-own-access":          {403, "This lookup was not yours", ""},
 	"not-assigned":            {403, "This caseload is not assigned to you", "A team leader assigns caseloads and cover."},

@@ -66,6 +66,8 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		body = object{"nhsNumber": nhs(1), "appointmentAt": "2026-03-02T09:30:00Z", "service": "audiology"}
 	case "/v1/trails":
 		body = object{"nhsNumber": nhs(1), "reason": "complaint"}
+	case "/v1/subject-copies":
+		body = object{"nhsNumber": nhs(1), "for": "parent", "competent": false, "harmConsidered": true, "reason": "asked by letter"}
 	case "/v1/directory/{ods}":
 		body = object{"officeHours": "020 7946 0001", "emergencyDuty": "020 7946 0002"}
 	case "/v1/emergency-lookups":

@@ -29,6 +29,8 @@ type Node interface {
 	Tile(level int, n int64) ([]byte, error)
 	// Receipt proves an entry with the newest signed checkpoint that covers it.
 	Receipt(n ledger.Seq) (ledger.Receipt, error)
+	// TrailProof proves that the entries about a person are all there are.
+	TrailProof(ctx context.Context, p ledger.PersonRef) (*projection.TrailProof, error)
 	// Published is the newest signed checkpoint, with what cosignatures there are
 	// for its size, or nil before the first.
 	Published() []byte

@@ -93,7 +93,7 @@ func lookUp(n uint64) ledger.Command {
 
 // genesis opens the log and records the organisation of the test's doctor. Both are safe to repeat.
 func genesis(ctx context.Context, n *Node) error {
-	open := command(1<<40, ledger.SystemActor("n1"), &ledger.OpenLog{
+	open := command(1<<40, ledger.SystemActor("n1"), &ledger.OpenLog{Rules: ledger.CurrentRules,
 		ID: testLog, Origin: testOrigin, Verifier: testKey().vkey, Synthetic: true,
 	})
 	if _, err := n.Propose(ctx, open); err != nil {

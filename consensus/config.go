@@ -44,6 +44,10 @@ type Config struct {
 	WitnessInterval time.Duration
 	WitnessClient   *http.Client
 
+	// StateInterval is after how much time a leader commits to what its views say, where anything has happened; 0 means
+	// never. Trails can be proved up to the newest state entry.
+	StateInterval time.Duration
+
 	// FS is the file system; nil means the real one.
 	FS vfs.FS
 	// Clock is the time that a leader stamps on commands; nil means time.Now.

@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"sync"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -160,16 +161,19 @@ func (f *flights) find(data []byte) *flight {
 }
 
 // dispatch is the one loop that proposes commands: take whatever waits, propose it as one Raft entry, wait until it is
-// applied here, sign, answer, repeat. There is no timer: while one entry is in flight the next one gathers.
+// applied here, sign, answer, repeat. No timer delays anything: while one entry is in flight the next one gathers.
 func (n *Node) dispatch() {
 	defer n.wait.Done()
+	var idle <-chan time.Time
 	for {
 		select {
 		case <-n.closing:
 			n.failAll(n.queue.drain(true), ErrClosed)
 			return
 		case <-n.queue.waiting:
+		case <-idle:
 		}
+		idle = nil
 		if n.refusal.Load() != nil {
 			n.failAll(n.queue.drain(false), ErrBehind)
 			continue
@@ -185,6 +189,7 @@ func (n *Node) dispatch() {
 			continue
 		}
 		n.one(t, n.queue.take())
+		idle = n.idle()
 	}
 }
 
@@ -194,13 +199,19 @@ func (n *Node) failAll(ws []*waiter, err error) {
 	}
 }
 
-// one proposes one batch and answers everyone in it.
+// one proposes one batch, with a state entry where one is due, and answers everyone in it.
 func (n *Node) one(t *term, ws []*waiter) {
+	now := n.now()
+	if state, err := n.stateDue(now, ws); err != nil {
+		n.log.Error("no state entry is made", "error", err)
+	} else if state != nil {
+		ws = append([]*waiter{state}, ws...)
+	}
 	if len(ws) == 0 {
 		return
 	}
 	x := &batch{
-		Proposer: n.id.Node, Time: n.now(), HasTree: true, Tree: n.tree(), Note: n.Checkpoint(),
+		Proposer: n.id.Node, Time: now, HasTree: true, Tree: n.tree(), Note: n.Checkpoint(),
 		Commands: make([][]byte, len(ws)),
 	}
 	for i, w := range ws {

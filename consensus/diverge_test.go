@@ -212,6 +212,50 @@ func TestAnOutvotedFollowerStops(t *testing.T) {
 	})
 }
 
+// TestADamagedViewIsNamed: a row of a follower's views is another, and its entries
+// and its tree are whole. Nothing would tell until a decision reads the row; the
+// next state entry does, and the evidence says which part of it differs.
+func TestADamagedViewIsNamed(t *testing.T) {
+	calmSim(t, func(s *sim) {
+		leader := s.leader()
+		i := (leader + 1) % 3
+		time.Sleep(3 * time.Second) // a state entry covers what there is
+		before := s.nodes[leader].current().node.newestState()
+		require.NotNil(t, before)
+		s.down(i)
+		db, err := pebble.Open("data/ledger", &pebble.Options{FS: s.nodes[i].disk, FormatMajorVersion: 24})
+		require.NoError(t, err)
+		index, closer, err := db.Get([]byte("v0"))
+		require.NoError(t, err)
+		page := append([]byte{}, index...)
+		require.NoError(t, closer.Close())
+		for at := 5; at < len(page); at += 32 { // of every part of the people
+			page[at] ^= 1
+		}
+		require.NoError(t, db.Set([]byte("v0"), page, pebble.Sync))
+		require.NoError(t, db.Close())
+		s.nodes[i].start()
+		s.must(lookUp(100))
+		time.Sleep(3 * time.Second)
+		s.must(lookUp(101))
+		e := s.waitDeath(i)
+		require.Contains(t, e.Why, "majority")
+		other := e.State
+		require.NotNil(t, other)
+		require.Greater(t, other.Seq, before.Seq)
+		n := s.nodes[leader].current().node
+		record, err := n.Record(ledger.Seq(other.Seq))
+		require.NoError(t, err)
+		own, err := ledger.ParseEntry(record)
+		require.NoError(t, err)
+		said := own.Event.(*ledger.StateRecorded).State
+		require.NotEqual(t, said.Index.String(), other.Index)
+		require.Equal(t, said.Views.String(), other.Views)
+		require.Equal(t, said.Outbox.String(), other.Outbox)
+		s.agree(0, leader, (leader+2)%3)
+	})
+}
+
 func TestAWrongLeaderStopsAndTheMajorityGoesOn(t *testing.T) {
 	calmSim(t, func(s *sim) {
 		i := s.leader()

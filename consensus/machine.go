@@ -24,6 +24,7 @@ type machine struct {
 	suspicion *suspicion // the newest batch that was voided
 	note      []byte     // the newest checkpoint that came along,
 	noted     tlog.Tree  // and the tree it must be of
+	covered   covered
 }
 
 type before struct {
@@ -84,6 +85,9 @@ func (m *machine) command(l *raft.Log) error {
 			return fmt.Errorf("raft entry %d, command %d: assemble the answer: %w", l.Index, i, err)
 		}
 		out.Recorded = len(res.Entries) > 0 || res.Earlier != nil
+	}
+	if m.covered, err = readCovered(m.txn); err != nil {
+		return err
 	}
 	if f != nil {
 		if f.tree, err = m.txn.Tree(); err != nil {
@@ -171,6 +175,9 @@ func (m *machine) committed() error {
 		return err
 	}
 	m.n.setTree(m.db.Tree())
+	if m.covered.ok {
+		m.n.covered.Store(&m.covered)
+	}
 	for _, b := range m.before {
 		m.n.trees.put(b.index, b.tree)
 	}

@@ -42,6 +42,7 @@ type Node struct {
 	queue       *queue
 	flights     flights
 	current     atomic.Pointer[tlog.Tree]
+	covered     atomic.Pointer[covered]
 	checkpoints checkpoints
 	witnesses   *witnesses             // nil: none are configured
 	refusal     atomic.Pointer[string] // why this node is read-only; nil: it is not
@@ -124,6 +125,9 @@ func (n *Node) open() error {
 		return err
 	}
 	n.setTree(n.ledger.db.Tree())
+	if err := n.loadCovered(n.ledger.db); err != nil {
+		return err
+	}
 	n.net.Members(n.list)
 	conf := n.config.raftConfig(n.notify)
 	logs := watchedLog{n.raftlog, n.storeDog}

@@ -63,7 +63,7 @@ func (n *Node) restore(r io.Reader) error {
 	n.raftlog.Reset()
 	n.assembler.Forget()
 	n.setTree(db.Tree())
-	if err := n.checkpoints.load(db); err != nil {
+	if err := errors.Join(n.checkpoints.load(db), n.loadCovered(db)); err != nil {
 		n.stop(err)
 	}
 	if err := old.Close(); err != nil {

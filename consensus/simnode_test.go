@@ -43,7 +43,7 @@ func (x *simNode) config(r *simRun, fs vfs.FS, net Network) Config {
 		Dir: "data", Identity: Identity{testLog, x.name}, Members: simMembers, Network: net, FS: fs,
 		Origin: testOrigin, Signer: testKey().signer, Verifier: testKey().verifier,
 		LedgerCache: 1 << 20, Logger: testLogger(s.t),
-		SnapshotThreshold: 15, SnapshotInterval: 500 * time.Millisecond, TrailingLogs: &s.o.trailing,
+		SnapshotThreshold: 15, SnapshotInterval: 500 * time.Millisecond, StateInterval: time.Second, TrailingLogs: &s.o.trailing,
 		Clock: func() time.Time { return time.Now().Add(time.Duration(x.clock.Load())) },
 		seams: s.o.seams,
 	}

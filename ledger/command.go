@@ -14,6 +14,7 @@ const (
 	RequestRaiseRules         RequestKind = 2
 	RequestRecordKey          RequestKind = 3
 	RequestVoidBatch          RequestKind = 4
+	RequestRecordState        RequestKind = 5
 	RequestRecordOrganisation RequestKind = 16
 	RequestRecordDirectory    RequestKind = 17
 	RequestRecordPolicy       RequestKind = 18
@@ -49,6 +50,8 @@ const (
 	RequestReadWanted         RequestKind = 101
 	RequestRecordCallBack     RequestKind = 102
 	RequestReadTrail          RequestKind = 112
+	RequestCopySubject        RequestKind = 114
+	RequestReleaseKey         RequestKind = 113
 )
 
 // Request asks for something, in the imperative. It holds nothing personal in
@@ -67,6 +70,7 @@ var requests = map[RequestKind]func() Request{
 	RequestRaiseRules:         func() Request { return new(RaiseRules) },
 	RequestRecordKey:          func() Request { return new(RecordKey) },
 	RequestVoidBatch:          func() Request { return new(VoidBatch) },
+	RequestRecordState:        func() Request { return new(RecordState) },
 	RequestRecordOrganisation: func() Request { return new(RecordOrganisation) },
 	RequestRecordDirectory:    func() Request { return new(RecordDirectory) },
 	RequestRecordPolicy:       func() Request { return new(RecordPolicy) },
@@ -102,6 +106,8 @@ var requests = map[RequestKind]func() Request{
 	RequestRecordRegister:     func() Request { return new(RecordRegister) },
 	RequestRecordCallBack:     func() Request { return new(RecordCallBack) },
 	RequestReadTrail:          func() Request { return new(ReadTrail) },
+	RequestCopySubject:        func() Request { return new(CopySubject) },
+	RequestReleaseKey:         func() Request { return new(ReleaseKey) },
 }
 
 func parseRequest(k RequestKind, b []byte) (Request, error) {

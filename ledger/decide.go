@@ -69,6 +69,7 @@ const (
 	RefusedPast       = "policy-in-the-past"
 	RefusedPolicyRole = "role-not-permitted-here"
 	RefusedAssurance  = "assurance-too-low"
+	RefusedReview     = "review-missing"
 )
 
 // repeatWindow is how long, in ledger time, a command may be asked again and

@@ -70,6 +70,22 @@ func restOfStory(w *world, auditor Actor) {
 	w.deny(RefusedRole, w.cmd(auditor, &VoidBatch{Proposer: "n3"}))
 	w.deny(RefusedRole, w.cmd(auditor, &RecordOrganisation{Organisation: Organisation{Code: "X"}}))
 
+	// State entries.
+	w.deny(RefusedRole, w.cmd(auditor, &RecordState{}))
+	if w.view.log.Rules < 3 {
+		w.refuse(RefusedRules, w.cmd(system(), &RecordState{}))
+	} else {
+		early, _, err := w.view.Root(3)
+		require.NoError(t, err)
+		w.refuse(RefusedState, w.cmd(system(), &RecordState{Cosigned: 4, CosignedRoot: early}))
+		w.refuse(RefusedState, w.cmd(system(), &RecordState{Cosigned: 1 << 40, CosignedRoot: early}))
+		w.refuse(RefusedState, w.cmd(system(), &RecordState{CosignedRoot: early}))
+		s := last[*StateRecorded](t, w.grant(w.cmd(system(), &RecordState{Cosigned: 3, CosignedRoot: early})))
+		require.Equal(t, early, s.CosignedRoot)
+		require.NotZero(t, s.State.Views)
+		w.refuse(RefusedAlready, w.cmd(system(), &RecordState{}))
+	}
+
 	// Directory.
 	uploader := as(RoleUploader, authorityA, "up1")
 	dir := Directory{OfficeHours: "01234 567890", EmergencyDuty: "01234 999999", BankHolidays: []string{"2026-04-03"}}
@@ -86,6 +102,7 @@ func restOfStory(w *world, auditor Actor) {
 	notifications(w, auditor)
 	caseloads(w, auditor)
 	trails(w)
+	releases(w)
 	if w.view.log.Rules >= 3 {
 		caseloads3(w, auditor)
 	} else {
@@ -478,6 +495,14 @@ func trails(w *world) {
 	w.deny(RefusedOwnOrganisation, w.cmd(site, &ReadTrail{Organisation: practice}, PayloadReason))
 	w.grant(w.cmd(ig, &ReadTrail{Actor: clinician().ID(), From: begin, To: begin + Hour}, PayloadReason))
 	w.deny(RefusedRole, w.cmd(as(RoleAuditor, emergency, "a"), &ReadTrail{Person: person(20)}, PayloadReason))
+
+	copying := &CopySubject{Person: person(20), For: ToParent, Harm: true}
+	w.deny(RefusedRole, w.cmd(site, copying, PayloadReason))
+	if w.view.log.Rules < 3 {
+		w.refuse(RefusedRules, w.cmd(ig, copying, PayloadReason))
+		return
+	}
+	w.grant(w.cmd(ig, copying, PayloadReason))
 }
 
 func TestDecideStopsWhenItCannotRead(t *testing.T) {

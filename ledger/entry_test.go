@@ -152,7 +152,7 @@ func TestRecordsOfAnotherShapeAreRefused(t *testing.T) {
 		_, err := ParseEntry(alter(first, func(e *Entry) { e.Kind = k }))
 		require.ErrorIs(t, err, ErrUnknownKind)
 	}
-	_, err := ParseEntry(alter(first, func(e *Entry) { e.requestNum = 5 }))
+	_, err := ParseEntry(alter(first, func(e *Entry) { e.requestNum = 6 }))
 	require.ErrorIs(t, err, ErrUnknownKind)
 }
 

@@ -30,6 +30,8 @@ type fakeView struct {
 	policies      map[string][]DatedPolicy
 	glasses       map[Seq]Glass
 	attempts      map[Seq]Attempt
+	leaves        []Hash
+	uncovered     Seq
 	err           error // if set, every read fails with it
 }
 
@@ -172,6 +174,7 @@ func (v *fakeView) fold(group []Entry) {
 }
 
 func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
+	v.leaves = append(v.leaves, e.Hash())
 	id := actor.ID()
 	var ref PersonRef
 	if e.Person != nil {
@@ -182,6 +185,8 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.log = Log{ID: x.ID, Origin: x.Origin, Rules: x.Rules, Synthetic: x.Synthetic, DemoClock: x.DemoClock, Verifier: x.Verifier}
 	case *RulesRaised:
 		v.log.Rules = x.To
+	case *StateRecorded:
+		v.uncovered = e.Seq + 1
 	case *OrganisationRecorded:
 		o := x.Organisation
 		if o.Directory.IsZero() {

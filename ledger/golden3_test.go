@@ -22,6 +22,9 @@ var tales3 = []tale{
 		KindSchoolRecorded, KindOrganisationListed, KindEnrolmentsWanted, KindCallBackRecorded}, taleOfCaseloads},
 	{"policy", []Kind{KindPolicyRecorded}, taleOfPolicy},
 	{"glass", []Kind{KindGlassBroken, KindReviewed}, taleOfGlass},
+	{"subjectcopy", []Kind{KindSubjectCopied}, taleOfCopies},
+	{"state", []Kind{KindStateRecorded}, taleOfStates},
+	{"release", []Kind{KindKeyReleased}, taleOfReleases},
 }
 
 // goldenWorld3 is the beginning of every tale of rules version 3.

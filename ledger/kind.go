@@ -12,7 +12,7 @@ const (
 	KindRulesRaised          Kind = 2
 	KindKeyRecorded          Kind = 3 // log, person, key-encryption and token keys
 	KindMembershipChanged    Kind = 4 // reserved
-	KindState                Kind = 5 // reserved
+	KindStateRecorded        Kind = 5
 	KindClockCorrected       Kind = 6 // reserved
 	KindProposerDiverged     Kind = 7
 	KindTransitionsDue       Kind = 8 // reserved
@@ -82,8 +82,9 @@ const (
 	KindEnrolmentsWanted   Kind = 108
 	KindCallBackRecorded   Kind = 109
 
-	KindTrailRead   Kind = 112
-	KindKeyReleased Kind = 113 // reserved
+	KindTrailRead     Kind = 112
+	KindKeyReleased   Kind = 113
+	KindSubjectCopied Kind = 114
 
 	KindCorrected  Kind = 128 // reserved
 	KindRectified  Kind = 129 // reserved
@@ -102,6 +103,7 @@ var events = map[Kind]func() Event{
 	KindLogOpened:                func() Event { return new(LogOpened) },
 	KindRulesRaised:              func() Event { return new(RulesRaised) },
 	KindKeyRecorded:              func() Event { return new(KeyRecorded) },
+	KindStateRecorded:            func() Event { return new(StateRecorded) },
 	KindProposerDiverged:         func() Event { return new(ProposerDiverged) },
 	KindOrganisationRecorded:     func() Event { return new(OrganisationRecorded) },
 	KindDirectoryRecorded:        func() Event { return new(DirectoryRecorded) },
@@ -159,11 +161,13 @@ var events = map[Kind]func() Event{
 	KindEnrolmentsWanted:         func() Event { return new(EnrolmentsWanted) },
 	KindCallBackRecorded:         func() Event { return new(CallBackRecorded) },
 	KindTrailRead:                func() Event { return new(TrailRead) },
+	KindSubjectCopied:            func() Event { return new(SubjectCopied) },
+	KindKeyReleased:              func() Event { return new(KeyReleased) },
 }
 
 var kindNames = map[Kind]string{
 	KindLogOpened: "log-opened", KindRulesRaised: "rules-raised", KindKeyRecorded: "key-recorded",
-	KindProposerDiverged: "proposer-diverged", KindOrganisationRecorded: "organisation-recorded",
+	KindStateRecorded: "state-recorded", KindProposerDiverged: "proposer-diverged", KindOrganisationRecorded: "organisation-recorded",
 	KindDirectoryRecorded: "directory-recorded", KindActorProfiled: "actor-profiled",
 	KindUploadOpened: "upload-opened", KindUploadResumed: "upload-resumed", KindUploadRefused: "upload-refused",
 	KindChunkRecorded: "chunk-recorded", KindPlanRecorded: "plan-recorded", KindPlanUnchanged: "plan-unchanged",
@@ -178,7 +182,8 @@ var kindNames = map[Kind]string{
 	KindCallBackRecorded: "call-back-recorded",
 	KindEnrolmentEnded:   "enrolment-ended", KindEnrolmentTakenBack: "enrolment-taken-back",
 	KindCaseloadAccessed: "caseload-accessed",
-	KindSubjectAccessed:  "subject-accessed", KindTrailRead: "trail-read",
+	KindSubjectAccessed:  "subject-accessed", KindTrailRead: "trail-read", KindSubjectCopied: "subject-copied",
+	KindKeyReleased:  "key-released",
 	KindSnapshotHeld: "snapshot-held", KindSnapshotApproved: "snapshot-approved", KindPlanLapsed: "plan-lapsed",
 	KindHoldingsRead: "holdings-read", KindPlanUnmatched: "plan-unmatched", KindPersonMatched: "person-matched",
 	KindNumberSuperseded: "number-superseded", KindNumberInactivated: "number-inactivated", KindNumbersParted: "numbers-parted",

@@ -91,6 +91,11 @@ func (n *Notification) unopened() bool {
 	return n.State != NotificationIsOpened && n.State != NotificationIsAcknowledged
 }
 
+// Undelivered reports whether it lies in no mailbox and nobody has seen it.
+func (n *Notification) Undelivered() bool {
+	return n.State == NotificationIsQueued || n.State == NotificationIsFailed
+}
+
 // Since returns when the notification came into its state.
 func (n *Notification) Since() Time {
 	switch n.State {

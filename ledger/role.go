@@ -111,6 +111,8 @@ const (
 	ActReadWanted
 	ActRecordCallBack
 	ActReadFigures
+	ActCopySubject
+	ActReleaseKey
 	ActSignIn // stands in denials of somebody whom their provider vouches for in no role
 
 	actionEnd // no action: one past the last
@@ -152,6 +154,8 @@ var actionNames = map[Action]string{
 	ActReadWanted:         "read whose enrolment is asked for again",
 	ActRecordCallBack:     "keep the own site's call-back number",
 	ActReadFigures:        "read how notifications fare, as figures",
+	ActCopySubject:        "copy the accesses to a person's record for that person",
+	ActReleaseKey:         "let an auditor know whose a reference is",
 	ActSignIn:             "sign in with a browser",
 }
 
@@ -209,6 +213,8 @@ var matrix = map[Action][]Role{
 	ActReadWanted:         {RoleUploader, RoleChildHealth},
 	ActRecordCallBack:     {RoleSiteIG, RoleTeamLeader, RoleOperator},
 	ActReadFigures:        {RoleSocialWorkManager, RoleOperator},
+	ActCopySubject:        {RoleIGOfficer},
+	ActReleaseKey:         {RoleIGOfficer},
 	ActSignIn:             Roles(),
 }
 

@@ -32,6 +32,9 @@ type View interface {
 	// From rules version 3.
 	Glass(Seq) (Glass, bool, error)
 	Policies(place string) ([]DatedPolicy, error) // in order of days; must not be changed
+	Uncovered() (Seq, error)                      // the first entry that no state entry covers
+	State() (State, error)                        // as of the end of the ledger
+	Root(size Seq) (Hash, bool, error)            // of the tree as it was; false where it never was so large
 
 	Enrolments(PersonRef, Place) ([]Enrolment, error)
 	Enrolled(Place) ([]PersonRef, error) // in order of reference

@@ -1,6 +1,8 @@
 package projection
 
 import (
+	"errors"
+
 	"custos/ledger"
 	"custos/ledger/store"
 )
@@ -15,6 +17,11 @@ type profileRow struct {
 func foldAdmin(t *store.Txn, e, first *ledger.Entry) error {
 	switch ev := e.Event.(type) {
 	case *ledger.LogOpened:
+		if ev.Rules >= 3 {
+			if err := track(t, e); err != nil {
+				return err
+			}
+		}
 		return set(t, logKey(), ledger.Log{ID: ev.ID, Origin: ev.Origin, Verifier: ev.Verifier, Rules: ev.Rules,
 			Synthetic: ev.Synthetic, DemoClock: ev.DemoClock})
 	case *ledger.RulesRaised:
@@ -29,7 +36,7 @@ func foldAdmin(t *store.Txn, e, first *ledger.Entry) error {
 			}
 		}
 		if ev.From < 3 && ev.To >= 3 {
-			if err := raiseToThree(t, e.Time.Day()); err != nil {
+			if err := errors.Join(track(t, e), raiseToThree(t, e.Time.Day())); err != nil {
 				return err
 			}
 		}

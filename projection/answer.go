@@ -178,6 +178,10 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 			return fmt.Errorf("entry %d: a trail read by another request", main.Seq)
 		}
 		return a.trail(v, out, q, ev, main.Seq, first.Actor.Organisation)
+	case *ledger.SubjectCopied:
+		var err error
+		out.Trail, err = v.SubjectCopy(main.Seq)
+		return err
 	case *ledger.UploadOpened, *ledger.UploadResumed, *ledger.UploadClosed, *ledger.SnapshotApproved:
 		return a.upload(v, out, first)
 	case *ledger.AckRead:

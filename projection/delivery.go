@@ -157,6 +157,9 @@ func foldSettled(t *store.Txn, e *ledger.Entry, attempt ledger.Seq, delivered bo
 			return fmt.Errorf("entry %d: notification %d was delivered and is missing", e.Seq, id)
 		}
 		n.Settle(delivered, e.Time)
+		if err := moved(t, &n, ledger.Hash{}); err != nil {
+			return err
+		}
 		if err := setCold(t, notificationKey(n.Authority, n.ID), &n); err != nil {
 			return err
 		}

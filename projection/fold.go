@@ -10,6 +10,13 @@ import (
 // Fold brings every view up to date with the next entry. first is the first
 // entry of the same command, which holds the actor; it is e itself for that one.
 func Fold(t *store.Txn, e, first *ledger.Entry) error {
+	if err := fold(t, e, first); err != nil {
+		return err
+	}
+	return foldChanges(t, e.Seq)
+}
+
+func fold(t *store.Txn, e, first *ledger.Entry) error {
 	if e.Nth == 0 {
 		if err := foldDecided(t, e); err != nil {
 			return err
@@ -36,6 +43,8 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		return foldTrail(t, e, first)
 	case *ledger.PolicyRecorded:
 		return foldPolicy(t, e, ev)
+	case *ledger.StateRecorded:
+		return foldState(t, e)
 	case *ledger.UploadOpened, *ledger.ChunkRecorded, *ledger.UploadClosed:
 		return foldUpload(t, e, first)
 	case *ledger.PlanRecorded, *ledger.PlanDeleted, *ledger.PlanUnchanged, *ledger.PlanRejected, *ledger.PlanUnmatched:
@@ -90,6 +99,8 @@ func Fold(t *store.Txn, e, first *ledger.Entry) error {
 		if err := foldCaseload(t, e, ev, first); err != nil {
 			return err
 		}
+		return foldTrail(t, e, first)
+	case *ledger.KeyReleased:
 		return foldTrail(t, e, first)
 	case *ledger.AccessDenied, *ledger.Reopened, *ledger.TrailRead, *ledger.AckRead, *ledger.AppointmentMissed,
 		*ledger.HoldingsRead, *ledger.UnassignedRead, *ledger.EnrolmentsWanted, *ledger.Traced, *ledger.NotTraced:

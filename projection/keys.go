@@ -44,6 +44,9 @@ const (
 	viewAssigning    = 'T' // organisation, place -> nothing: places that its team leaders have assigned
 	viewGlass        = 'B' // open or concluded, sequence number -> ledger.Glass; from rules version 3
 	viewPolicy       = 'C' // place -> []ledger.DatedPolicy; from rules version 3
+	viewState        = 'Z' // -> the tracker; from rules version 3, as are the next
+	viewIndexTree    = '0' // four bits of a person's key a byte -> a page of the index
+	viewOutboxTree   = '1' // the same of a notification's id -> a page of the outbox
 )
 
 // The parts of one person stand together, so that reading one brings the others
@@ -91,6 +94,14 @@ func plansKey(p ledger.PersonRef) []byte { return personKey(p, partPlans) }
 // plansOf reads whose plans a row of viewPerson holds; ok is false for the other parts.
 func plansOf(key []byte) (p ledger.PersonRef, ok bool) {
 	if len(key) != 2+len(p)+1 || key[2+len(p)] != partPlans {
+		return p, false
+	}
+	return ledger.PersonRef(key[2 : 2+len(p)]), true
+}
+
+// headOf reads whose chain's end a row of viewPerson holds; ok is false for the other parts.
+func headOf(key []byte) (p ledger.PersonRef, ok bool) {
+	if len(key) != 2+len(p)+1 || key[2+len(p)] != partHead {
 		return p, false
 	}
 	return ledger.PersonRef(key[2 : 2+len(p)]), true

@@ -161,5 +161,5 @@ func unstand(t *store.Txn, authority string, at ledger.Item, seq ledger.Seq) err
 	if err := t.Delete(standingAtKey(authority, seq)); err != nil {
 		return err
 	}
-	return t.Delete(standingKey(authority, at))
+	return unset(t, standingKey(authority, at))
 }

@@ -87,14 +87,14 @@ func (v View) Notifications(authority string, state ledger.NotificationState, af
 }
 
 func foldNotificationQueued(t *store.Txn, e *ledger.Entry, ev *ledger.NotificationQueued) error {
-	b, err := ledger.Marshal(&ledger.Notification{
+	n := &ledger.Notification{
 		ID: e.Seq, Type: ev.Type, Authority: ev.Authority, State: ledger.NotificationIsQueued, Of: ev.Of, Plans: ev.Plans,
 		Person: e.Person.Ref, Organisation: ev.Organisation, Queued: e.Time,
-	})
-	if err != nil {
+	}
+	if err := moved(t, n, e.Hash()); err != nil {
 		return err
 	}
-	return t.SetCold(notificationKey(ev.Authority, e.Seq), b)
+	return setCold(t, notificationKey(ev.Authority, e.Seq), n)
 }
 
 func foldNotificationOpened(t *store.Txn, e *ledger.Entry, ev *ledger.NotificationOpened) error {
@@ -106,6 +106,9 @@ func foldNotificationOpened(t *store.Txn, e *ledger.Entry, ev *ledger.Notificati
 		return err
 	}
 	n.State, n.Opened = ledger.NotificationIsOpened, e.Time
+	if err := moved(t, &n, ledger.Hash{}); err != nil {
+		return err
+	}
 	return setCold(t, notificationKey(n.Authority, n.ID), &n)
 }
 
@@ -115,5 +118,8 @@ func foldNotificationAcknowledged(t *store.Txn, e *ledger.Entry, ev *ledger.Noti
 		return err
 	}
 	n.State, n.Acknowledged = ledger.NotificationIsAcknowledged, e.Time
+	if err := moved(t, &n, ledger.Hash{}); err != nil {
+		return err
+	}
 	return setCold(t, notificationKey(n.Authority, n.ID), &n)
 }

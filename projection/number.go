@@ -201,7 +201,7 @@ func foldNumber(t *store.Txn, e *ledger.Entry) error {
 			return err
 		}
 		back, stay := ledger.PartPlans(have, p, &number)
-		if err := t.Delete(numberKey(p)); err != nil {
+		if err := unset(t, numberKey(p)); err != nil {
 			return err
 		}
 		if err := t.Delete(followingKey(ev.New, p)); err != nil {

@@ -145,6 +145,10 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		}
 	case *ledger.TrailRead:
 		row.Profile = ev.Profile
+	case *ledger.SubjectCopied:
+		row.Profile = ev.Profile
+	case *ledger.KeyReleased:
+		row.Profile = ev.Profile
 	case *ledger.PlanRecorded:
 		row.Authority, row.Of = ev.Authority, ev.Of
 	case *ledger.PlanUnchanged:

@@ -73,8 +73,7 @@ func foldGaps(t *store.Txn, p ledger.PersonRef, today ledger.Day) error {
 	if err != nil {
 		return err
 	}
-	// Read past planRow: plans follow to a number before it has its first entry.
-	plans, _, err := read[[]ledger.Plan](t, plansKey(p))
+	plans, err := v.planRow(p)
 	if err != nil {
 		return err
 	}

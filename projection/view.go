@@ -123,6 +123,9 @@ func set(t *store.Txn, key []byte, v any) error {
 	if err != nil {
 		return fmt.Errorf("view row %c: %w", key[1], err)
 	}
+	if err := noted(t, key, b, false); err != nil {
+		return err
+	}
 	return t.SetMade(key, b, v)
 }
 
@@ -132,5 +135,16 @@ func setCold(t *store.Txn, key []byte, v any) error {
 	if err != nil {
 		return fmt.Errorf("view row %c: %w", key[1], err)
 	}
+	if err := noted(t, key, b, false); err != nil {
+		return err
+	}
 	return t.SetCold(key, b)
+}
+
+// unset removes what set wrote.
+func unset(t *store.Txn, key []byte) error {
+	if err := noted(t, key, nil, true); err != nil {
+		return err
+	}
+	return t.Delete(key)
 }

@@ -43,11 +43,18 @@ func (a *app) benchVerify(flags verifyFlags) error {
 		}
 		out = append(out, verifySpeed{l.Level, l.Name, v.report.Size, l.Seconds, round(float64(v.report.Size) / max(l.Seconds, 1e-9))})
 	}
+	trail, err := benchTrail(flags.data)
+	if err != nil {
+		return err
+	}
 	if a.json() {
-		return a.printJSON(map[string]any{"verdict": v.report.Verdict, "levels": out})
+		return a.printJSON(map[string]any{"verdict": v.report.Verdict, "levels": out, "trailProof": trail})
 	}
 	for _, s := range out {
 		fmt.Fprintf(a.stdout, "L%d %-20s %10.0f entries/s (%d in %.2f s)\n", s.Level, s.Name, s.PerSecond, s.Entries, s.Seconds)
+	}
+	if trail != nil {
+		fmt.Fprintln(a.stdout, trail)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +21,7 @@ type diffReport struct {
 	Seq     *ledger.Seq `json:"seq,omitempty"`   // the first that differs
 	KindA   string      `json:"kindA,omitempty"` // and what it is in each
 	KindB   string      `json:"kindB,omitempty"`
+	State   []string    `json:"state,omitempty"` // of two state entries: which parts of what the views say differ
 }
 
 func (a *app) diffCommand() *cobra.Command {
@@ -81,6 +83,7 @@ func (a *app) compare(fa, fb *folder, r *diffReport) error {
 		if !ok || !bytes.Equal(record, other) {
 			n := r.Common
 			r.Verdict, r.Seq, r.KindA, r.KindB = "differs", &n, kindOf(record), kindOf(other)
+			r.State = statesDiffer(record, other)
 			return nil
 		}
 		r.Common++
@@ -100,8 +103,43 @@ func kindOf(record []byte) string {
 	return e.Kind.String()
 }
 
+// statesDiffer names what two state entries say otherwise; nothing if they are none.
+func statesDiffer(a, b []byte) []string {
+	one, two := stateOf(a), stateOf(b)
+	if one == nil || two == nil {
+		return nil
+	}
+	var out []string
+	for _, part := range []struct {
+		name string
+		same bool
+	}{
+		{"the views", one.Views == two.Views},
+		{"the index of people", one.Index == two.Index && one.People == two.People && one.Below == two.Below},
+		{"the outbox", one.Outbox == two.Outbox && one.Undelivered == two.Undelivered},
+	} {
+		if !part.same {
+			out = append(out, part.name)
+		}
+	}
+	return out
+}
+
+func stateOf(record []byte) *ledger.State {
+	e, err := ledger.ParseEntry(record)
+	if err != nil {
+		return nil
+	}
+	if s, ok := e.Event.(*ledger.StateRecorded); ok {
+		return &s.State
+	}
+	return nil
+}
+
 func (r *diffReport) text() string {
 	switch {
+	case len(r.State) > 0:
+		return fmt.Sprintf("DIFFER from entry %d on, a state entry: A and B say otherwise of %s", *r.Seq, strings.Join(r.State, " and "))
 	case r.Verdict == "differs":
 		return fmt.Sprintf("DIFFER from entry %d on: A has %s there, B has %s", *r.Seq, r.KindA, r.KindB)
 	case r.SizeA > r.SizeB:

@@ -16,19 +16,31 @@ import (
 )
 
 func (a *app) proveCommand() *cobra.Command {
-	var data, recordFile, url, tokenFile string
+	var data, recordFile, url, tokenFile, ref string
 	var seq int64
+	var trail, caseload bool
 	cmd := &cobra.Command{
-		Use: "prove", Short: "Write the receipt of one entry: a C2SP tlog-proof",
+		Use: "prove", Short: "Write the receipt of one entry, or the proof of a whole trail or caseload",
 		Long: "Write the receipt of one entry, from the newest signed checkpoint whose tree holds it. It is a C2SP\n" +
-			"tlog-proof and checks with public tools; --record also writes the entry's exact bytes.",
+			"tlog-proof and checks with public tools; --record also writes the entry's exact bytes.\n\n" +
+			"With --trail and --ref, the proof that the entries about a person are all there are; with --caseload\n" +
+			"and --seq, that the people shown with one access to a caseload are all. check-trail checks both.",
 		Args: exactly(0, ""),
 		RunE: func(*cobra.Command, []string) error {
+			if (data == "") == (url == "") {
+				return failf(ExitUsage, "give one of --data and --url")
+			}
+			if trail {
+				if seq >= 0 || recordFile != "" || caseload {
+					return failf(ExitUsage, "--trail takes --ref, and neither --seq, --record nor --caseload")
+				}
+				return a.proveTrail(data, url, tokenFile, ref)
+			}
 			if seq < 0 {
 				return failf(ExitUsage, "missing --seq")
 			}
-			if (data == "") == (url == "") {
-				return failf(ExitUsage, "give one of --data and --url")
+			if caseload {
+				return a.proveCaseload(data, ledger.Seq(seq))
 			}
 			if url != "" {
 				return a.proveFrom(url, tokenFile, ledger.Seq(seq), recordFile)
@@ -41,6 +53,9 @@ func (a *app) proveCommand() *cobra.Command {
 	f.StringVar(&url, "url", "", "a running node's URL")
 	f.StringVar(&tokenFile, "token-file", "", "with --url: file that holds a token of somebody who may see the entry")
 	f.Int64Var(&seq, "seq", -1, "the entry's sequence number")
+	f.BoolVar(&trail, "trail", false, "prove that a person's trail is complete")
+	f.StringVar(&ref, "ref", "", "with --trail: the person's reference")
+	f.BoolVar(&caseload, "caseload", false, "prove whom the access to a caseload at --seq showed")
 	f.StringVar(&recordFile, "record", "", "file to write the entry's bytes to")
 	return cmd
 }

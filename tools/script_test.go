@@ -2,10 +2,12 @@ package tools
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -38,15 +40,26 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			w := usual()
 			e.Setenv("VKEY", w.vkey)
-			e.Setenv("CHILD", w.keys.Person(nhsChild).String())
+			for name, nhs := range map[string]string{"CHILD": nhsChild, "SISTER": nhsSister, "NOBODY": nhsNobody, "STRANGER": nhsStranger} {
+				e.Setenv(name, w.keys.Person(nhs).String())
+			}
 			if err := os.CopyFS(filepath.Join(e.WorkDir, "keys"), os.DirFS(w.keyDir)); err != nil {
 				return err
 			}
 			return os.CopyFS(filepath.Join(e.WorkDir, "node"), os.DirFS(w.dir))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"forge":    func(ts *testscript.TestScript, _ bool, args []string) { forge(ts, usual(), "node", args) },
-			"forge-in": func(ts *testscript.TestScript, _ bool, args []string) { forge(ts, usual(), args[0], args[1:]) },
+			"forge":      func(ts *testscript.TestScript, _ bool, args []string) { forge(ts, usual(), "node", args) },
+			"forge-in":   func(ts *testscript.TestScript, _ bool, args []string) { forge(ts, usual(), args[0], args[1:]) },
+			"edit-proof": func(ts *testscript.TestScript, _ bool, args []string) { editProof(ts, args) },
+			// edit FILE INTO FROM TO writes a file with one text in place of another.
+			"edit": func(ts *testscript.TestScript, _ bool, args []string) {
+				text := ts.ReadFile(args[0])
+				if !strings.Contains(text, args[2]) {
+					ts.Fatalf("%s does not hold %s", args[0], args[2])
+				}
+				ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.ReplaceAll(text, args[2], args[3])), 0o600))
+			},
 			"run": func(ts *testscript.TestScript, _ bool, args []string) {
 				want, err := strconv.Atoi(args[0])
 				ts.Check(err)
@@ -77,8 +90,15 @@ func forge(ts *testscript.TestScript, w *world, dir string, args []string) {
 	if !ok {
 		ts.Fatalf("no forgery of that name")
 	}
-	f(&world{t: w.t, dir: ts.MkAbs(dir), keyDir: ts.MkAbs("keys"), keys: w.keys, signer: w.signer, vkey: w.vkey,
-		now: w.now, n: 1 << 20, index: w.index, held: w.held, signing: true}, ledger.Seq(n))
+	at := &world{t: w.t, dir: ts.MkAbs(dir), keyDir: ts.MkAbs("keys"), keys: w.keys, signer: w.signer, vkey: w.vkey,
+		now: w.now, n: 1 << 20, index: w.index, held: maps.Clone(w.held), signing: true}
+	// What a forgery before this one did is not done again.
+	if db, err := store.Open(at.tables(), store.Options{ReadOnly: true}); err == nil {
+		at.n += 1000 * uint64(db.Head().Size)
+		at.index = max(at.index, db.Applied().Index)
+		ts.Check(db.Close())
+	}
+	f(at, ledger.Seq(n))
 }
 
 // forgeries are what an attacker, or a bad disk, does to a stopped node's folder.
@@ -212,6 +232,16 @@ var forgeries = map[string]func(w *world, n ledger.Seq){
 	},
 	// Nothing is forged: the node goes on.
 	"go-on": func(w *world, _ ledger.Seq) { w.insider(func(*ledger.Decision) {}) },
+	// An IG officer has the child's copy recorded, without one of the lookups.
+	"copy-subject": func(w *world, n ledger.Seq) {
+		w.open()
+		c := w.command(w.actor("ig", ledger.RoleIGOfficer, "NAT"), &ledger.CopySubject{Person: w.keys.Person(nhsChild), For: ledger.ToPerson,
+			Harm: true, Competent: true, Withheld: []ledger.Seq{n}})
+		id := c.Actor.ID()
+		w.seal(c, ledger.HolderActor, id[:], ledger.PayloadReason, 0, ledger.NoteDetails{Text: "reviewed"})
+		w.step(c)
+		w.close()
+	},
 	// Somebody looks twice in the evening, as a spreadsheet's formula.
 	"look-at-night": func(w *world, _ ledger.Seq) {
 		w.now = w.now.Add(5 * time.Hour)
@@ -278,8 +308,12 @@ func (w *world) lastSigned() []byte {
 // committed and signed.
 func (w *world) insider(change func(d *ledger.Decision)) {
 	w.t.Helper()
+	w.insiderOf(w.lookupCommand("nurse", nhsSister), change)
+}
+
+func (w *world) insiderOf(c *ledger.Command, change func(d *ledger.Decision)) {
+	w.t.Helper()
 	w.open()
-	c := w.lookupCommand("nurse", nhsSister)
 	w.log(c)
 	txn := w.db.Begin()
 	view := projection.View{R: txn}

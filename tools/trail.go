@@ -3,8 +3,10 @@ package tools
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +18,7 @@ type trailFlags struct {
 	data, ref, actor, organisation, from, to string
 
 	authority, outcome string
+	capability         string
 	outOfHours         bool
 	repeated, noPlan   int
 }
@@ -27,7 +30,9 @@ func (a *app) trailCommand() *cobra.Command {
 		Long: "List who did what: about a person (--ref, 66 hexadecimal digits), by an actor (--actor, 32 hexadecimal\n" +
 			"digits, or ISSUER SUBJECT in one argument), or from an organisation. Names are sealed: this list has\n" +
 			"references and identifiers only, and needs no key. Filters narrow each other down; --repeated and\n" +
-			"--no-plan count among what the others leave. A pattern is a reason to ask, not a finding.",
+			"--no-plan count among what the others leave. A pattern is a reason to ask, not a finding.\n\n" +
+			"--capability names one person: an IG officer's recorded release, for one auditor and some days, says\n" +
+			"whose a reference is. It is held against the ledger, which verify must have found intact.",
 		Args: exactly(0, ""),
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if !slices.Contains([]string{"text", "json", "csv"}, a.output) {
@@ -40,6 +45,7 @@ func (a *app) trailCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&t.data, "data", "", "a node's data folder")
 	f.StringVar(&t.ref, "ref", "", "a person's reference")
+	f.StringVar(&t.capability, "capability", "", "file by which an IG officer lets you know whose one reference is")
 	f.StringVar(&t.actor, "actor", "", "an actor's identifier, or its issuer and subject")
 	f.StringVar(&t.organisation, "organisation", "", "an organisation's code")
 	f.StringVar(&t.from, "from", "", "from this time or day")
@@ -104,11 +110,14 @@ func (t trailFlags) parse() (wanted, error) {
 	if t.outcome != "" && !slices.Contains(outcomes, t.outcome) {
 		return w, failf(ExitUsage, "--outcome takes %s", strings.Join(outcomes, ", "))
 	}
-	given := t.ref + t.actor + t.organisation + t.from + t.to + t.authority + t.outcome
+	given := t.ref + t.capability + t.actor + t.organisation + t.from + t.to + t.authority + t.outcome
 	if given == "" && !t.outOfHours && t.repeated == 0 && t.noPlan == 0 {
 		return w, failf(ExitUsage, "say which entries: --ref, --actor, --organisation or another filter")
 	}
 	var err error
+	if t.ref != "" && t.capability != "" {
+		return w, failf(ExitUsage, "give one of --ref and --capability")
+	}
 	if t.ref != "" {
 		if w.person, err = ledger.ParsePersonRef(t.ref); err != nil {
 			return w, failf(ExitUsage, "--ref: %w", err)
@@ -163,6 +172,13 @@ func (a *app) trail(t trailFlags) error {
 		return err
 	}
 	defer func() { _ = f.close() }()
+	var whose *named
+	if t.capability != "" {
+		if whose, err = f.capability(t.capability, time.Now()); err != nil {
+			return err
+		}
+		w.person = whose.ref
+	}
 	lines := []trailLine{}
 	view := projection.View{R: f.db}
 	err = f.entries(f.db.Head().Size, func(group []ledger.Entry) (bool, error) {
@@ -185,12 +201,23 @@ func (a *app) trail(t trailFlags) error {
 	if err != nil {
 		return err
 	}
-	return a.printTrail(t.patterns(lines))
+	return a.printTrail(t.patterns(lines), whose)
 }
 
-func (a *app) printTrail(lines []trailLine) error {
+func (a *app) printTrail(lines []trailLine, whose *named) error {
 	if a.json() {
-		return a.printJSON(map[string]any{"entries": lines, "count": len(lines)})
+		out := map[string]any{"entries": lines, "count": len(lines)}
+		if whose != nil {
+			out["person"] = whose
+		}
+		return a.printJSON(out)
+	}
+	if whose != nil {
+		to := a.stdout
+		if a.output == "csv" {
+			to = a.stderr
+		}
+		fmt.Fprintf(to, "NHS number %s is %s, released by entry %d until %s\n", whose.NHSNumber, whose.Person, whose.Release, whose.Until)
 	}
 	if a.output == "csv" {
 		return trailCSV(a.stdout, lines)

@@ -65,7 +65,8 @@ func (a *app) verifyCommand() *cobra.Command {
 		Use: "verify", Short: "Repeat every signature, hash and decision of a ledger, offline",
 		Long: "Repeat every signature, hash and decision of a ledger, offline and without any secret key.\n\n" +
 			"  L0 signatures    every signed checkpoint, by your own copy of the log's key (--keys)\n" +
-			"  L1 hashes, tree  the tree is made again from the records' bytes, and compared\n" +
+			"  L1 hashes, tree  the tree is made again from the records' bytes, and compared; a second time\n" +
+			"                   with transparency-dev/merkle, as checkpoints are read with its formats\n" +
 			"  L2 sealed rows   every ciphertext has the digest that its entry holds\n" +
 			"  L3 chains        each entry follows the one before, for the log and for each person\n" +
 			"  L4 decisions     each command is decided again under the rules of its day, and gives\n" +

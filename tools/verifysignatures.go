@@ -24,6 +24,11 @@ func (v *verification) signatures() error {
 	if v.notes, err = v.f.checkpoints(opened.Origin, verifier, v.flags.pin); err != nil {
 		return v.signatureError(err, started)
 	}
+	if other := secondOpinion(v.notes, opened.Origin, verifier); other != "" {
+		v.wrong(other)
+		v.level(levelSignatures, false, 0, started, other)
+		return nil
+	}
 	ok := v.compareNotes()
 	detail := "no signed checkpoint found"
 	if n := len(v.notes); n > 0 {

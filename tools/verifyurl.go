@@ -98,6 +98,11 @@ func (v *verification) served(n *source, signed []byte) (ok bool, err error) {
 		}
 	}
 	sort.SliceStable(v.notes, func(i, j int) bool { return v.notes[i].N < v.notes[j].N })
+	if other := secondOpinion(v.notes, opened.Origin, verifier); other != "" {
+		v.wrong(other)
+		v.level(levelSignatures, false, 0, started, other)
+		return false, nil
+	}
 	ok = v.compareNotes()
 	v.level(levelSignatures, ok, int64(len(v.notes)), started,
 		fmt.Sprintf("%d checkpoints, the newest of %d entries, by %s", len(v.notes), v.notes[len(v.notes)-1].N, own))
@@ -114,7 +119,8 @@ func (v *verification) records(n *source) error {
 	defer s.close()
 	bar := v.a.progress(v.report.Size, "entries")
 	defer bar.done()
-	p := remotePass{v: v, n: n, s: s, notes: v.notes, tiles: tileCheck{stored: n.tile}}
+	p := remotePass{v: v, n: n, s: s, notes: v.notes, tiles: tileCheck{stored: n.tile}, second: newSecondTree(v.notes)}
+	defer p.second.stop()
 	for record, err := range n.bundles(v.report.Size) {
 		if err != nil {
 			return err
@@ -126,6 +132,10 @@ func (v *verification) records(n *source) error {
 			break
 		}
 		bar.at(int64(p.checker.Head().Size))
+	}
+	if other := p.second.end(p.checker.Tree()); other != "" && p.hashes == "" && !v.broken && !p.unknown {
+		p.hashes = other
+		v.wrong(other)
 	}
 	p.compareTiles()
 	p.say(started)
@@ -156,6 +166,7 @@ type remotePass struct {
 	tiles   tileCheck // of files
 	group   []ledger.Entry
 	done    int64 // entries decided again
+	second  *secondTree
 	hashes  string
 	links   string
 	again   string // what is wrong with a decision
@@ -164,6 +175,7 @@ type remotePass struct {
 
 func (p *remotePass) add(record []byte) error {
 	e, err := ledger.ParseEntry(record)
+	p.second.push(record)
 	if p.n.files {
 		p.tiles.push(e.Hash())
 	}

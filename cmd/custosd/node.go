@@ -17,6 +17,10 @@ import (
 	"custos/ledger"
 )
 
+// stateInterval is after how much time the leader commits to what its views say,
+// where anything has happened.
+const stateInterval = time.Second
+
 // node is a running node: consensus, the edge and its two listeners.
 type node struct {
 	cfg      *Config
@@ -93,6 +97,7 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 		return nil, errors.Join(misuse("the peer certificate is another node's"), n.network.Close(), n.forget())
 	}
 	cfg.Network, cfg.Logger, cfg.Clock, cfg.MaxClockError = n.network, o.log, o.clock, o.drift
+	cfg.StateInterval = stateInterval
 	if n.cluster, err = consensus.Open(cfg); err != nil {
 		return nil, errors.Join(err, n.network.Close(), n.forget())
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -40,6 +41,8 @@ type office struct {
 	school    string // where the school nurse is assigned
 	data      string // the node's folder, to be read once it is stopped
 	stop      func()
+	ref       string // the same person's reference
+	verifier  string // the log's verifier key
 }
 
 func newOffice(t *testing.T) *office {
@@ -63,6 +66,9 @@ func newOffice(t *testing.T) *office {
 		o.write(d.state.People[i].Env, token+"\n")
 	}
 	o.token = o.path("T_LA_UPLOADER")
+	keys, err := d.configs[0].keyring(rand.Reader)
+	require.NoError(t, err)
+	o.ref, o.verifier = keys.Person(o.known).String(), d.configs[0].Verifier
 	return o
 }
 

@@ -127,9 +127,9 @@ func TestANodeWithAWitness(t *testing.T) {
 	require.Eventually(t, n.cluster.Ready, 20*time.Second, 10*time.Millisecond)
 	organisation := ledger.Command{ID: ledger.DeriveID("o"), Seed: ledger.DeriveID("s"), Actor: ledger.SystemActor("n1"),
 		Request: &ledger.RecordOrganisation{Organisation: ledger.Organisation{Code: "E09000001", Name: "Northbank Council", Sort: ledger.SortAuthority}}}
-	_, err = n.cluster.Propose(t.Context(), organisation)
+	out, err := n.cluster.Propose(t.Context(), organisation)
 	require.NoError(t, err)
-	witnessed(n, 2)
+	witnessed(n, out.Tree.N) // more than the copy has, whether or not that ended with a state entry
 	require.NoError(t, n.close())
 
 	cfg.Data = old
@@ -140,7 +140,7 @@ func TestANodeWithAWitness(t *testing.T) {
 		return status == 503 && strings.Contains(body, `"behind-witnesses"`)
 	}, 20*time.Second, 10*time.Millisecond)
 	_, body := n.admin(t, "/statusz")
-	require.Contains(t, body, "restored behind witnessed history: witness region has signed 2 entries, this ledger holds 1")
+	require.Regexp(t, `restored behind witnessed history: witness region has signed \d+ entries, this ledger holds \d+"`, body)
 	_, body = n.admin(t, "/metrics")
 	require.Contains(t, body, "custos_witness_alarm 1\n")
 	_, err = n.cluster.Propose(t.Context(), organisation)

@@ -29,13 +29,19 @@ func TestTheTreeAtEverySize(t *testing.T) {
 		}
 	}
 	every := func(size int64, step int64) {
+		var seqs []ledger.Seq
+		var wants []tlog.RecordProof
 		for n := int64(0); n < size; n += step {
 			have, err := d.Prove(ledger.Seq(n), size)
 			must(t, err)
 			want, err := tlog.ProveRecord(size, n, c)
 			must(t, err)
 			require.Equal(t, want, have, "entry %d of %d", n, size)
+			seqs, wants = append(seqs, ledger.Seq(n)), append(wants, want)
 		}
+		all, err := d.ProveAll(seqs, size)
+		must(t, err)
+		require.Equal(t, wants, all)
 	}
 	for size := int64(1); size <= most; size++ {
 		edge := size%tileWidth <= 1 || size%tileWidth == tileWidth-1

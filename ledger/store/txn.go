@@ -68,6 +68,9 @@ func (t *Txn) Tree() (tlog.Tree, error) {
 	return t.d.edge.tree()
 }
 
+// TreeAt returns the tree of an earlier size, or of all that was appended here.
+func (t *Txn) TreeAt(size int64) (tlog.Tree, error) { return t.d.TreeAt(size) }
+
 // Get implements [Reader].
 func (t *Txn) Get(key []byte) ([]byte, error) {
 	if w, ok := t.rows[string(key)]; ok {
@@ -85,6 +88,12 @@ func (t *Txn) Get(key []byte) ([]byte, error) {
 	}
 	t.d.rows.put(string(key), v, nil)
 	return v, nil
+}
+
+// Wrote reports whether a row was written here.
+func (t *Txn) Wrote(key []byte) bool {
+	_, ok := t.rows[string(key)]
+	return ok
 }
 
 // record returns an entry that was appended here, by its key.
