@@ -288,6 +288,11 @@ func (v *Verifier) stillValid(id *Identity) *Problem {
 	return nil
 }
 
+// left is how much longer a token can be taken, as far as time alone says.
+func (v *Verifier) left(id *Identity) time.Duration {
+	return time.Unix(id.Expires, 0).Add(v.leeway).Sub(v.now())
+}
+
 // Reload reads every key file and asks every address now. An issuer whose keys cannot be used keeps those it
 // had, and the error says so. Tokens of a key that is gone are refused from here on.
 func (v *Verifier) Reload() error {

@@ -20,6 +20,15 @@ const fhirBase = "/FHIR/R4/"
 
 var fhirJSON = []string{"application/fhir+json"}
 
+// fhirLines are resources in JSON, each on a line of its own, as bulk exports have them.
+var fhirLines = []string{"application/fhir+ndjson"}
+
+// The media types by which a caller may ask for either.
+var (
+	takenForJSON  = []string{"*/*", "application/*", "application/fhir+json", "application/json", "text/json"}
+	takenForLines = []string{"application/fhir+ndjson", "application/ndjson", "application/x-ndjson"}
+)
+
 // fhirURI names what is ours in a resource: "urn:x-custos:" and a word of docs/FHIR.md.
 const fhirURI = "urn:x-custos:"
 
@@ -43,37 +52,46 @@ func fhirValues(r *http.Request, known ...string) (url.Values, error) {
 		case name == "_format":
 		case !slices.Contains(known, name):
 			return nil, problem("query-parameter").with("A parameter is not known here. Known are " + strings.Join(known, ", ") + " and _format.")
-		case len(given) > 1:
-			return nil, problem("query-parameter").with("The parameter " + name + " is given more than once.")
-		case given[0] == "":
+		case len(given) > 1 && (name != "date" || len(given) > 2): // a date may have a beginning and an end
+			return nil, problem("query-parameter").with("The parameter " + name + " is given too often.")
+		case slices.Contains(given, ""):
 			return nil, problem("query-parameter").with("The parameter " + name + " is empty.")
 		}
 	}
-	return values, fhirForm(r, values["_format"])
-}
-
-// fhirForm wants JSON to be among the forms that the caller takes. The
-// parameter, where there is one, speaks for the header.
-func fhirForm(r *http.Request, format []string) error {
-	switch {
-	case len(format) > 1:
-		return problem("query-parameter").with("The parameter _format is given more than once.")
-	case len(format) == 1:
-		media := strings.ReplaceAll(format[0], " ", "+") // in a query, a plus that was not encoded is a space
-		if media == "json" || media != "*/*" && takes(media) {
-			return nil
-		}
-	case len(r.Header["Accept"]) == 0 || takes(strings.Join(r.Header["Accept"], ",")):
-		return nil
+	if len(values["_format"]) > 1 {
+		return nil, problem("query-parameter").with("The parameter _format is given more than once.")
 	}
-	return problem("not-acceptable").with("Resources are written as application/fhir+json, of FHIR version 4.0, and not in XML.")
+	return values, nil
 }
 
-// takes reports whether a list of media ranges has FHIR's JSON in it.
-func takes(accept string) bool {
+// fhirSearch is [fhirValues] of a search that is answered in JSON alone.
+func fhirSearch(r *http.Request, known ...string) (url.Values, error) {
+	values, err := fhirValues(r, known...)
+	if err == nil && !fhirTakes(r, values, takenForJSON) {
+		err = problem("not-acceptable").with(onlyJSON)
+	}
+	return values, err
+}
+
+const onlyJSON = "Resources are written as application/fhir+json, of FHIR version 4.0, and not in XML."
+
+// fhirTakes reports whether a form is among those that the caller takes. The
+// parameter, where there is one, speaks for the header; with neither, it is
+// JSON.
+func fhirTakes(r *http.Request, values url.Values, form []string) bool {
+	accept := strings.Join(r.Header["Accept"], ",")
+	if format := values["_format"]; len(format) == 1 {
+		accept = strings.ReplaceAll(format[0], " ", "+") // in a query, a plus that was not encoded is a space
+		if !strings.Contains(accept, "/") {
+			accept = "application/" + accept
+		}
+	}
+	if accept == "" {
+		accept = fhirJSON[0]
+	}
 	for part := range strings.SplitSeq(accept, ",") {
 		media, params, err := mime.ParseMediaType(part)
-		if err != nil || !slices.Contains([]string{"*/*", "application/*", "application/fhir+json", "application/json", "text/json"}, media) {
+		if err != nil || !slices.Contains(form, media) {
 			continue
 		}
 		q, err := strconv.ParseFloat(params["q"], 64)
@@ -137,20 +155,19 @@ func fhirIdentifier(number NHSNumber) fhir.Identifier {
 // sendFHIR sends a recorded answer.
 func sendFHIR(w http.ResponseWriter, seq ledger.Seq, body []byte) {
 	cite(w, seq)
-	writeFHIR(w, http.StatusOK, body)
+	writeFHIR(w, fhirJSON, body)
 }
 
-func writeFHIR(w http.ResponseWriter, status int, body []byte) {
+func writeFHIR(w http.ResponseWriter, form []string, body []byte) {
 	h := w.Header()
-	h["Content-Type"] = fhirJSON
+	h["Content-Type"] = form
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // who reads no more needs no error
+	_, _ = w.Write(body) //nolint:gosec // JSON that says so, with nosniff; who reads no more needs no error
 }
 
 // fhirMetadata describes what is answered under the base.
 func (s *Server) fhirMetadata(w http.ResponseWriter, r *http.Request) {
-	if _, err := fhirValues(r); err != nil {
+	if _, err := fhirSearch(r); err != nil {
 		writeProblem(w, r, err)
 		return
 	}
@@ -158,7 +175,7 @@ func (s *Server) fhirMetadata(w http.ResponseWriter, r *http.Request) {
 	if err != nil { // text alone always encodes
 		panic(err)
 	}
-	writeFHIR(w, http.StatusOK, body)
+	writeFHIR(w, fhirJSON, body)
 }
 
 func (s *Server) capabilities() *fhir.CapabilityStatement {
@@ -176,9 +193,13 @@ func (s *Server) capabilities() *fhir.CapabilityStatement {
 				{Type: "CareTeam", Interaction: search, SearchParam: []fhir.SearchParam{patient},
 					Documentation: "A person's plans: each with its kind, its dates, and the authority that is responsible."},
 				{Type: "Flag", Documentation: "The CP-IS flag, asked for at PatientFlag?patient=number&code=" + fhir.FlagCode + ", with its CarePlan and CareTeam."},
-				{Type: "AuditEvent", Interaction: search, SearchParam: []fhir.SearchParam{patient},
+				{Type: "AuditEvent", Interaction: search, SearchParam: []fhir.SearchParam{patient,
+					{Name: "agent", Type: "reference", Documentation: "Information governance: agent:identifier=issuer|subject of somebody, or of an organisation " + fhir.SystemOrganisation + "|code."},
+					{Name: "date", Type: "date", Documentation: "Information governance: a day, or a time with its zone; ge, gt, le, lt; once or twice."},
+					{Name: "outcome", Type: "token", Documentation: "Information governance: 0 answered, 4 denied."}},
 					SearchInclude: []string{auditInclude, auditIncludePublished},
-					Documentation: "The newest accesses to a person's record from unscheduled care, with who it was."},
+					Documentation: "To clinicians the newest accesses to a person's record from unscheduled care, with who it was. " +
+						"To information governance officers, with the header " + reasonHeader + ", every access that they may see."},
 			},
 		}},
 	}

@@ -197,6 +197,9 @@ func TestAuditEvent(t *testing.T) {
 		r.searchset(25)
 		require.Equal(t, 26, strings.Count(string(r.body), n), "the number that was asked for, and no other")
 	}
+	r := w.fhir(caller{"clinician", "many-30", emergency, "Dr Manifold 30", ""}, "AuditEvent", nhs(1))
+	r.searchset(25)
+	require.NotContains(t, string(r.body), nhs(4), "nor in lines that were written for it before")
 }
 
 // Who looked at a restricted child is hidden here as it is everywhere.
@@ -262,7 +265,7 @@ func TestBadFHIR(t *testing.T) {
 		said         string
 	}{
 		{"", nil, 400, "invalid", "INVALID_SEARCH_DATA", "query-parameter", "patient:identifier is missing"},
-		{good + "&" + good, nil, 400, "invalid", "INVALID_SEARCH_DATA", "query-parameter", "more than once"},
+		{good + "&" + good, nil, 400, "invalid", "INVALID_SEARCH_DATA", "query-parameter", "too often"},
 		{"patient:identifier=", nil, 400, "invalid", "INVALID_SEARCH_DATA", "query-parameter", "is empty"},
 		{good + "&name=Featherstonehaugh", nil, 400, "invalid", "INVALID_SEARCH_DATA", "query-parameter", "not known here"},
 		{"patient=" + nhs(1), nil, 400, "invalid", "INVALID_SEARCH_DATA", "query-parameter", "not known here"},

@@ -10,6 +10,8 @@ import (
 	"custos/projection"
 )
 
+const auditEventPath = fhirBase + "AuditEvent"
+
 // The two spellings of what is included: FHIR's own, and that of the guide.
 // What they ask for is in every answer, as it is in the published example,
 // whose query asks for nothing.
@@ -18,10 +20,27 @@ const (
 	auditIncludePublished = "AuditEvent:entity-type=" + fhir.SystemRoleClass + "|ASSIGNED"
 )
 
-// getAuditEvent answers CP-IS's search for who has looked. It discloses as much
-// as a lookup and is one: it stands in its own answer.
+// getAuditEvent answers two questions at one address, by the caller's role:
+// CP-IS's search for who has looked, and the officers' for every access.
 func (s *Server) getAuditEvent(w http.ResponseWriter, r *http.Request, who *Identity) error {
-	values, err := fhirValues(r, "patient:identifier", "_include")
+	if auditEventAction(who) == ledger.ActReadSiteTrail {
+		return s.getAuditTrail(w, r, who)
+	}
+	return s.getAuditHistory(w, r, who)
+}
+
+// auditEventAction is what a caller asks for who asks for AuditEvents.
+func auditEventAction(who *Identity) ledger.Action {
+	if role, _ := ledger.ParseRole(who.Role); ledger.May(role, ledger.ActReadSiteTrail) {
+		return ledger.ActReadSiteTrail
+	}
+	return ledger.ActLookUp
+}
+
+// getAuditHistory answers CP-IS's search. It discloses as much as a lookup and
+// is one: it stands in its own answer.
+func (s *Server) getAuditHistory(w http.ResponseWriter, r *http.Request, who *Identity) error {
+	values, err := fhirSearch(r, "patient:identifier", "_include")
 	if err != nil {
 		return err
 	}

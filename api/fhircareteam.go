@@ -18,7 +18,7 @@ var fhirPlans = map[ledger.PlanType]fhir.CodeableConcept{
 
 // getCareTeam answers CP-IS's search for a person's plans.
 func (s *Server) getCareTeam(w http.ResponseWriter, r *http.Request, who *Identity) error {
-	values, err := fhirValues(r, "patient:identifier")
+	values, err := fhirSearch(r, "patient:identifier")
 	if err != nil {
 		return err
 	}

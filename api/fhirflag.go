@@ -14,7 +14,7 @@ import (
 // has no header about the care setting: without one, the organisation's policy
 // says whether care is unscheduled.
 func (s *Server) getPatientFlag(w http.ResponseWriter, r *http.Request, who *Identity) error {
-	values, err := fhirValues(r, "patient", "code")
+	values, err := fhirSearch(r, "patient", "code")
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ var spineCodes = map[string]spineCode{
 	"request-id-format":       spineHeader,
 	"idempotency-key-format":  spineHeader,
 	"idempotency-key-content": spineHeader,
+	"reason-missing":          spineHeader,
 }
 
 // spineStatuses are the codes of statuses: those of CP-IS, and where it has none

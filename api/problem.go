@@ -74,8 +74,10 @@ var problems = map[string]kind{
 	"body-empty":           {400, "The body is empty", ""},
 	"body-incomplete":      {400, "The body ended before it was complete", ""},
 	"cpis-message":         {400, "The CP-IS message cannot be read, and has no sender to be answered", ""},
+	"last-event-id":        {400, "The Last-Event-ID is not one of this stream's", "It is the id of the last event that was read: a number."},
 	"query-parameter":      {400, "A query parameter is unknown, doubled or not allowed", ""},
 	"header-value":         {400, "A header is missing, doubled or holds a value that is not allowed", ""},
+	"search-too-wide":      {400, "The search would read more of the ledger than one answer may", "Name a patient, a person or an organisation, or ask for less time."},
 	"identifier-system":    {400, "The identifier is not of the system that is meant here", "An NHS number is written https://fhir.nhs.uk/Id/nhs-number|number."},
 
 	"nhs-number-format":      {400, "The NHS number is not ten digits", "Spaces, no-break spaces and hyphens are accepted; digits must be 0 to 9."},

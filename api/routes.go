@@ -56,8 +56,12 @@ var routeTable = []route{
 	{"GET", "/v1/unassigned", 0, nil, false, ledger.ActListUnassigned, false, (*Server).getUnassigned, "how many are in no caseload"},
 	{"POST", "/v1/unassigned/lookups", jsonBody, jsonType, true, ledger.ActReadUnassigned, true, (*Server).postUnassigned, "who has a visible plan and is in no live caseload"},
 	{"GET", "/v1/notifications", 0, nil, false, ledger.ActListNotifications, false, (*Server).getNotifications, "the authority's notifications, by reference"},
+	{"GET", eventsPath, 0, nil, true, ledger.ActListNotifications, false, (*Server).getEvents, "what becomes of the authority's notifications, as it does: server-sent events, by reference"},
 	{"POST", "/v1/notifications/{id}/open", jsonBody, jsonType, false, ledger.ActOpenNotification, true, (*Server).postOpen, "whom a notification is about"},
 	{"POST", "/v1/notifications/{id}/acknowledgements", jsonBody, jsonType, false, ledger.ActAcknowledge, true, (*Server).postAcknowledgement, "what was done about a notification"},
+	{"GET", "/v1/letters", 0, nil, false, ledger.ActListLetters, false, (*Server).getLetters, "how letters to authorities' systems stand, and which were given up"},
+	{"POST", "/v1/letters/{id}/redeliveries", jsonBody, jsonType, false, ledger.ActAskLetter, true, (*Server).postRedelivery, "have a letter that was given up tried again"},
+	{"POST", "/v1/letters/trials", jsonBody, jsonType, false, ledger.ActAskLetter, true, (*Server).postTrial, "try a way of letters to an authority"},
 	{"POST", "/v1/missed-appointments", jsonBody, jsonType, false, ledger.ActMissAppointment, true, (*Server).postMissedAppointment, "a person was not brought"},
 	{"POST", "/v1/trails", jsonBody, jsonType, false, ledger.ActReadSiteTrail, true, (*Server).postTrail, "who looked"},
 	{"GET", "/v1/figures", 0, nil, false, ledger.ActReadFigures, false, (*Server).getFigures, "how an authority's notifications fare: JSON, CSV, or a page with a chart"},
@@ -76,7 +80,7 @@ var routeTable = []route{
 	{"GET", "/v1/receipts/{seq}", 0, nil, false, ledger.ActReadReceipt, false, (*Server).getReceipt, "an entry's receipt, as a C2SP tlog-proof"},
 	{"GET", "/v1/entries/{seq}", 0, nil, false, ledger.ActReadEntry, false, (*Server).getEntry, "an entry's exact bytes"},
 	{"GET", "/FHIR/R4/CareTeam", 0, nil, false, ledger.ActLookUp, true, (*Server).getCareTeam, "a person's plans, as CP-IS's FHIR R4 interface has them"},
-	{"GET", "/FHIR/R4/AuditEvent", 0, nil, false, ledger.ActLookUp, true, (*Server).getAuditEvent, "who has looked, as CP-IS's FHIR R4 interface has it"},
+	{"GET", auditEventPath, 0, nil, false, ledger.ActLookUp, true, (*Server).getAuditEvent, "who has looked, as CP-IS's FHIR R4 interface has it; to IG officers, every access they may see"},
 	{"GET", "/FHIR/R4/PatientFlag", 0, nil, false, ledger.ActLookUp, true, (*Server).getPatientFlag, "a person's flag, as the NHS's Patient Flag API has it"},
 	{"GET", "/tile/entries/{bundle}", 0, nil, false, ledger.ActReadEntry, false, (*Server).getEntryTile, "up to 256 entries, as C2SP tlog-tiles"},
 }
@@ -146,7 +150,10 @@ func (s *Server) pageRoutes() (all []pageRoute) {
 // that cannot be read. A denial is recorded before it is answered.
 func (s *Server) authenticated(t route) http.HandlerFunc {
 	slots := s.slots
-	if t.long {
+	switch {
+	case t.path == eventsPath:
+		slots = s.streams.slots
+	case t.long:
 		slots = s.uploads
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -163,22 +170,32 @@ func (s *Server) authenticated(t route) http.HandlerFunc {
 		}
 		defer slots.release()
 		if p != nil {
-			writeProblem(w, r, s.turnAway(r.Context(), p, t.action))
+			writeProblem(w, r, s.turnAway(r.Context(), p, t.asked(p.who)))
 			return
 		}
-		may := s.may(who, t.action)
+		action := t.asked(who)
+		may := s.may(who, action)
 		if !may && (!t.command || t.long) {
-			writeProblem(w, r, s.deny(r.Context(), who, t.action))
+			writeProblem(w, r, s.deny(r.Context(), who, action))
 			return
 		}
 		if err := t.handle(s, w, r, who); err != nil {
 			if !may && unrecorded(err) {
-				err = s.deny(r.Context(), who, t.action)
+				err = s.deny(r.Context(), who, action)
 			}
 			s.unexpected(r, t.path, err)
 			writeProblem(w, r, err)
 		}
 	}
+}
+
+// asked is what a caller asks for on a route. One address of FHIR's is a lookup
+// to those who care for a person and a trail to those who check who looked.
+func (t *route) asked(who *Identity) ledger.Action {
+	if t.path == auditEventPath {
+		return auditEventAction(who)
+	}
+	return t.action
 }
 
 // unrecorded reports whether err is the caller's own mistake and no entry tells

@@ -24,6 +24,8 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 	}
 	path = strings.ReplaceAll(path, "{id}", "7")
 	switch t.path {
+	case eventsPath:
+		path += "?state=queued" // asked for badly: the answer to a good request has no end
 	case "/FHIR/R4/CareTeam", "/FHIR/R4/AuditEvent":
 		path += "?patient:identifier=https://fhir.nhs.uk/Id/nhs-number|" + nhs(1)
 	case "/FHIR/R4/PatientFlag":
@@ -62,6 +64,8 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		body = object{"school": school}
 	case "/v1/notifications/{id}/acknowledgements":
 		body = object{"action": "visited"}
+	case "/v1/letters/trials":
+		body = object{"authority": authority1, "way": "webhook"}
 	case "/v1/missed-appointments":
 		body = object{"nhsNumber": nhs(1), "appointmentAt": "2026-03-02T09:30:00Z", "service": "audiology"}
 	case "/v1/trails":
@@ -108,7 +112,8 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 			before := w.size()
 			r := w.call(who, rt.method, path, body, h)
 			name := fmt.Sprintf("%s %s as %s: %d %s", rt.method, rt.path, role, r.status, r.body)
-			if ledger.May(role, rt.action) {
+			action := rt.asked(&Identity{Role: who.role})
+			if ledger.May(role, action) {
 				if r.status >= 400 {
 					require.NotEqual(t, "role-not-permitted", r.code(), name)
 					require.NotEqual(t, 500, r.status, name)
@@ -121,7 +126,7 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 				e := r.denied("role-not-permitted")
 				first := w.entry(e.Seq - ledger.Seq(e.Nth))
 				require.Equal(t, who.subject, first.Actor.Subject)
-				require.Equal(t, rt.action, e.Event.(*ledger.AccessDenied).Action, name)
+				require.Equal(t, action, e.Event.(*ledger.AccessDenied).Action, name)
 				kinds := w.kinds(before)
 				delete(kinds, ledger.KindActorProfiled)
 				require.Equal(t, map[ledger.Kind]int{ledger.KindAccessDenied: 1}, kinds, name)

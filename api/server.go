@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"net/http"
 	"time"
@@ -31,6 +32,10 @@ type Node interface {
 	Receipt(n ledger.Seq) (ledger.Receipt, error)
 	// TrailProof proves that the entries about a person are all there are.
 	TrailProof(ctx context.Context, p ledger.PersonRef) (*projection.TrailProof, error)
+	// Records walks exact records; the ledger is held meanwhile.
+	Records(from, to ledger.Seq) iter.Seq2[[]byte, error]
+	// Grown is closed when this node's ledger is another one than when it was asked.
+	Grown() <-chan struct{}
 	// Published is the newest signed checkpoint, with what cosignatures there are
 	// for its size, or nil before the first.
 	Published() []byte
@@ -58,12 +63,15 @@ type Config struct {
 	// FHIRWithoutCaution leaves the caution out of FHIR answers that found
 	// nothing: they are then exactly as published.
 	FHIRWithoutCaution bool
-	PublicURL          string              // where FHIR resources say that they are from; empty: http://localhost
-	Demo               http.Handler        // the demo's page and its people; nil in a real node
-	TakingIn           func() (end func()) // called when a file begins to be taken in, and end when it no longer is; nil: nobody
-	PeopleAnHour       int                 // the most different people that somebody may look up at this node; zero: 1,000; negative: no end
-	Machines           *MachineTokens      // gives programs their tokens; nil: none has one of ours
-	SignIn             *SignIn             // how people sign in with a browser; nil: nobody does
+	PublicURL          string // where FHIR resources say that they are from; empty: http://localhost
+	// TryLetter sends a trial of a way of letters and says in one word why it is
+	// not known to have arrived; empty: it has. nil: this node has no way.
+	TryLetter    func(ctx context.Context, authority string, way ledger.Way, entry ledger.Seq) (code string)
+	Demo         http.Handler        // the demo's page and its people; nil in a real node
+	TakingIn     func() (end func()) // called when a file begins to be taken in, and end when it no longer is; nil: nobody
+	PeopleAnHour int                 // the most different people that somebody may look up at this node; zero: 1,000; negative: no end
+	Machines     *MachineTokens      // gives programs their tokens; nil: none has one of ours
+	SignIn       *SignIn             // how people sign in with a browser; nil: nobody does
 }
 
 // Server is the edge. Its handlers are [Server.Public] and [Server.Admin].
@@ -77,9 +85,11 @@ type Server struct {
 	stats      *statistics
 	slots      *inFlight
 	uploads    *inFlight
+	streams    *streams
 	cover      coverageCache
 	orgs       organisations
 	visits     visitCache
+	searched   ledger.Seq // entries that an officer's search may look through if it names nobody
 	fhirVisits visitCache // the same, in FHIR's form
 	alarms     caseloadAlarms
 	public     *edge
@@ -110,7 +120,8 @@ func New(cfg Config) (*Server, error) {
 		cfg.Most = 2048
 	}
 	s := &Server{cfg: cfg, node: cfg.Node, keys: cfg.Keyring, held: newDataKeys(), actors: newActorCache(), names: newNameCache(),
-		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8), guests: newInFlight(256), trawl: newTrawl(cfg.PeopleAnHour)}
+		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8), guests: newInFlight(256), trawl: newTrawl(cfg.PeopleAnHour), searched: entriesSearched}
+	s.streams = newStreams(cfg.Node)
 	if cfg.Register != nil {
 		s.match = s.registerMatcher(cfg.Register, cfg.AcceptUnknown)
 	}

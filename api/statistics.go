@@ -16,6 +16,8 @@ type statistics struct {
 	busy            prometheus.Counter
 	gaps            prometheus.Counter
 	broken          prometheus.Counter
+	streams         prometheus.Gauge
+	cutOff          prometheus.Counter
 }
 
 // Register adds metrics of whatever works beside the edge.
@@ -48,5 +50,10 @@ func newStatistics() *statistics {
 	}
 	s.registry.MustRegister(s.lookups, s.refused, s.failed, s.unauthenticated, s.busy, s.gaps, s.broken,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.streams = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "custos_streams", Help: "Who listens to notifications at this node."})
+	s.cutOff = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "custos_streams_cut_off_total", Help: "Listeners that read too slowly and were cut off; they come back with their last event."})
+	s.registry.MustRegister(s.streams, s.cutOff)
 	return s
 }

@@ -268,6 +268,7 @@ func TestThreeNodes(t *testing.T) {
 	for _, o := range outs {
 		requireReceipt(t, c.nodes[leader], o)
 	}
+	c.grown((leader+1)%3, leader)
 	c.requireEqual(0, 1, 2)
 	require.Eventually(t, func() bool {
 		for _, n := range c.nodes {
@@ -310,6 +311,23 @@ func (c *realCluster) requireEqual(nodes ...int) {
 	}, 20*time.Second, 10*time.Millisecond)
 }
 
+// grown waits until one node has the tree of another, by nothing but being woken.
+func (c *realCluster) grown(i, as int) {
+	c.t.Helper()
+	late := time.After(20 * time.Second)
+	for {
+		more := c.nodes[i].Grown()
+		if c.nodes[i].tree() == c.nodes[as].tree() {
+			return
+		}
+		select {
+		case <-more:
+		case <-late:
+			require.FailNow(c.t, "nobody was woken")
+		}
+	}
+}
+
 // TestALedgerIsReceived: a follower that was away for longer than the log goes back receives the whole ledger, over TLS and
 // on a real disk, and starts again from it.
 func TestALedgerIsReceived(t *testing.T) {
@@ -332,6 +350,7 @@ func TestALedgerIsReceived(t *testing.T) {
 		return err == nil && first > last-50
 	}, 10*time.Second, 20*time.Millisecond, "the log is cut")
 	c.start(away)
+	c.grown(away, leader)
 	c.requireEqual(0, 1, 2)
 	require.NotEqual(t, "ledger", c.nodes[away].ledger.folder, "it came as a whole")
 	dir, err := raftlog.LedgerDir(nil, c.dirs[away])

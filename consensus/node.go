@@ -43,6 +43,7 @@ type Node struct {
 	flights     flights
 	current     atomic.Pointer[tlog.Tree]
 	covered     atomic.Pointer[covered]
+	growth      growth // of what current shows
 	checkpoints checkpoints
 	witnesses   *witnesses             // nil: none are configured
 	refusal     atomic.Pointer[string] // why this node is read-only; nil: it is not
@@ -224,8 +225,13 @@ func (n *Node) path(name string) string { return n.fs.PathJoin(n.dir, name) }
 func (n *Node) now() ledger.Time        { return ledger.Of(n.config.Clock()) }
 func (n *Node) clock() time.Time        { return n.config.Clock() }
 
-func (n *Node) tree() tlog.Tree     { return *n.current.Load() }
-func (n *Node) setTree(t tlog.Tree) { n.current.Store(&t) }
+func (n *Node) tree() tlog.Tree { return *n.current.Load() }
+
+// setTree shows what is committed, and wakes who waits for it.
+func (n *Node) setTree(t tlog.Tree) {
+	n.current.Store(&t)
+	n.growth.wake()
+}
 
 func (n *Node) isClosing() bool {
 	select {

@@ -42,6 +42,9 @@ const (
 	RequestAttemptDelivery    RequestKind = 83
 	RequestRepeatDelivery     RequestKind = 84
 	RequestSettleDelivery     RequestKind = 85
+	RequestAttemptLetter      RequestKind = 93
+	RequestSettleLetter       RequestKind = 94
+	RequestAskLetter          RequestKind = 95
 	RequestEnrol              RequestKind = 96
 	RequestAssign             RequestKind = 97
 	RequestReadCaseload       RequestKind = 98
@@ -97,6 +100,9 @@ var requests = map[RequestKind]func() Request{
 	RequestAttemptDelivery:    func() Request { return new(AttemptDelivery) },
 	RequestRepeatDelivery:     func() Request { return new(RepeatDelivery) },
 	RequestSettleDelivery:     func() Request { return new(SettleDelivery) },
+	RequestAttemptLetter:      func() Request { return new(AttemptLetter) },
+	RequestSettleLetter:       func() Request { return new(SettleLetter) },
+	RequestAskLetter:          func() Request { return new(AskLetter) },
 	RequestEnrol:              func() Request { return new(Enrol) },
 	RequestAssign:             func() Request { return new(Assign) },
 	RequestReadCaseload:       func() Request { return new(ReadCaseload) },

@@ -101,6 +101,7 @@ func restOfStory(w *world, auditor Actor) {
 	accesses(w, auditor)
 	notifications(w, auditor)
 	caseloads(w, auditor)
+	letters(w, auditor)
 	trails(w)
 	releases(w)
 	if w.view.log.Rules >= 3 {

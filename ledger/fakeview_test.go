@@ -1,5 +1,7 @@
 package ledger
 
+import "slices"
+
 import "sort"
 
 // fakeView is the smallest fold that decisions can be tested against: maps
@@ -32,6 +34,8 @@ type fakeView struct {
 	attempts      map[Seq]Attempt
 	leaves        []Hash
 	uncovered     Seq
+	letters       map[Seq]Letter
+	letterboxes   map[string]Letterbox
 	err           error // if set, every read fails with it
 }
 
@@ -46,6 +50,7 @@ func newFakeView() *fakeView {
 		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
 		numbers: map[PersonRef]Number{}, outboxes: map[string]Outbox{}, attempts: map[Seq]Attempt{},
 		policies: map[string][]DatedPolicy{}, glasses: map[Seq]Glass{},
+		letters: map[Seq]Letter{}, letterboxes: map[string]Letterbox{},
 	}
 }
 
@@ -311,6 +316,8 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.settled(x.Attempt, true, e.Time)
 	case *NotificationFailed:
 		v.settled(x.Attempt, false, e.Time)
+	case *LetterAttempted, *LetterSettled, *LetterAsked:
+		v.letter(e)
 	case *Enrolled:
 		v.enrol(ref, x.Row.Place, func(have []Enrolment) []Enrolment {
 			source := ""
@@ -549,4 +556,42 @@ func (v *fakeView) Wanted(source string, after PersonRef, limit int) ([]PersonRe
 	}
 	sort.Slice(out, func(i, j int) bool { return string(out[i][:]) < string(out[j][:]) })
 	return out[:min(limit, len(out))], v.err
+}
+
+func letterboxOf(authority string, w Way) string { return authority + w.String() }
+
+func (v *fakeView) Letterbox(authority string, w Way) (Letterbox, error) {
+	return v.letterboxes[letterboxOf(authority, w)], v.err
+}
+
+func (v *fakeView) Letter(n Seq) (Letter, bool, error) {
+	l, ok := v.letters[n]
+	return l, ok, v.err
+}
+
+func (v *fakeView) letter(e *Entry) {
+	var l Letter
+	var box Letterbox
+	switch x := e.Event.(type) {
+	case *LetterAttempted:
+		l, box = v.letters[x.Again], v.letterboxes[letterboxOf(x.Authority, x.Way)]
+		box.Attempt(x, &l, e.Seq, e.Time)
+	case *LetterSettled:
+		l = v.letters[x.Letter]
+		box = v.letterboxes[letterboxOf(l.Authority, l.Way)]
+		box.Settle(x, &l, e.Time)
+		for _, id := range l.Notifications {
+			if n := v.notifications[id]; x.Code == "" || slices.Contains(x.Failed, id) {
+				n.Settle(x.Code == "", e.Time)
+				v.notifications[id] = n
+			}
+		}
+	case *LetterAsked:
+		if x.Letter == 0 {
+			return
+		}
+		l, box = v.letters[x.Letter], v.letterboxes[letterboxOf(x.Authority, x.Way)]
+		box.Ask(&l, e.Time)
+	}
+	v.letters[l.ID], v.letterboxes[letterboxOf(l.Authority, l.Way)] = l, box
 }

@@ -25,6 +25,7 @@ var tales3 = []tale{
 	{"subjectcopy", []Kind{KindSubjectCopied}, taleOfCopies},
 	{"state", []Kind{KindStateRecorded}, taleOfStates},
 	{"release", []Kind{KindKeyReleased}, taleOfReleases},
+	{"letter", []Kind{KindLetterAttempted, KindLetterSettled, KindLetterAsked}, taleOfLetters},
 }
 
 // goldenWorld3 is the beginning of every tale of rules version 3.

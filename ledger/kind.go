@@ -66,6 +66,9 @@ const (
 	KindNotificationWithdrawn    Kind = 88 // reserved
 	KindAppointmentMissed        Kind = 89
 	KindBirthRecorded            Kind = 90 // reserved
+	KindLetterAttempted          Kind = 92
+	KindLetterSettled            Kind = 93
+	KindLetterAsked              Kind = 94
 
 	KindEnrolmentsRecorded Kind = 96
 	KindEnrolled           Kind = 97
@@ -144,6 +147,9 @@ var events = map[Kind]func() Event{
 	KindNotificationAttempted:    func() Event { return new(NotificationAttempted) },
 	KindNotificationDelivered:    func() Event { return new(NotificationDelivered) },
 	KindNotificationFailed:       func() Event { return new(NotificationFailed) },
+	KindLetterAttempted:          func() Event { return new(LetterAttempted) },
+	KindLetterSettled:            func() Event { return new(LetterSettled) },
+	KindLetterAsked:              func() Event { return new(LetterAsked) },
 	KindAppointmentMissed:        func() Event { return new(AppointmentMissed) },
 	KindEnrolmentsRecorded:       func() Event { return new(EnrolmentsRecorded) },
 	KindEnrolled:                 func() Event { return new(Enrolled) },
@@ -190,7 +196,8 @@ var kindNames = map[Kind]string{
 	KindNumberFollowed: "number-followed", KindTraced: "traced", KindNotTraced: "not-traced",
 	KindNotificationAttempted: "notification-attempted", KindNotificationDelivered: "notification-delivered",
 	KindNotificationFailed: "notification-failed",
-	KindPolicyRecorded:     "policy-recorded", KindGlassBroken: "glass-broken", KindReviewed: "reviewed",
+	KindLetterAttempted:    "letter-attempted", KindLetterSettled: "letter-settled", KindLetterAsked: "letter-asked",
+	KindPolicyRecorded: "policy-recorded", KindGlassBroken: "glass-broken", KindReviewed: "reviewed",
 }
 
 // String returns the kind's name as listings and exports spell it.

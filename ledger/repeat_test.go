@@ -216,7 +216,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 		}
 		return out
 	}
-	switch rapid.IntRange(0, 25).Draw(t, "request") {
+	switch rapid.IntRange(0, 26).Draw(t, "request") {
 	case 0, 1, 2:
 		able(RoleClinician, emergency, "555001")
 		q := &LookUp{Person: ref, Declared: Declared(rapid.IntRange(0, 2).Draw(t, "declared")), Confirmed: maybe("confirmed"), Reasoned: maybe("reasoned")}
@@ -293,6 +293,8 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 			return w.cmd(actor, &AttemptDelivery{Authority: authority, Type: NotifyAccess, Way: ByMESH, Instead: box.Failed[0]})
 		}
 		return w.cmd(actor, &AttemptDelivery{Authority: authority, Type: NotifyAccess, Way: ByMESH, Notifications: w.waiting(authority, NotifyAccess)})
+	case 26:
+		return anyLetter(t, w, rapid.SampledFrom([]string{authorityA, authorityB}).Draw(t, "authority"))
 	case 19:
 		actor = system()
 		other := person(rapid.ByteRange(0, 4).Draw(t, "other"))

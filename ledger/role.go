@@ -113,6 +113,8 @@ const (
 	ActReadFigures
 	ActCopySubject
 	ActReleaseKey
+	ActListLetters
+	ActAskLetter
 	ActSignIn // stands in denials of somebody whom their provider vouches for in no role
 
 	actionEnd // no action: one past the last
@@ -156,6 +158,8 @@ var actionNames = map[Action]string{
 	ActReadFigures:        "read how notifications fare, as figures",
 	ActCopySubject:        "copy the accesses to a person's record for that person",
 	ActReleaseKey:         "let an auditor know whose a reference is",
+	ActListLetters:        "list letters: how notifications are delivered",
+	ActAskLetter:          "have a letter tried again, or a way of delivery tried",
 	ActSignIn:             "sign in with a browser",
 }
 
@@ -215,6 +219,8 @@ var matrix = map[Action][]Role{
 	ActReadFigures:        {RoleSocialWorkManager, RoleOperator},
 	ActCopySubject:        {RoleIGOfficer},
 	ActReleaseKey:         {RoleIGOfficer},
+	ActListLetters:        {RoleOperator},
+	ActAskLetter:          {RoleOperator},
 	ActSignIn:             Roles(),
 }
 

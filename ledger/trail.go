@@ -1,6 +1,7 @@
 package ledger
 
-// ReadTrail asks who looked: at a person, as an actor, or from an organisation.
+// ReadTrail asks who looked: at a person, as an actor, or from an organisation;
+// with none of them, whoever it was and at whomever.
 type ReadTrail struct {
 	Person       PersonRef `cbor:"1,keyasint,omitzero"`
 	Actor        ActorID   `cbor:"2,keyasint,omitzero"`

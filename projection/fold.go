@@ -27,20 +27,21 @@ func fold(t *store.Txn, e, first *ledger.Entry) error {
 			return err
 		}
 	}
+	if err := foldEvent(t, e, first); err != nil || !isAccess(e.Event) {
+		return err
+	}
+	return indexAccess(t, e, first)
+}
+
+func foldEvent(t *store.Txn, e, first *ledger.Entry) error {
 	switch ev := e.Event.(type) {
 	case *ledger.LogOpened, *ledger.RulesRaised, *ledger.OrganisationRecorded, *ledger.DirectoryRecorded, *ledger.ActorProfiled,
 		*ledger.SchoolRecorded, *ledger.OrganisationListed, *ledger.CallBackRecorded:
 		return foldAdmin(t, e, first)
 	case *ledger.GlassBroken:
-		if err := foldGlass(t, e, ev, first); err != nil {
-			return err
-		}
-		return foldTrail(t, e, first)
+		return foldGlass(t, e, ev, first)
 	case *ledger.Reviewed:
-		if err := foldReview(t, e, ev); err != nil {
-			return err
-		}
-		return foldTrail(t, e, first)
+		return foldReview(t, e, ev)
 	case *ledger.PolicyRecorded:
 		return foldPolicy(t, e, ev)
 	case *ledger.StateRecorded:
@@ -56,55 +57,38 @@ func fold(t *store.Txn, e, first *ledger.Entry) error {
 			return err
 		}
 		if e.Rules >= 3 {
-			if err := foldNumberGaps(t, e); err != nil {
-				return err
-			}
+			return foldNumberGaps(t, e)
 		}
-		return foldTrail(t, e, first)
 	case *ledger.PersonMatched:
 		return unstand(t, ev.Authority, ev.Item, ev.Of)
 	case *ledger.Accessed:
-		if err := foldAccess(t, e, ev, first); err != nil {
-			return err
-		}
-		return foldTrail(t, e, first)
+		return foldAccess(t, e, ev, first)
 	case *ledger.AccessCorrected:
-		if err := foldCorrection(t, e, ev); err != nil {
-			return err
-		}
-		return foldTrail(t, e, first)
+		return foldCorrection(t, e, ev)
 	case *ledger.NotificationQueued:
 		return foldNotificationQueued(t, e, ev)
 	case *ledger.NotificationOpened:
-		if err := foldNotificationOpened(t, e, ev); err != nil {
-			return err
-		}
-		return foldTrail(t, e, first)
+		return foldNotificationOpened(t, e, ev)
 	case *ledger.NotificationAcknowledged:
 		return foldNotificationAcknowledged(t, e, ev)
 	case *ledger.NotificationAttempted:
-		if err := foldAttempted(t, e, ev); err != nil {
-			return err
-		}
-		return foldTrail(t, e, first)
+		return foldAttempted(t, e, ev)
 	case *ledger.NotificationDelivered:
 		return foldSettled(t, e, ev.Attempt, true)
 	case *ledger.NotificationFailed:
 		return foldSettled(t, e, ev.Attempt, false)
+	case *ledger.LetterAttempted:
+		return foldLetterAttempted(t, e, ev)
+	case *ledger.LetterSettled:
+		return foldLetterSettled(t, e, ev)
+	case *ledger.LetterAsked:
+		return foldLetterAsked(t, e, ev)
 	case *ledger.Enrolled, *ledger.EnrolmentEnded, *ledger.EnrolmentTakenBack:
 		return foldEnrolment(t, e, first)
 	case *ledger.Assigned, *ledger.AssignmentEnded:
 		return foldAssignment(t, e)
 	case *ledger.CaseloadAccessed:
-		if err := foldCaseload(t, e, ev, first); err != nil {
-			return err
-		}
-		return foldTrail(t, e, first)
-	case *ledger.KeyReleased:
-		return foldTrail(t, e, first)
-	case *ledger.AccessDenied, *ledger.Reopened, *ledger.TrailRead, *ledger.AckRead, *ledger.AppointmentMissed,
-		*ledger.HoldingsRead, *ledger.UnassignedRead, *ledger.EnrolmentsWanted, *ledger.Traced, *ledger.NotTraced:
-		return foldTrail(t, e, first)
+		return foldCaseload(t, e, ev, first)
 	}
 	return nil
 }
@@ -119,8 +103,22 @@ func foldDecided(t *store.Txn, e *ledger.Entry) error {
 	return t.SetCold(key, b)
 }
 
-// foldTrail indexes an access by where it was made from, and by whom there.
-func foldTrail(t *store.Txn, e, first *ledger.Entry) error {
+// isAccess reports whether an event is something that somebody did to a
+// person's record or to the ledger's own: what trails by actor and organisation
+// are made of.
+func isAccess(ev ledger.Event) bool {
+	switch ev.(type) {
+	case *ledger.Accessed, *ledger.AccessDenied, *ledger.AccessCorrected, *ledger.Reopened, *ledger.Traced, *ledger.NotTraced,
+		*ledger.NotificationOpened, *ledger.NotificationAttempted, *ledger.AppointmentMissed, *ledger.CaseloadAccessed, *ledger.UnassignedRead,
+		*ledger.EnrolmentsWanted, *ledger.HoldingsRead, *ledger.AckRead, *ledger.TrailRead,
+		*ledger.NumberSuperseded, *ledger.NumbersParted, *ledger.NumberInactivated, *ledger.KeyReleased, *ledger.GlassBroken, *ledger.Reviewed:
+		return true
+	}
+	return false
+}
+
+// indexAccess indexes an access by where it was made from, and by whom there.
+func indexAccess(t *store.Txn, e, first *ledger.Entry) error {
 	by, org := first.Actor.ID(), first.Actor.Organisation
 	acting := actingKey(by, org)
 	if have, err := t.Get(acting); err != nil {

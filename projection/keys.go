@@ -35,6 +35,9 @@ const (
 	viewInactiveTask = 'I' // authority, sequence number -> person
 	viewOutbox       = 'k' // authority, type of notification -> ledger.Outbox
 	viewAttempt      = 'K' // sequence number -> ledger.Attempt
+	viewLetter       = '4' // sequence number of its first attempt -> ledger.Letter; from rules version 3, as are the next
+	viewLetterbox    = '5' // authority, way -> ledger.Letterbox
+	viewDeadLetter   = '6' // sequence number -> nothing: letters that were given up
 	viewEnrolledAt   = 'E' // place, person -> nothing
 	viewAssignment   = 's' // place -> []ledger.Assignment
 	viewLastCaseload = 'L' // actor, place -> time
@@ -173,6 +176,13 @@ func inactiveTaskKey(authority string, n ledger.Seq) []byte {
 
 func outboxKey(authority string, t ledger.NotificationType) []byte {
 	return store.ViewKey(viewOutbox, named(authority), []byte{byte(t)})
+}
+
+func letterKey(n ledger.Seq) []byte     { return store.ViewKey(viewLetter, u64(uint64(n))) }
+func deadLetterKey(n ledger.Seq) []byte { return store.ViewKey(viewDeadLetter, u64(uint64(n))) }
+
+func letterboxKey(authority string, w ledger.Way) []byte {
+	return store.ViewKey(viewLetterbox, named(authority), []byte{byte(w)})
 }
 
 func attemptKey(n ledger.Seq) []byte { return store.ViewKey(viewAttempt, u64(uint64(n))) }

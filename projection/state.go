@@ -383,6 +383,8 @@ func (v View) learn(x *tracker, to ledger.Seq) error {
 			ids, err = v.attempted(ev.Attempt)
 		case *ledger.NotificationFailed:
 			ids, err = v.attempted(ev.Attempt)
+		case *ledger.LetterSettled:
+			ids, err = v.letterSettled(ev)
 		}
 		if err != nil {
 			return err

@@ -1,8 +1,10 @@
 package projection
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"sort"
 
 	"custos/ledger"
 	"custos/ledger/store"
@@ -28,6 +30,11 @@ type TrailRow struct {
 	Place        ledger.Place   `cbor:"16,keyasint,omitempty"`
 	Cover        bool           `cbor:"17,keyasint,omitempty"` // a caseload was read by who covers it
 	For          string         `cbor:"18,keyasint,omitempty"` // for which person or team
+
+	Person  ledger.PersonRef `cbor:"19,keyasint,omitzero"`  // whom it is about: a reference, never a number
+	Action  ledger.Action    `cbor:"20,keyasint,omitempty"` // what was denied
+	Command ledger.ID        `cbor:"21,keyasint,omitzero"`  // the command that it is of
+	Access  bool             `cbor:"22,keyasint,omitempty"` // somebody did it to see or to change; else it followed from that, or was loaded
 }
 
 // trail reads the trail that a TrailRead entry was granted: everything its
@@ -67,6 +74,8 @@ func (v View) named(q *ledger.ReadTrail, asOf ledger.Seq) ([]ledger.Seq, error) 
 		return v.trailOf(q.Person, asOf)
 	case !q.Actor.IsZero():
 		return v.accessesBy(q.Actor)
+	case q.Organisation == "":
+		return v.accessesWithin(q.From, q.To, asOf)
 	}
 	return v.accesses(store.ViewKey(viewAccess, named(q.Organisation)))
 }
@@ -93,6 +102,47 @@ func (v View) accessesBy(a ledger.ActorID) ([]ledger.Seq, error) {
 	return out, nil
 }
 
+// Between returns the first entry of a moment or later, and the first of
+// another or later; zero: from the beginning, to the end. Whoever means to ask
+// for everything in between knows from it how much that is.
+func (v View) Between(from, to ledger.Time) (first, end ledger.Seq, err error) {
+	size := v.R.Head().Size
+	since := func(t ledger.Time) ledger.Seq {
+		return ledger.Seq(sort.Search(int(size), func(n int) bool {
+			e, failed := store.Entry(v.R, ledger.Seq(n))
+			err = errors.Join(err, failed)
+			return failed != nil || e.Time >= t
+		}))
+	}
+	end = size
+	if from != 0 {
+		first = since(from)
+	}
+	if to != 0 {
+		end = max(first, since(to))
+	}
+	return first, end, err
+}
+
+// accessesWithin lists every access of a time, whoever made it.
+func (v View) accessesWithin(from, to ledger.Time, asOf ledger.Seq) ([]ledger.Seq, error) {
+	first, end, err := v.Between(from, to)
+	if err != nil {
+		return nil, err
+	}
+	var out []ledger.Seq
+	for n := first; n < min(end, asOf+1); n++ {
+		e, err := store.Entry(v.R, n)
+		if err != nil {
+			return nil, err
+		}
+		if isAccess(e.Event) {
+			out = append(out, n)
+		}
+	}
+	return out, nil
+}
+
 func (v View) accesses(prefix []byte) ([]ledger.Seq, error) {
 	out, err := v.index(prefix)
 	slices.Sort(out)
@@ -106,13 +156,17 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		return TrailRow{}, err
 	}
 	row := TrailRow{Seq: e.Seq, At: e.Time, Kind: e.Kind, Issuer: first.Actor.Issuer, Subject: first.Actor.Subject,
-		Role: first.Actor.Role, Organisation: first.Actor.Organisation}
+		Role: first.Actor.Role, Organisation: first.Actor.Organisation, Command: e.Command}
+	if e.Person != nil {
+		row.Person = e.Person.Ref
+	}
+	row.Access = isAccess(e.Event) || e.Kind == ledger.KindSubjectAccessed
 	switch ev := e.Event.(type) {
 	case *ledger.Accessed:
 		row.Profile, row.Outcome, row.Unscheduled, row.Told = ev.Profile, ev.Outcome, ev.Unscheduled, ev.Told
 		_, row.InError, err = v.number(correctedKey(e.Seq))
 	case *ledger.AccessDenied:
-		row.Profile, row.Code = ev.Profile, ev.Code
+		row.Profile, row.Code, row.Action = ev.Profile, ev.Code, ev.Action
 	case *ledger.AccessCorrected:
 		row.Profile, row.Of, row.Told = ev.Profile, ev.Access, ev.Told
 	case *ledger.GlassBroken:

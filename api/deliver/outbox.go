@@ -126,7 +126,7 @@ func (s *Service) since(t ledger.Time) time.Duration { return s.cfg.Now().Sub(t.
 // attempt records an attempt and sends what it opened. It reports whether the
 // attempt has an outcome.
 func (s *Service) attempt(ctx context.Context, log ledger.ID, q *ledger.AttemptDelivery) (settled bool, err error) {
-	out, err := s.propose(ctx, q)
+	out, err := propose(ctx, s.cfg.Node, s.cfg.NodeID, q)
 	if err != nil {
 		return false, err
 	}
@@ -150,7 +150,7 @@ func (s *Service) findOut(ctx context.Context, log ledger.ID, a *ledger.Attempt)
 	default:
 		return s.settle(ctx, &ledger.SettleDelivery{Attempt: a.ID, Message: found.MessageID})
 	}
-	out, err := s.propose(ctx, &ledger.RepeatDelivery{Attempt: a.ID})
+	out, err := propose(ctx, s.cfg.Node, s.cfg.NodeID, &ledger.RepeatDelivery{Attempt: a.ID})
 	if err != nil {
 		return false, err
 	}
@@ -209,7 +209,7 @@ func (s *Service) sentTwice(ctx context.Context, attempt ledger.Seq) (settled bo
 }
 
 func (s *Service) settle(ctx context.Context, q *ledger.SettleDelivery) (settled bool, err error) {
-	if _, err := s.propose(ctx, q); err != nil {
+	if _, err := propose(ctx, s.cfg.Node, s.cfg.NodeID, q); err != nil {
 		return false, err
 	}
 	if q.Code != "" {
@@ -220,14 +220,14 @@ func (s *Service) settle(ctx context.Context, q *ledger.SettleDelivery) (settled
 
 // propose has a request of the system decided. A refusal is an error: another
 // leader was there first, and the views say what it did.
-func (s *Service) propose(ctx context.Context, q ledger.Request) (*consensus.Outcome, error) {
-	c := ledger.Command{Actor: ledger.SystemActor(s.cfg.NodeID), Request: q, Bulk: true} // lookups go first
+func propose(ctx context.Context, n Node, name string, q ledger.Request) (*consensus.Outcome, error) {
+	c := ledger.Command{Actor: ledger.SystemActor(name), Request: q, Bulk: true} // lookups go first
 	for _, id := range []*ledger.ID{&c.ID, &c.Seed} {
 		if _, err := rand.Read(id[:]); err != nil {
 			return nil, err
 		}
 	}
-	out, err := s.cfg.Node.Propose(ctx, c)
+	out, err := n.Propose(ctx, c)
 	if err != nil {
 		return nil, err
 	}

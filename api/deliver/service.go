@@ -27,21 +27,36 @@ func New(cfg Config) (*Service, error) {
 // Collectors are the metrics.
 func (s *Service) Collectors() []prometheus.Collector { return s.stats.all() }
 
-// leads reports whether this node is the one that acts.
-func (s *Service) leads() bool { return s.cfg.Node.Ready() && s.cfg.Node.Status().State == "Leader" }
+// leads reports whether a node is the one that acts.
+func leads(n Node) bool { return n.Ready() && n.Status().State == "Leader" }
 
-// leadership is how often it is asked whether this node still leads.
+// leadership is how often it is asked whether a node still leads.
 const leadership = 250 * time.Millisecond
 
 // Run exchanges messages until ctx ends, whenever this node leads.
-func (s *Service) Run(ctx context.Context) {
+func (s *Service) Run(ctx context.Context) { whileLeading(ctx, s.cfg.Node, s.stats.idle, s.lead) }
+
+// whileLeading has a node act until it leads no more, whenever it does, until ctx
+// ends. What it is about is then given up where it is, and the next leader finds
+// out.
+func whileLeading(ctx context.Context, n Node, idle func(), act func(context.Context)) {
 	t := time.NewTicker(leadership)
 	defer t.Stop()
 	for {
-		if s.leads() {
-			s.lead(ctx)
+		if leads(n) {
+			within, end := context.WithCancel(ctx)
+			var all sync.WaitGroup
+			all.Go(func() { act(within) })
+			for leads(n) && ctx.Err() == nil {
+				select {
+				case <-ctx.Done():
+				case <-t.C:
+				}
+			}
+			end()
+			all.Wait()
 		} else {
-			s.stats.idle()
+			idle()
 		}
 		select {
 		case <-ctx.Done():
@@ -51,29 +66,18 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
-// lead acts until this node leads no more. What it is about is then given up
-// where it is, and the next leader finds out.
+// lead receives, sends and watches: also while MESH is slow.
 func (s *Service) lead(ctx context.Context) {
-	ctx, end := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	all.Go(func() { _ = s.cfg.MESH.Poll(ctx, s.handle, s.polled) })
-	all.Go(func() { s.repeat(ctx, s.pass) })
-	all.Go(func() { s.repeat(ctx, func(context.Context) { s.watch() }) }) // also while MESH is slow
-	t := time.NewTicker(leadership)
-	defer t.Stop()
-	for s.leads() && ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-t.C:
-		}
-	}
-	end()
+	all.Go(func() { repeat(ctx, s.cfg.Look, s.pass) })
+	all.Go(func() { repeat(ctx, s.cfg.Look, func(context.Context) { s.watch() }) })
 	all.Wait()
 }
 
 // repeat does something now and at each look, until ctx ends.
-func (s *Service) repeat(ctx context.Context, do func(context.Context)) {
-	t := time.NewTicker(s.cfg.Look)
+func repeat(ctx context.Context, every time.Duration, do func(context.Context)) {
+	t := time.NewTicker(every)
 	defer t.Stop()
 	for {
 		do(ctx)

@@ -232,7 +232,7 @@ func (w *world) leader() *member {
 	var m *member
 	require.Eventually(w.t, func() bool {
 		for _, n := range w.nodes {
-			if !n.gone && n.service.leads() {
+			if !n.gone && leads(n) {
 				m = n
 				return true
 			}

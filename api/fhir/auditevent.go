@@ -42,6 +42,14 @@ type AuditEntity struct {
 	Type *Coding    `json:"type,omitempty"`
 	Role *Coding    `json:"role,omitempty"`
 	Name string     `json:"name,omitempty"`
+
+	Detail []AuditDetail `json:"detail,omitempty"`
+}
+
+// AuditDetail is more about an entity.
+type AuditDetail struct {
+	Type        string `json:"type"`
+	ValueString string `json:"valueString"`
 }
 
 // Access is the type of a line of CP-IS's access history.
@@ -61,6 +69,28 @@ func Accessed(id, recorded string, patient Identifier, role string) AuditEvent {
 			{Type: &patientRole, Who: &Reference{Identifier: &patient}},
 			{Type: &assignedRole, Who: &by, Requestor: true},
 		}}
+}
+
+// What an audit trail calls accesses to a server over HTTP, in the words that
+// IHE's Basic Audit Log Patterns and the NHS's Patient Audit Record Service use.
+var (
+	RESTOperation = Coding{"http://terminology.hl7.org/CodeSystem/audit-event-type", "rest", "RESTful Operation"}
+
+	Recipient   = Concept("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "IRCP", "information recipient")
+	Destination = Concept("http://dicom.nema.org/resources/ontology/DCM", "110152", "Destination Role ID")
+	Server      = Coding{"http://terminology.hl7.org/CodeSystem/security-source-type", "4", "Application Server"}
+
+	Person      = Coding{"http://terminology.hl7.org/CodeSystem/audit-entity-type", "1", "Person"}
+	Transaction = Coding{System: "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType", Code: "XrequestId"}
+	Endpoint    = Coding{System: "http://hl7.org/fhir/resource-types", Code: "Endpoint"}
+
+	Patient    = Coding{"http://terminology.hl7.org/CodeSystem/object-role", "1", "Patient"}
+	Repository = Coding{"http://terminology.hl7.org/CodeSystem/object-role", "17", "Data Repository"}
+)
+
+// RESTful is an interaction, as the subtype of an access.
+func RESTful(code string) Coding {
+	return Coding{System: "http://hl7.org/fhir/restful-interaction", Code: code}
 }
 
 // PractitionerRole is somebody in a role at an organisation.

@@ -11,6 +11,9 @@ const (
 	SystemRoleClass    = "http://terminology.hl7.org/CodeSystem/v3-RoleClass"
 	SystemLifecycle    = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle"
 	SystemSpineError   = "https://fhir.nhs.uk/CodeSystem/England-SpineErrorOrWarningCode"
+	SystemUser         = "https://fhir.nhs.uk/Id/sds-user-id"
+	SystemProduct      = "https://fhir.nhs.uk/Id/product-id"
+	SystemTransaction  = "https://fhir.nhs.uk/Id/transaction"
 )
 
 // kind names a type of resource.

@@ -50,6 +50,7 @@ type Config struct {
 
 	Register *Register `json:"register,omitempty"` // whom uploads are compared with; none: nobody is asked
 	MESH     *MESH     `json:"mesh,omitempty"`     // exchange of messages with authorities; none: there is none
+	Letters  *Letters  `json:"letters,omitempty"`  // references to authorities' own systems; none: there are none
 
 	SignIn   *SignIn   `json:"signin,omitempty"`   // how people sign in with a browser; none: they do not
 	Machines *Machines `json:"machines,omitempty"` // which programs may have a token of ours; none: none
@@ -105,7 +106,7 @@ func readConfig(path string) (*Config, error) {
 	}
 	base := filepath.Dir(path)
 	paths := []*string{&c.Data, &c.Secrets, &c.LogKey, &c.PeerCA, &c.PeerCert, &c.PeerKey, &c.TLSCert, &c.TLSKey, &c.Demo, &c.Witnesses}
-	for _, p := range slices.Concat(paths, c.Register.paths(), c.MESH.paths(), c.SignIn.paths(), c.Machines.paths()) {
+	for _, p := range slices.Concat(paths, c.Register.paths(), c.MESH.paths(), c.Letters.paths(), c.SignIn.paths(), c.Machines.paths()) {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)
 		}

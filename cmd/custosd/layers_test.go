@@ -27,15 +27,18 @@ type layer struct {
 
 // layers is the import table of docs/ARCHITECTURE.md.
 var layers = map[string]layer{
-	"ledger":                 {},
-	"ledger/store":           {ours: []string{"ledger"}, doors: []string{"github.com/cockroachdb/pebble"}},
-	"projection":             {ours: []string{"ledger", "ledger/store"}},
-	"consensus":              {ours: []string{"ledger", "ledger/store", "projection", "consensus/raftlog", "consensus/witness"}, doors: []string{"github.com/hashicorp/raft", "github.com/cockroachdb/pebble/v2/vfs"}},
-	"consensus/raftlog":      {doors: []string{"github.com/hashicorp/raft", "github.com/cockroachdb/pebble"}},
-	"consensus/witness":      {ours: []string{"ledger"}, doors: []string{"github.com/cockroachdb/pebble/v2/vfs"}},
-	"api":                    {ours: []string{"ledger", "projection", "consensus", "api/cpis", "api/demographics", "api/fhir", "api/signin"}, doors: []string{"github.com/gorilla/mux", "github.com/golang-jwt/jwt"}},
-	"api/cpis":               {},
-	"api/deliver":            {ours: []string{"ledger", "projection", "consensus", "api/cpis", "api/mesh"}},
+	"ledger":            {},
+	"ledger/store":      {ours: []string{"ledger"}, doors: []string{"github.com/cockroachdb/pebble"}},
+	"projection":        {ours: []string{"ledger", "ledger/store"}},
+	"consensus":         {ours: []string{"ledger", "ledger/store", "projection", "consensus/raftlog", "consensus/witness"}, doors: []string{"github.com/hashicorp/raft", "github.com/cockroachdb/pebble/v2/vfs"}},
+	"consensus/raftlog": {doors: []string{"github.com/hashicorp/raft", "github.com/cockroachdb/pebble"}},
+	"consensus/witness": {ours: []string{"ledger"}, doors: []string{"github.com/cockroachdb/pebble/v2/vfs"}},
+	"api":               {ours: []string{"ledger", "projection", "consensus", "api/cpis", "api/demographics", "api/fhir", "api/signin"}, doors: []string{"github.com/gorilla/mux", "github.com/golang-jwt/jwt"}},
+	"api/cpis":          {},
+	"api/deliver": {
+		ours:  []string{"ledger", "projection", "consensus", "api/cpis", "api/mesh"},
+		doors: []string{"github.com/golang-jwt/jwt", "github.com/wneessen/go-mail", "github.com/standard-webhooks/standard-webhooks"},
+	},
 	"api/demographics":       {doors: []string{"github.com/golang-jwt/jwt"}},
 	"api/fhir":               {},
 	"api/fhir/fhirtest":      {},
@@ -55,7 +58,8 @@ var layers = map[string]layer{
 // doors are the dependencies that only the layers naming them may import.
 var doors = []string{
 	"github.com/cockroachdb/pebble", "github.com/hashicorp/raft", "github.com/gorilla/mux",
-	"github.com/golang-jwt/jwt", "github.com/spf13/cobra", "github.com/coreos/go-oidc", "golang.org/x/oauth2",
+	"github.com/golang-jwt/jwt", "github.com/spf13/cobra", "github.com/wneessen/go-mail", "github.com/standard-webhooks/standard-webhooks",
+	"github.com/coreos/go-oidc", "golang.org/x/oauth2",
 }
 
 // pure is all that package ledger may import beside the standard library.

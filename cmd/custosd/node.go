@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"custos/api"
+	"custos/api/deliver"
 	"custos/consensus"
 	"custos/ledger"
 )
@@ -33,7 +34,8 @@ type node struct {
 	servers  []*http.Server
 	failed   chan error
 	openStop context.CancelFunc
-	register func() // ends the watch over the register's file
+	letters  *deliver.Letters // nil: none are configured
+	register func()           // ends the watch over the register's file
 	running  sync.WaitGroup
 }
 
@@ -108,6 +110,12 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 	if edge.SignIn != nil && o.demo != nil {
 		edge.SignIn.Home = "/"
 	}
+	if n.letters, err = c.Letters.open(c, n.cluster, o.clock, o.log); err != nil {
+		return nil, errors.Join(err, n.cluster.Close(), n.forget())
+	}
+	if n.letters != nil {
+		edge.TryLetter = n.tryLetter
+	}
 	if c.Register != nil {
 		edge.AcceptUnknown = c.Register.UnknownNumbers == "accept"
 	}
@@ -119,8 +127,9 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n.openStop = cancel
-	if err := n.startMESH(ctx, keys, o.clock, o.log); err != nil {
+	if err := errors.Join(n.startMESH(ctx, keys, o.clock, o.log), n.startLetters(ctx)); err != nil {
 		cancel()
+		n.running.Wait()
 		n.register()
 		return nil, errors.Join(err, n.cluster.Close(), n.forget())
 	}
@@ -188,6 +197,7 @@ func (n *node) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	n.openStop()
+	n.edge.EndStreams()
 	n.running.Wait()
 	var errs []error
 	for _, s := range n.servers {

@@ -45,13 +45,16 @@ type office struct {
 	verifier  string // the log's verifier key
 }
 
-func newOffice(t *testing.T) *office {
+func newOffice(t *testing.T, change ...func(*Config)) *office {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	d := &demo{dir: filepath.Join(t.TempDir(), "demo"), shown: "demo", listen: "127.0.0.1:0", out: io.Discard, clock: &demoClock{}}
 	require.NoError(t, d.create(ctx, 1))
 	d.clock.real()
+	for _, c := range change {
+		c(d.configs[0])
+	}
 	nodes, err := d.start()
 	require.NoError(t, err)
 	stop := sync.OnceFunc(func() { require.NoError(t, closeAll(nodes)) })

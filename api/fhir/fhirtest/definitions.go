@@ -60,7 +60,11 @@ var definitions = map[string]string{
 		what 0..1 Reference
 		type 0..1 Coding
 		role 0..1 Coding
-		name 0..1 string`,
+		name 0..1 string
+		detail 0..* AuditEvent.entity.detail`,
+	"AuditEvent.entity.detail": `
+		type 1..1 string
+		valueString 1..1 string`,
 	"Flag": `
 		id 0..1 id
 		meta 0..1 Meta

@@ -53,7 +53,33 @@ start "$dir" --nodes 3
 lookups "64 clients at the leader, tokens cached" --url "$CUSTOS_URL" --clients 64
 lookups "256 clients at the leader, tokens cached" --url "$CUSTOS_URL" --clients 256
 lookups "64 clients at the leader, every token verified" --url "$CUSTOS_URL" --clients 64 --fresh-tokens
+echo "1,000 listeners over all three, and how soon they hear of a lookup:"
+bin/custos-tools bench listeners --dir "$dir" --url "$CUSTOS_URLS" -o json
 lookups "64 clients over all three, tokens cached" --url "$CUSTOS_URLS" --clients 64
 resident
+
+say "letters by webhook from three processes: how soon they leave, and what a failover costs"
+stop
+rm -rf "$dir" "$dir.log"
+start "$dir" --nodes 3 # without all those notifications that nobody has acknowledged
+stop
+printf 'whsec_%s\n' "$(head -c 32 /dev/urandom | base64)" >"$dir/secrets/hook"
+chmod 600 "$dir/secrets/hook"
+hook='{"url":"http://127.0.0.1:18474/","secretFile":"secrets/hook"}'
+sed -i '1s|{|{"letters":{"allow":["127.0.0.0/8"],"webhooks":{"D9X1A":'"$hook"',"D9X2A":'"$hook"',"D9X3A":'"$hook"'}},|' "$dir"/n?.json
+resume "$dir" --nodes 3
+letters() { bin/custos-tools bench letters --dir "$dir" --url "$CUSTOS_URLS" --authorities D9X1A,D9X2A,D9X3A -o json "$@"; }
+letters
+echo "the same, and the leader is killed meanwhile:"
+letters --pause 50ms &
+measured=$!
+sleep 4
+IFS=, read -ra urls <<<"$CUSTOS_URLS"
+IFS=, read -ra pids <<<"$CUSTOS_PIDS"
+leader=$(curl -sS -m 5 "$CUSTOS_ADMIN_URL/statusz" | sed -n 's/.*"leader": *"\([^"]*\)".*/\1/p')
+for i in 0 1 2; do
+  [ "${urls[$i]}" = "$leader" ] && kill -KILL "${pids[$i]}"
+done
+wait "$measured"
 stop
 rm -rf "$dir" "$dir.log"
