@@ -101,6 +101,9 @@ func (s *Server) newLookup(number NHSNumber, who *Identity, attendance string) *
 // lookUp has a lookup decided and recorded; content says what was asked. Only
 // what it returns may be shown.
 func (s *Server) lookUp(w http.ResponseWriter, r *http.Request, who *Identity, content ledger.Tag, l *lookup) (*consensus.Outcome, error) {
+	if err := s.tooMany(r.Context(), who, l.query.Person); err != nil {
+		return nil, err
+	}
 	d, err := s.draft(w, r, who, content)
 	if err != nil {
 		return nil, err

@@ -26,7 +26,10 @@ type route struct {
 	summary      string
 }
 
-var jsonType = []string{"application/json"}
+var (
+	jsonType = []string{"application/json"}
+	formType = []string{"application/x-www-form-urlencoded"}
+)
 
 // routeTable is every route that asks for a token.
 var routeTable = []route{
@@ -127,13 +130,28 @@ func (s *Server) routes() {
 			s.public.handle(method, o.path, routePolicy{}, func(w http.ResponseWriter, r *http.Request) { o.handle(s, w, r) })
 		}
 	}
+	for _, t := range s.pageRoutes() {
+		s.public.handle(t.method, t.path, routePolicy{body: t.body, types: formType, slots: s.guests},
+			func(w http.ResponseWriter, r *http.Request) { t.handle(s, w, r) })
+	}
 	if s.cfg.Demo != nil {
-		for _, path := range []string{"/", "/demo/people", "/assets/demo.js", "/assets/demo.css"} {
+		for _, path := range []string{"/", "/demo/known", "/assets/demo.js", "/assets/demo.css"} {
 			for _, method := range []string{http.MethodGet, http.MethodHead} {
 				s.public.handle(method, path, routePolicy{}, s.cfg.Demo.ServeHTTP)
 			}
 		}
 	}
+}
+
+// pageRoutes are the routes by which people and programs come to be known.
+func (s *Server) pageRoutes() (all []pageRoute) {
+	if s.signIn != nil {
+		all = append(all, signInRoutes()...)
+	}
+	if s.cfg.Machines != nil {
+		all = append(all, machineRoutes()...)
+	}
+	return all
 }
 
 // authenticated puts a route behind its token, its bound of requests under
@@ -149,18 +167,22 @@ func (s *Server) authenticated(t route) http.HandlerFunc {
 		slots = s.uploads
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		who, p := s.cfg.Tokens.Verify(r.Header["Authorization"])
-		if p != nil {
+		who, p := s.caller(r)
+		if p != nil && p.who == nil {
 			s.stats.unauthenticated.Inc()
 			writeProblem(w, r, p)
 			return
 		}
-		if p := slots.acquire(); p != nil {
+		if busy := slots.acquire(); busy != nil {
 			s.stats.busy.Inc()
-			writeProblem(w, r, p)
+			writeProblem(w, r, busy)
 			return
 		}
 		defer slots.release()
+		if p != nil {
+			writeProblem(w, r, s.turnAway(r.Context(), p, t.asked(p.who)))
+			return
+		}
 		action := t.asked(who)
 		may := s.may(who, action)
 		if !may && (!t.command || t.long) {
