@@ -14,16 +14,18 @@ type actor struct {
 	recorded atomic.Bool // the ledger has the profile: it need not travel again
 }
 
-// actorCache keeps actors by token, bounded.
+// actorCache keeps actors, bounded.
 type actorCache struct {
 	mu  sync.RWMutex
 	all map[actorKey]*actor
 }
 
-// actorKey is a token, and for a system's lookup whoever answers for that one.
+// actorKey tells one token's actors apart: somebody who signed in once may hold several roles, and where a system asks
+// somebody else may answer for each lookup.
 type actorKey struct {
-	token              [32]byte
-	system, name, role string
+	token                        [32]byte
+	role, roleName, organisation string
+	system, name, code           string
 }
 
 const actorsKept = 1 << 14
@@ -31,19 +33,19 @@ const actorsKept = 1 << 14
 func newActorCache() *actorCache { return &actorCache{all: make(map[actorKey]*actor)} }
 
 func (s *Server) actor(who *Identity) (*actor, error) {
-	c := s.actors
-	c.mu.RLock()
-	key := actorKey{token: who.TokenHash}
+	c, key := s.actors, actorKey{token: who.TokenHash, role: who.Role, roleName: who.RoleName, organisation: who.Organisation}
 	if who.System != "" {
-		key.system, key.name, key.role = who.System, who.Name, who.RoleCode+who.RoleName
+		key.system, key.name, key.code = who.System, who.Name, who.RoleCode
 	}
+	c.mu.RLock()
 	a, ok := c.all[key]
 	c.mu.RUnlock()
 	if ok {
 		return a, nil
 	}
+	// Without a role somebody may do nothing; that they asked is recorded all the same.
 	role, ok := ledger.ParseRole(who.Role)
-	if !ok {
+	if !ok && who.Role != "" {
 		return nil, problem("role-unknown")
 	}
 	a = &actor{

@@ -193,6 +193,9 @@ func authorOf(first *ledger.Entry) ledger.ActorID {
 }
 
 func foldAccess(t *store.Txn, e *ledger.Entry, ev *ledger.Accessed, first *ledger.Entry) error {
+	if err := foldTold(t, e, ev); err != nil {
+		return err
+	}
 	if !ev.Shown {
 		return nil
 	}
@@ -222,6 +225,9 @@ func foldAccess(t *store.Txn, e *ledger.Entry, ev *ledger.Accessed, first *ledge
 
 func foldCorrection(t *store.Txn, e *ledger.Entry, ev *ledger.AccessCorrected) error {
 	if err := t.Set(correctedKey(ev.Access), u64(uint64(e.Seq))); err != nil {
+		return err
+	}
+	if err := foldErred(t, ev.Access); err != nil {
 		return err
 	}
 	p, err := (View{t}).Follow(e.Person.Ref)
@@ -270,5 +276,6 @@ func (v View) Access(n ledger.Seq) (ledger.Access, bool, error) {
 		return ledger.Access{}, false, nil
 	}
 	_, corrected, err := v.number(correctedKey(n))
-	return ledger.Access{Person: e.Person.Ref, Actor: first.Actor.ID(), Outcome: a.Outcome, Corrected: corrected}, err == nil, err
+	return ledger.Access{Person: e.Person.Ref, Actor: first.Actor.ID(), Outcome: a.Outcome, Corrected: corrected, At: e.Time,
+		Notifications: a.Notifications}, err == nil, err
 }
