@@ -193,6 +193,8 @@ func (s *Server) capabilities() *fhir.CapabilityStatement {
 				{Type: "CareTeam", Interaction: search, SearchParam: []fhir.SearchParam{patient},
 					Documentation: "A person's plans: each with its kind, its dates, and the authority that is responsible."},
 				{Type: "Flag", Documentation: "The CP-IS flag, asked for at PatientFlag?patient=number&code=" + fhir.FlagCode + ", with its CarePlan and CareTeam."},
+				{Type: "Appointment", Interaction: []fhir.Interaction{{Code: "create"}},
+					Documentation: "One of status noshow: the person was not brought. It is recorded, and told to the authorities that are responsible."},
 				{Type: "AuditEvent", Interaction: search, SearchParam: []fhir.SearchParam{patient,
 					{Name: "agent", Type: "reference", Documentation: "Information governance: agent:identifier=issuer|subject of somebody, or of an organisation " + fhir.SystemOrganisation + "|code."},
 					{Name: "date", Type: "date", Documentation: "Information governance: a day, or a time with its zone; ge, gt, le, lt; once or twice."},
