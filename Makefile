@@ -66,7 +66,12 @@ test: ## vet, gofmt and every test, in under five minutes on two cores
 	$(call say,go test -race $(RACE): what happens at once)
 	@CGO_ENABLED=1 $(TEST) -race -short -run '$(AT_ONCE)' $(RACE)
 	@[ -d "$${CUSTOS_CPIS_SCHEMAS:-../shared/cpis-schemas}" ] && command -v xmllint >/dev/null || printf '\nSKIPPED: no CP-IS message was validated against the published schemas: they, or xmllint, are not there (docs/CPIS.md)\n'
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || printf '\nSKIPPED: nothing was opened in a real browser: there is no chromium (docs/SIGNIN.md)\n'
 	@printf '\nAll passed: gofmt, vet, every package, and the race detector on what happens at once.\n'
+
+.PHONY: test-browser
+test-browser: ## pages in a real browser: sign-in, against the demo (needs chromium)
+	$(TEST) -count=1 -v -run 'InABrowser' ./cmd/custosd
 
 .PHONY: test-race
 test-race: ## the race detector on all of the edge and the ledger

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"custos/consensus"
@@ -74,12 +75,7 @@ func (s *Server) readLookup(in *lookupBody, who *Identity) (*lookup, error) {
 			return nil, &Problem{Code: "field-value", Pointer: "/" + f.name}
 		}
 	}
-	if in.Unscheduled != nil {
-		l.query.Declared = ledger.DeclaredScheduled
-		if *in.Unscheduled {
-			l.query.Declared = ledger.DeclaredUnscheduled
-		}
-	}
+	l.query.Declared = declared(in.Unscheduled)
 	l.details.CallBack, l.details.Reason = in.CallBack, in.Reason
 	return l, nil
 }
@@ -105,6 +101,9 @@ func (s *Server) newLookup(number NHSNumber, who *Identity, attendance string) *
 // lookUp has a lookup decided and recorded; content says what was asked. Only
 // what it returns may be shown.
 func (s *Server) lookUp(w http.ResponseWriter, r *http.Request, who *Identity, content ledger.Tag, l *lookup) (*consensus.Outcome, error) {
+	if err := s.tooMany(r.Context(), who, l.query.Person); err != nil {
+		return nil, err
+	}
 	d, err := s.draft(w, r, who, content)
 	if err != nil {
 		return nil, err
@@ -156,8 +155,11 @@ func (s *Server) writeLookup(w http.ResponseWriter, out *consensus.Outcome) erro
 	}
 	j.key("accessCount")
 	j.number(int64(a.Count))
-	if err := s.writeTold(j, a.Told); err != nil {
+	if err := s.writeTold(j, a.Told, a.Profiles); err != nil {
 		return err
+	}
+	if len(a.Told) > 0 {
+		j.field("notice", toldNotice)
 	}
 	switch a.Access.Outcome {
 	case ledger.OutcomeMismatch:
@@ -167,6 +169,12 @@ func (s *Server) writeLookup(w http.ResponseWriter, out *consensus.Outcome) erro
 		if err := s.writeCoverage(j, a.At); err != nil {
 			return err
 		}
+	}
+	if a.OfferMother {
+		j.key("mother")
+		j.open('{')
+		j.field("lookup", "/v1/lookups/"+strconv.FormatUint(uint64(a.Seq), 10)+"/mother")
+		j.close('}')
 	}
 	j.key("receipt")
 	j.receipt(out.Receipt())
@@ -179,7 +187,7 @@ func (s *Server) writeLookup(w http.ResponseWriter, out *consensus.Outcome) erro
 // writePlans appends "person" (with who) and "plans".
 func (s *Server) writePlans(j *jsonWriter, plans []projection.PlanShown, now ledger.Time, who bool) error {
 	today := now.Day()
-	if who && len(plans) > 0 {
+	if who && len(plans) > 0 && !ofMother(plans) {
 		d, err := s.openPerson(plans)
 		if err != nil {
 			return err
@@ -192,6 +200,9 @@ func (s *Server) writePlans(j *jsonWriter, plans []projection.PlanShown, now led
 		p := &plans[i].Plan
 		j.open('{')
 		j.field("type", p.Type.String())
+		if plans[i].Mother {
+			j.field("of", "mother") // an unborn child's plan, until the child has its own
+		}
 		if p.Active(today) {
 			j.field("status", "active")
 		} else {
@@ -263,27 +274,6 @@ func organisationShown(o ledger.Organisation, code string, d ledger.ProfileDetai
 	return code
 }
 
-// writeTold appends "notified": whose notifications exist because of this access.
-func (s *Server) writeTold(j *jsonWriter, told []projection.Told) error {
-	j.key("notified")
-	j.open('[')
-	for i := range told {
-		o, err := s.organisation(told[i].Authority)
-		if err != nil {
-			return err
-		}
-		j.open('{')
-		j.field("ods", told[i].Authority)
-		j.field("name", o.Name)
-		j.field("state", told[i].State.String())
-		j.key("at")
-		j.time(told[i].At)
-		j.close('}')
-	}
-	j.close(']')
-	return nil
-}
-
 // correctionBody says why a lookup was of the wrong person.
 type correctionBody struct {
 	Reason string `json:"reason" strict:"required"`
@@ -314,7 +304,7 @@ func (s *Server) postCorrection(w http.ResponseWriter, r *http.Request, who *Ide
 	j.open('{')
 	j.key("corrected")
 	j.number(int64(seq))
-	if err := s.writeTold(j, out.Answer.Told); err != nil {
+	if err := s.writeTold(j, out.Answer.Told, nil); err != nil {
 		return err
 	}
 	j.finish(w, out, http.StatusCreated)
@@ -402,7 +392,7 @@ func (s *Server) postMissedAppointment(w http.ResponseWriter, r *http.Request, w
 	}
 	j := newJSONWriter()
 	j.open('{')
-	if err := s.writeTold(j, out.Answer.Told); err != nil {
+	if err := s.writeTold(j, out.Answer.Told, nil); err != nil {
 		return err
 	}
 	j.finish(w, out, http.StatusCreated)

@@ -45,7 +45,8 @@ func TestLookupFound(t *testing.T) {
 	})
 	w.plans(uploader, 1, ann(nil), ended)
 	out, e := w.lookup(doctor, object{"nhsNumber": nhs(1), "dateOfBirth": "2015-05-04", "attendance": "ATT-77123", "callBack": "bleep 90017"}).recorded(200)
-	requireFields(t, out, always("person")...)
+	requireFields(t, out, always("person", "notice")...)
+	require.Contains(t, out["notice"], "not a referral")
 	a := w.disclosed(e, nhs(1), 2)
 	require.True(t, a.Unscheduled)
 	require.Equal(t, []string{authority1}, a.Told)
@@ -149,7 +150,7 @@ func TestLookupMismatch(t *testing.T) {
 	before := w.size()
 	out, e := w.lookup(doctor, object{"nhsNumber": nhs(1), "dateOfBirth": other, "identityConfirmed": true, "reason": "passport seen at triage"}).recorded(200)
 	w.disclosed(e, nhs(1), 1)
-	requireFields(t, out, always("person")...)
+	requireFields(t, out, always("person", "notice")...)
 	require.Equal(t, "found", out["outcome"])
 	require.Len(t, out["notified"], 1)
 	require.Equal(t, 2, w.kinds(before)[ledger.KindNotificationQueued])
@@ -289,8 +290,13 @@ func TestMissedAppointment(t *testing.T) {
 // badly sends what is refused with a 400 and changes nothing.
 func (w *world) badly(who caller, path string, body any) problemBody {
 	w.t.Helper()
+	return w.badlyBy(http.MethodPost, who, path, body)
+}
+
+func (w *world) badlyBy(method string, who caller, path string, body any) problemBody {
+	w.t.Helper()
 	size := w.size()
-	r := w.call(who, http.MethodPost, path, body)
+	r := w.call(who, method, path, body)
 	require.Equal(w.t, 400, r.status, "%s", r.body)
 	require.Equal(w.t, size, w.size(), "what is refused is not recorded")
 	return r.problem(r.code())

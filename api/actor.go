@@ -14,26 +14,33 @@ type actor struct {
 	recorded atomic.Bool // the ledger has the profile: it need not travel again
 }
 
-// actorCache keeps actors by token, bounded.
+// actorCache keeps actors, bounded.
 type actorCache struct {
 	mu  sync.RWMutex
-	all map[[32]byte]*actor
+	all map[actorKey]*actor
+}
+
+// actorKey tells one token's actors apart: somebody who signed in once may hold several roles.
+type actorKey struct {
+	token                        [32]byte
+	role, roleName, organisation string
 }
 
 const actorsKept = 1 << 14
 
-func newActorCache() *actorCache { return &actorCache{all: make(map[[32]byte]*actor)} }
+func newActorCache() *actorCache { return &actorCache{all: make(map[actorKey]*actor)} }
 
 func (s *Server) actor(who *Identity) (*actor, error) {
-	c := s.actors
+	c, key := s.actors, actorKey{who.TokenHash, who.Role, who.RoleName, who.Organisation}
 	c.mu.RLock()
-	a, ok := c.all[who.TokenHash]
+	a, ok := c.all[key]
 	c.mu.RUnlock()
 	if ok {
 		return a, nil
 	}
+	// Without a role somebody may do nothing; that they asked is recorded all the same.
 	role, ok := ledger.ParseRole(who.Role)
-	if !ok {
+	if !ok && who.Role != "" {
 		return nil, problem("role-unknown")
 	}
 	a = &actor{
@@ -51,13 +58,13 @@ func (s *Server) actor(who *Identity) (*actor, error) {
 	a.recorded.Store(recorded)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if have, ok := c.all[who.TokenHash]; ok {
+	if have, ok := c.all[key]; ok {
 		return have, nil
 	}
 	if len(c.all) >= actorsKept {
 		clear(c.all)
 	}
-	c.all[who.TokenHash] = a
+	c.all[key] = a
 	return a, nil
 }
 

@@ -29,16 +29,18 @@ type VerifierConfig struct {
 
 // IssuerConfig is one issuer, its keys, and what it may say of people.
 type IssuerConfig struct {
-	Issuer        string        // iss, character for character
-	Methods       []string      // of ES256, EdDSA, RS256, RS512
-	Keys          string        // a JWKS file, or
-	KeysURL       string        // the address of its JWKS: https, or on this machine; asked again without a restart
-	MaxLifetime   time.Duration // exp - iat; zero: 1 h
-	Roles         []string      // roles it may assert in custos_role; empty with CIS2
-	Organisations []string      // ODS codes it may speak for; empty: any
-	MinAssurance  string        // "", "AAL1", "AAL2" or "AAL3"
-	CIS2          bool          // claims as NHS CIS2 gives them, read through Map
-	Map           []RoleMapping // the first that fits decides
+	Issuer        string            // iss, character for character
+	Methods       []string          // of ES256, EdDSA, RS256, RS512
+	Keys          string            // a JWKS file, or
+	own           issuerOwn         // or, of tokens that we give ourselves, the key
+	KeysURL       string            // the address of its JWKS: https, or on this machine; asked again without a restart
+	MaxLifetime   time.Duration     // exp - iat; zero: 1 h
+	Roles         []string          // roles it may assert in custos_role; empty with CIS2
+	Organisations []string          // ODS codes it may speak for; empty: any
+	MinAssurance  string            // "", "AAL1", "AAL2" or "AAL3"
+	Assurance     map[string]string // levels of acr values that do not name one themselves
+	CIS2          bool              // claims as NHS CIS2 gives them, read through Map
+	Map           []RoleMapping     // the first that fits decides
 }
 
 // RoleMapping gives the holder of an activity code (B0107), job role code (R8000) or whole role code a role.
@@ -123,7 +125,11 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 		v.issuers = append(v.issuers, is)
 	}
 	v.seen = make([][32]byte, len(v.issuers))
-	v.state.Store(&verifierState{keys: make([]map[string]verifyingKey, len(v.issuers))})
+	first := &verifierState{keys: make([]map[string]verifyingKey, len(v.issuers))}
+	for i := range v.issuers {
+		first.keys[i] = v.issuers[i].own
+	}
+	v.state.Store(v.next(first))
 	if err := v.load(true); err != nil {
 		return nil, err
 	}
@@ -144,7 +150,7 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 
 // check fills in what may be left empty, and refuses what may not.
 func (is *IssuerConfig) check() error {
-	if is.Issuer == "" || (is.Keys == "") == (is.KeysURL == "") || len(is.Methods) == 0 {
+	if is.Issuer == "" || len(is.Methods) == 0 || is.own == nil && (is.Keys == "") == (is.KeysURL == "") {
 		return errors.New("issuer, methods and keys, from a file or an address, must be given")
 	}
 	if is.KeysURL != "" {
@@ -165,6 +171,11 @@ func (is *IssuerConfig) check() error {
 	}
 	if !slices.Contains([]string{"", "AAL1", "AAL2", "AAL3"}, is.MinAssurance) {
 		return errors.New("the least assurance is one of AAL1, AAL2 and AAL3")
+	}
+	for _, level := range is.Assurance {
+		if !slices.Contains([]string{"AAL1", "AAL2", "AAL3"}, level) {
+			return errors.New("an acr stands for one of AAL1, AAL2 and AAL3")
+		}
 	}
 	if is.CIS2 {
 		if len(is.Roles) > 0 {
@@ -209,6 +220,9 @@ func (v *Verifier) Verify(authorization []string) (*Identity, *Problem) {
 	}
 	id, p := v.verify(s, token)
 	if p != nil {
+		if p.who != nil {
+			p.who.TokenHash = hash
+		}
 		return nil, p
 	}
 	id.TokenHash = hash
@@ -259,7 +273,7 @@ func (v *Verifier) verify(s *verifierState, token string) (*Identity, *Problem) 
 	if c.Expires-c.IssuedAt > int64(is.MaxLifetime/time.Second) {
 		return nil, problem("token-lifetime")
 	}
-	return is.identity(t)
+	return is.identity(c, t.header.KeyID)
 }
 
 // stillValid repeats the checks that time alone can change.
@@ -300,7 +314,7 @@ func (v *Verifier) load(all bool) error {
 	var errs []error
 	for i := range v.issuers {
 		is := &v.issuers[i]
-		if is.remote != nil {
+		if is.remote != nil || is.own != nil {
 			continue
 		}
 		keys, text, err := readKeys(is.Keys, is.Methods)

@@ -336,9 +336,9 @@ func TestAttacksOnTokens(t *testing.T) {
 		one("role that is none", with(object{"custos_role": "admin"}), "role-unknown"),
 		one("no role", with(object{"custos_role": nil}), "role-unknown"),
 		one("CIS2 claims from another issuer", a.token(t, "ec", a.cis2Claims(object{"iss": trust})), "token-claims"),
-		one("plain role from CIS2", a.token(t, "r512", a.cis2Claims(object{"custos_role": "clinician", "nhsid_nrbac_roles": nil})), "token-claims"),
-		one("selected role is not held", a.token(t, "r512", a.cis2Claims(object{"selected_roleid": "999"})), "token-claims"),
-		one("no role selected", a.token(t, "r512", a.cis2Claims(object{"selected_roleid": nil})), "token-claims"),
+		one("plain role from CIS2", a.token(t, "r512", a.cis2Claims(object{"custos_role": "clinician", "nhsid_nrbac_roles": nil})), "role-not-selected"),
+		one("selected role is not held", a.token(t, "r512", a.cis2Claims(object{"selected_roleid": "999"})), "role-not-selected"),
+		one("no role selected", a.token(t, "r512", a.cis2Claims(object{"selected_roleid": nil})), "role-not-selected"),
 		one("activity without a mapping", a.token(t, "r512", a.cis2Claims(object{"nhsid_nrbac_roles": []any{
 			object{"org_code": "RX9", "person_roleid": "555", "activity_codes": []string{"B0001"}}}})), "role-unknown"),
 		one("two roles of one id", a.token(t, "r512", a.cis2Claims(object{"nhsid_nrbac_roles": []any{

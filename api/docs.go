@@ -90,6 +90,9 @@ func (s *Server) docs(w http.ResponseWriter, _ *http.Request) {
 	for _, o := range openRoutes() {
 		fmt.Fprintf(&b, "<tr><td>%s<td><code>%s</code><td>%s (no token)</tr>", o.method, html.EscapeString(o.path), html.EscapeString(o.summary))
 	}
+	for _, t := range s.pageRoutes() {
+		fmt.Fprintf(&b, "<tr><td>%s<td><code>%s</code><td>%s (no token)</tr>", t.method, html.EscapeString(t.path), html.EscapeString(t.summary))
+	}
 	b.WriteString("</tbody></table>")
 	page(w, "Custos: the interface", b.String())
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -8,11 +9,15 @@ import (
 	"custos/ledger"
 )
 
+// checkedAtOnce is how many rows of a dry run go into one command: they stand in
+// one entry, which has to hold them.
+const checkedAtOnce = uploadChunk / 2
+
 // check is a dry run: it says what each row would do, and changes no plan.
 func (u *upload) check() (*acknowledgement, error) {
 	var last *consensus.Outcome
 	var dry simulation
-	_, err := u.chunks(func(_ int, rows []planRow) error {
+	check := func(rows []planRow) error {
 		id := ledger.DeriveID("check", u.key[:], []byte(strconv.Itoa(rows[0].at+1)))
 		d, err := u.s.draftAs(id, u.who, u.content)
 		if err != nil {
@@ -31,6 +36,14 @@ func (u *upload) check() (*acknowledgement, error) {
 		}
 		if u.ask.snapshot {
 			dry.add(q.Rows, func(i int) (string, string) { return u.results.at(rows[i].at) })
+		}
+		return nil
+	}
+	_, err := u.chunks(func(_ int, rows []planRow) error {
+		for part := range slices.Chunk(rows, checkedAtOnce) {
+			if err := check(part); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

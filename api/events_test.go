@@ -157,7 +157,7 @@ func TestAListenerComesBack(t *testing.T) {
 			l := w.listen(socialWorker, "")
 			l.next()
 			for i := range 6 {
-				w.lookup(caller{"clinician", fmt.Sprint("d", i), emergency, "Dr Quillfeather", ""}, object{"nhsNumber": nhs(1)}).recorded(200)
+				w.lookup(caller{"clinician", fmt.Sprint("d", i), emergency, "Dr Quillfeather", ""}, object{"nhsNumber": nhs(1), "attendance": fmt.Sprint("a", i)}).recorded(200)
 			}
 			var all []heard
 			for range 6 {
@@ -225,7 +225,7 @@ func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 func TestASlowListenerIsCutOff(t *testing.T) {
 	w := newWorld(t)
 	w.plans(uploader, 1, ann(nil))
-	w.server.streams.write = 50 * time.Millisecond
+	w.server.streams.write = 500 * time.Millisecond
 	p := pipes{make(chan net.Conn)}
 	srv := w.server.PublicServer("")
 	done := make(chan error, 1)
@@ -258,7 +258,7 @@ func TestASlowListenerIsCutOff(t *testing.T) {
 // taken back, and says why.
 func TestAStreamEndsWithItsToken(t *testing.T) {
 	w := newWorld(t)
-	claims := object{"sub": "sw-9", "custos_role": "social-worker", "org": authority1, "name": "Sorrel Workington", "exp": time.Now().Unix() - 9} // ten seconds are forgiven
+	claims := object{"sub": "sw-9", "custos_role": "social-worker", "org": authority1, "name": "Sorrel Workington", "exp": time.Now().Unix() - 8} // ten seconds are forgiven
 	l := w.listenWith(w.idp.token(t, "ed", w.idp.claims(claims)), "")
 	l.next()
 	require.Equal(t, heard{fmt.Sprint(w.size() - 1), "end", `{"code":"token-expired"}`}, l.next())

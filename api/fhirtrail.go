@@ -260,7 +260,7 @@ var interactions = map[ledger.Kind]string{
 	ledger.KindAccessed: "search", ledger.KindReopened: "search", ledger.KindTraced: "search", ledger.KindNotTraced: "search",
 	ledger.KindCaseloadAccessed: "search", ledger.KindSubjectAccessed: "search", ledger.KindTrailRead: "search",
 	ledger.KindHoldingsRead: "search", ledger.KindUnassignedRead: "search", ledger.KindAccessDenied: "search",
-	ledger.KindAppointmentMissed: "create", ledger.KindAccessCorrected: "update",
+	ledger.KindAppointmentMissed: "create", ledger.KindBirthRecorded: "create", ledger.KindPregnancyEnded: "update", ledger.KindAccessCorrected: "update",
 	ledger.KindReviewed: "update", ledger.KindNumberSuperseded: "update", ledger.KindNumbersParted: "update", ledger.KindNumberInactivated: "update",
 }
 

@@ -91,19 +91,14 @@ func (c *claims) GetAudience() (jwt.ClaimStrings, error)       { return jwt.Clai
 
 func numericDate(unix int64) *jwt.NumericDate { return &jwt.NumericDate{Time: time.Unix(unix, 0)} }
 
-// identity turns verified claims into who is asking, as the issuer's configuration reads them.
-func (is *IssuerConfig) identity(t *parsedToken) (*Identity, *Problem) {
-	c := &t.claims
+// identity turns verified claims into who is asking, as the issuer's configuration reads them. A person who is
+// known but may not come in stands in the Problem, so that the refusal can be recorded.
+func (is *IssuerConfig) identity(c *claims, kid string) (*Identity, *Problem) {
 	id := &Identity{
-		Issuer: c.Issuer, Subject: c.Subject, Name: c.Name, KeyID: t.header.KeyID, SessionID: c.Session, TokenID: c.ID,
-		Expires: c.Expires, NotBefore: c.NotBefore, Assurance: assurance(c.Assurance), AuthenticatedAtUnix: c.AuthTime,
+		Issuer: c.Issuer, Subject: c.Subject, Name: c.Name, KeyID: kid, SessionID: c.Session, TokenID: c.ID,
+		Expires: c.Expires, NotBefore: c.NotBefore, Assurance: is.assurance(c.Assurance), AuthenticatedAtUnix: c.AuthTime,
 		Role: c.Role, RoleName: c.RoleName, Organisation: c.Organisation, OrganisationName: c.OrganisationName,
 		Team: c.Team, Places: c.Places,
-	}
-	if is.CIS2 {
-		if p := is.selectedRole(c, id); p != nil {
-			return nil, p
-		}
 	}
 	switch {
 	case !within(id.Subject, 1, 128) || !madeOf(id.Subject, "._:@|~+/=-"):
@@ -112,10 +107,17 @@ func (is *IssuerConfig) identity(t *parsedToken) (*Identity, *Problem) {
 		return nil, badClaim("jti")
 	case !within(id.SessionID, 0, 128) || !madeOf(id.SessionID, "._:@|~+/=-"):
 		return nil, badClaim("sid")
-	case !within(id.Organisation, 3, 12) || strings.ToUpper(id.Organisation) != id.Organisation || !madeOf(id.Organisation, ""):
-		return nil, badClaim("org")
 	case !readable(id.Name, 1):
 		return nil, badClaim("name")
+	}
+	if is.CIS2 {
+		if p := is.selectedRole(c, id); p != nil {
+			return nil, p.of(id)
+		}
+	}
+	switch {
+	case !within(id.Organisation, 3, 12) || strings.ToUpper(id.Organisation) != id.Organisation || !madeOf(id.Organisation, ""):
+		return nil, badClaim("org")
 	case !readable(id.RoleName, 0), !readable(id.OrganisationName, 0):
 		return nil, badClaim("role_name or org_name")
 	case !within(id.Team, 0, 64) || !madeOf(id.Team, "._:-"):
@@ -128,14 +130,13 @@ func (is *IssuerConfig) identity(t *parsedToken) (*Identity, *Problem) {
 			return nil, badClaim("places")
 		}
 	}
-	if !slices.Contains(is.Roles, id.Role) {
-		return nil, problem("role-unknown")
-	}
-	if len(is.Organisations) > 0 && !slices.Contains(is.Organisations, id.Organisation) {
-		return nil, problem("organisation-not-permitted").with("This issuer does not speak for that organisation.")
-	}
-	if id.Assurance < is.MinAssurance {
-		return nil, problem("assurance-too-low")
+	switch {
+	case !slices.Contains(is.Roles, id.Role):
+		return nil, problem("role-unknown").of(id)
+	case len(is.Organisations) > 0 && !slices.Contains(is.Organisations, id.Organisation):
+		return nil, problem("organisation-not-permitted").with("This issuer does not speak for that organisation.").of(id)
+	case id.Assurance < is.MinAssurance:
+		return nil, problem("assurance-too-low").of(id)
 	}
 	return id, nil
 }
@@ -154,7 +155,7 @@ func (is *IssuerConfig) selectedRole(c *claims, id *Identity) *Problem {
 		chosen = &c.Roles[i]
 	}
 	if chosen == nil {
-		return badClaim("selected_roleid")
+		return problem("role-not-selected")
 	}
 	id.Role, id.RoleName, id.Organisation, id.OrganisationName = "", chosen.RoleName, chosen.Organisation, ""
 	for _, o := range c.Organisations {
@@ -178,8 +179,12 @@ func badClaim(name string) *Problem {
 	return problem("token-claims").with("The claim " + name + " is not as required.")
 }
 
-// assurance is the authentication assurance level in an acr such as "AAL3_ANY".
-func assurance(acr string) string {
+// assurance is the authentication assurance level in an acr such as "AAL3_ANY", or what the configuration says
+// that an acr of another form is worth.
+func (is *IssuerConfig) assurance(acr string) string {
+	if level := is.Assurance[acr]; level != "" {
+		return level
+	}
 	for _, level := range []string{"AAL1", "AAL2", "AAL3"} {
 		if acr == level || strings.HasPrefix(acr, level+"_") {
 			return level

@@ -180,7 +180,10 @@ func (j *jsonWriter) send(w http.ResponseWriter, status int) {
 }
 
 // sendJSON writes an answer that is not worth a writer of its own.
-func sendJSON(w http.ResponseWriter, v any) error {
+func sendJSON(w http.ResponseWriter, v any) error { return sendStatus(w, http.StatusOK, v) }
+
+// sendStatus is sendJSON under another status.
+func sendStatus(w http.ResponseWriter, status int, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -188,6 +191,7 @@ func sendJSON(w http.ResponseWriter, v any) error {
 	h := w.Header()
 	h["Content-Type"] = jsonType
 	h["Content-Length"] = []string{strconv.Itoa(len(b))}
+	w.WriteHeader(status)
 	_, _ = w.Write(b) // who reads no more needs no error
 	return nil
 }

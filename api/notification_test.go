@@ -39,7 +39,7 @@ func TestNotificationLife(t *testing.T) {
 	require.Len(t, items, 1)
 	require.Equal(t, before, w.size(), "listing is not recorded")
 	n := items[0]
-	requireFields(t, n, "id", "type", "state", "urgency", "queuedAt", "organisation")
+	requireFields(t, n, "id", "type", "state", "urgency", "queuedAt", "for", "dueAt", "organisation")
 	require.Equal(t, "access", n["type"])
 	require.Equal(t, "queued", n["state"])
 	require.Equal(t, object{"ods": emergency, "name": "Emergency Department"}, n["organisation"])
@@ -87,7 +87,7 @@ func TestNotificationLife(t *testing.T) {
 	_, e = w.call(manager, "POST", path+"/open", "{}").recorded(200)
 	require.False(t, e.Event.(*ledger.NotificationOpened).First)
 	n = w.notifications(socialWorker, "?state=opened")[0]
-	requireFields(t, n, "id", "type", "state", "urgency", "queuedAt", "openedAt", "organisation")
+	requireFields(t, n, "id", "type", "state", "urgency", "queuedAt", "openedAt", "for", "dueAt", "organisation")
 
 	done, e := w.call(socialWorker, "POST", path+"/acknowledgements", act).recorded(201)
 	requireFields(t, done, "id", "state", "seq", "receipt")
@@ -102,7 +102,18 @@ func TestNotificationLife(t *testing.T) {
 	w.call(socialWorker, "POST", path+"/acknowledgements", act).problem("already-done")
 	require.Equal(t, size, w.size())
 	n = w.notifications(socialWorker, "?state=acknowledged")[0]
-	requireFields(t, n, "id", "type", "state", "urgency", "queuedAt", "openedAt", "acknowledgedAt", "organisation")
+	requireFields(t, n, "id", "type", "state", "urgency", "queuedAt", "openedAt", "acknowledgedAt", "for", "organisation")
+
+	// What came of it ends its life, and nothing comes after.
+	w.secret("mother and child seen at home")
+	actions := object{"action": "seen", "note": "mother and child seen at home"}
+	w.call(farWorker, "POST", path+"/actions", actions).denied("other-authority")
+	done, e = w.call(socialWorker, "POST", path+"/actions", actions).recorded(201)
+	require.Equal(t, "actioned", done["state"])
+	require.Equal(t, ledger.KindNotificationActioned, e.Kind)
+	w.call(socialWorker, "POST", path+"/actions", actions).problem("already-done")
+	w.call(socialWorker, "POST", path+"/acknowledgements", act).problem("already-done")
+	require.NotEmpty(t, w.notifications(socialWorker, "?state=actioned")[0]["actionedAt"])
 
 	// Whoever looks next is told how far the earlier one has come only by its own answer.
 	require.Empty(t, w.notifications(socialWorker, "?state=queued"))
@@ -124,11 +135,11 @@ func TestNotifiedStateMovesOn(t *testing.T) {
 func TestNotificationsList(t *testing.T) {
 	w := newWorld(t)
 	w.plans(uploader, 1, ann(nil))
-	for range 3 {
-		w.lookup(doctor, object{"nhsNumber": nhs(1)}).recorded(200)
+	for i := range 3 {
+		w.lookup(doctor, object{"nhsNumber": nhs(1), "attendance": fmt.Sprint("ATT-2200", i)}).recorded(200)
 	}
 	all := w.notifications(socialWorker, "")
-	require.Len(t, all, 3, "the history shows an author once a day; the authority is told each time")
+	require.Len(t, all, 3, "the history shows an author once a day; the authority is told of each attendance")
 	require.Equal(t, all[1:], w.notifications(socialWorker, fmt.Sprintf("?after=%v", all[0]["id"])))
 	require.Equal(t, all[2:], w.notifications(socialWorker, fmt.Sprintf("?state=queued&after=%v", all[1]["id"])))
 	require.Empty(t, w.notifications(socialWorker, fmt.Sprintf("?after=%v", all[2]["id"])))
@@ -157,7 +168,7 @@ func TestDeliveredNotificationsAreListed(t *testing.T) {
 	w.plans(uploader, 1, ann(nil))
 	key := header{"Idempotency-Key": uuid.NewString()}
 	w.lookup(doctor, object{"nhsNumber": nhs(1)}, key).recorded(200)
-	w.lookup(otherDoctor, object{"nhsNumber": nhs(1)}).recorded(200)
+	w.lookup(otherDoctor, object{"nhsNumber": nhs(1), "attendance": "ATT-33001"}).recorded(200)
 	list1, err := w.node.View().Undelivered(authority1, ledger.NotifyAccess)
 	require.NoError(t, err)
 	require.Len(t, list1, 2)
@@ -168,9 +179,9 @@ func TestDeliveredNotificationsAreListed(t *testing.T) {
 	require.Len(t, w.notifications(socialWorker, "?state=queued"), 1, "an attempt is not known to have arrived")
 	w.command(ledger.SystemActor("n1"), &ledger.SettleDelivery{Attempt: attempt, Message: "m"})
 	all := w.notifications(socialWorker, "")
-	requireFields(t, all[0], "id", "type", "state", "urgency", "queuedAt", "deliveredAt", "organisation")
+	requireFields(t, all[0], "id", "type", "state", "urgency", "queuedAt", "deliveredAt", "for", "dueAt", "organisation")
 	require.Equal(t, "delivered", all[0]["state"])
-	requireFields(t, all[1], "id", "type", "state", "urgency", "queuedAt", "deliveredAt", "openedAt", "organisation")
+	requireFields(t, all[1], "id", "type", "state", "urgency", "queuedAt", "deliveredAt", "openedAt", "for", "dueAt", "organisation", "reattended", "after")
 	require.Equal(t, "opened", all[1]["state"])
 	out, _ := w.lookup(doctor, object{"nhsNumber": nhs(1)}, key).recorded(200)
 	require.Equal(t, "delivered", list(out["notified"])[0].(object)["state"])

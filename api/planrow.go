@@ -141,6 +141,9 @@ func (s *Server) readRow(p *planRow, n int, authority string, rules int, m *matc
 	}
 	row.Content = s.keys.Tag("row", authority, digits, p.FamilyName, p.GivenNames, p.DateOfBirth, p.PlanType,
 		p.Start, p.End, p.LocalID, p.Team, p.Worker)
+	if rules >= 3 {
+		row.Worker, row.Team = s.workerTag(authority, p.Worker), s.teamTag(authority, p.Team)
+	}
 	if rules >= 2 {
 		row.Trace = s.traceTag(p.FamilyName, p.GivenNames, p.DateOfBirth)
 		switch {

@@ -110,7 +110,7 @@ func TestThePolicyTable(t *testing.T) {
 // cell looks the child up and says what came of it, in the table's words.
 func (w *world) cell(who caller, declared int) string {
 	w.t.Helper()
-	body := object{"nhsNumber": nhs(1)}
+	body := object{"nhsNumber": nhs(1), "attendance": who.subject} // each its own: else they are told as one
 	if declared > 0 {
 		body["unscheduled"] = declared == 2
 	}

@@ -21,6 +21,8 @@ type Problem struct {
 	From    string        // ISO 8601 date from which a service is live
 	After   time.Duration // Retry-After, whole seconds; zero: the status's usual one
 	Allow   string        // the methods a path does answer, for 405
+
+	who *Identity // who was refused: a person whom the issuer vouches for, in no role; nil: nobody is known
 }
 
 // Error returns the code alone.
@@ -38,6 +40,14 @@ func (p *Problem) with(detail string) *Problem {
 // within puts a step in front of the pointer; decoders call it on the way out of a value.
 func (p *Problem) within(step string) *Problem {
 	p.Pointer = "/" + step + p.Pointer
+	return p
+}
+
+// of notes whom the refusal is of: in no role, and for no organisation, for nothing vouches for these.
+func (p *Problem) of(id *Identity) *Problem {
+	who := *id
+	who.Role, who.Organisation, who.OrganisationName, who.Team, who.Places = "", "", "", "", nil
+	p.who = &who
 	return p
 }
 
@@ -100,7 +110,18 @@ var problems = map[string]kind{
 	"token-lifetime":      {401, "The token lives too long", "exp is further from iat than this issuer may set it."},
 	"token-claims":        {401, "The token's claims are not as required", ""},
 
+	"session-ended":              {401, "Nobody is signed in here", "The session has ended, or is another node's. Sign in again."},
+	"sign-in-request":            {400, "There is no such way to sign in", ""},
+	"sign-in-state":              {400, "This sign-in was not begun here, or too long ago", "Begin again: nothing was done."},
+	"sign-in-refused":            {403, "The identity provider did not sign you in", "It refused, or what it sent does not hold."},
+	"sign-in-stale":              {403, "The identity provider saw you too long ago", "Sign out there, and sign in again."},
+	"sign-in-unavailable":        {503, "The identity provider does not answer", "Nobody can sign in by it until it does. Nothing was disclosed. " + noDisclosure},
+	"cross-site":                 {403, "Only this service's own pages may ask with a browser's session", "A program asks with a token."},
+	"logout-token":               {400, "This is not a logout token of that provider", ""},
+	"logout-token-again":         {409, "This logout token was used before", ""},
+	"logout-incomplete":          {503, "Not every node could be told that the session has ended", "Here it has; nothing was disclosed. Say it again, with the same token. " + noDisclosure},
 	"role-unknown":               {403, "The token asserts no role that this service knows", ""},
+	"role-not-selected":          {403, "No role was selected at sign-in", "Choose one of the roles that you hold: the organisation is the role's."},
 	"role-not-permitted":         {403, "Your role may not do this", ""},
 	"organisation-not-permitted": {403, "Your organisation may not do this", ""},
 	"assurance-too-low":          {403, "A stronger sign-in is needed", ""},
@@ -142,6 +163,7 @@ var problems = map[string]kind{
 	"body-too-large":     {413, "The body is larger than this route accepts", ""},
 	"content-type":       {415, "The body's media type is not accepted here", ""},
 	"content-encoding":   {415, "Encoded bodies are not accepted", "Send the body without a Content-Encoding."},
+	"too-many-people":    {429, "You have looked up more people in an hour than anybody has to do with", "This is recorded. In an emergency, ring the local authority: the directory has its numbers."},
 	"too-many-requests":  {429, "Too many requests", ""},
 	"internal":           {500, "Something went wrong here", ""},
 

@@ -169,6 +169,18 @@ func (s *Server) deny(ctx context.Context, who *Identity, a ledger.Action) error
 	return problem(ledger.RefusedRole)
 }
 
+// turnAway records that somebody whom an issuer vouches for has come without what lets them in, and answers
+// with the reason. While no record can be made, that is the answer.
+func (s *Server) turnAway(ctx context.Context, p *Problem, a ledger.Action) error {
+	var recorded *Problem
+	if err := s.deny(ctx, p.who, a); !errors.As(err, &recorded) || recorded.Seq == nil {
+		return err
+	}
+	told := *p
+	told.Seq, told.Receipt = recorded.Seq, recorded.Receipt
+	return &told
+}
+
 // body reads a small JSON body whole, keeps its digest as what was asked, and
 // decodes it strictly.
 func (s *Server) body(r *http.Request, route string, dst any) (ledger.Tag, error) {

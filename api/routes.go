@@ -26,7 +26,10 @@ type route struct {
 	summary      string
 }
 
-var jsonType = []string{"application/json"}
+var (
+	jsonType = []string{"application/json"}
+	formType = []string{"application/x-www-form-urlencoded"}
+)
 
 // routeTable is every route that asks for a token.
 var routeTable = []route{
@@ -36,6 +39,10 @@ var routeTable = []route{
 	{"GET", "/v1/reviews", 0, nil, false, ledger.ActReview, false, (*Server).getReviews, "emergency accesses to be reviewed, by reference"},
 	{"POST", "/v1/reviews/{seq}/open", jsonBody, jsonType, false, ledger.ActReview, true, (*Server).postReviewOpen, "who looked whom up in an emergency, and why"},
 	{"POST", "/v1/reviews/{seq}", jsonBody, jsonType, false, ledger.ActReview, true, (*Server).postReview, "conclude the review of an emergency access"},
+	{"POST", "/v1/lookups/{seq}/mother", jsonBody, jsonType, false, ledger.ActLookUp, true, (*Server).postMother, "look up the mother of a baby under one that was looked up"},
+	{"POST", "/v1/births", jsonBody, jsonType, false, ledger.ActRecordBirth, true, (*Server).postBirth, "babies were born: link them to their mother"},
+	{"POST", "/v1/births/corrections", jsonBody, jsonType, false, ledger.ActRecordBirth, true, (*Server).postBirthCorrection, "a baby was linked to the wrong mother"},
+	{"POST", "/v1/pregnancies/ended", jsonBody, jsonType, false, ledger.ActRecordBirth, true, (*Server).postPregnancyEnded, "a pregnancy has ended: its plan is shown no longer"},
 	{"POST", "/v1/traces", jsonBody, jsonType, false, ledger.ActTrace, true, (*Server).postTrace, "ask by exact names and birth date, where no NHS number is known"},
 	{"POST", "/v1/uploads", uploadBody, []string{"text/csv", "application/json", "application/xml", "text/xml"}, true, ledger.ActUpload, true, (*Server).postUpload, "upload plans: CSV, JSON, or CP-IS message 01, which is answered with message 02"},
 	{"GET", "/v1/uploads", 0, nil, false, ledger.ActListUploads, false, (*Server).getUploads, "an authority's uploads, gaps in their numbers, and whether the newest is stale"},
@@ -59,6 +66,12 @@ var routeTable = []route{
 	{"GET", "/v1/letters", 0, nil, false, ledger.ActListLetters, false, (*Server).getLetters, "how letters to authorities' systems stand, and which were given up"},
 	{"POST", "/v1/letters/{id}/redeliveries", jsonBody, jsonType, false, ledger.ActAskLetter, true, (*Server).postRedelivery, "have a letter that was given up tried again"},
 	{"POST", "/v1/letters/trials", jsonBody, jsonType, false, ledger.ActAskLetter, true, (*Server).postTrial, "try a way of letters to an authority"},
+	{"POST", "/v1/notifications/{id}/actions", jsonBody, jsonType, false, ledger.ActAcknowledge, true, (*Server).postAction, "what came of a notification that was acknowledged"},
+	{"GET", "/v1/site-notices", 0, nil, false, ledger.ActReadSiteNotices, false, (*Server).getSiteNotices, "what the own site is told: nobody has acknowledged"},
+	{"POST", "/v1/site-notices/{id}/open", jsonBody, jsonType, false, ledger.ActReadSiteNotices, true, (*Server).postOpenSiteNotice, "whom a site's notice is about"},
+	{"POST", "/v1/site-notices/{id}/acknowledgements", jsonBody, jsonType, false, ledger.ActReadSiteNotices, true, (*Server).postAcknowledgeSiteNotice, "what was done about a site's notice"},
+	{"GET", "/v1/ladder", 0, nil, false, ledger.ActRecordDirectory, false, (*Server).getLadder, "how the own authority's notifications climb"},
+	{"PUT", "/v1/ladder", jsonBody, jsonType, false, ledger.ActRecordDirectory, true, (*Server).putLadder, "how they are to climb from a day on"},
 	{"POST", "/v1/missed-appointments", jsonBody, jsonType, false, ledger.ActMissAppointment, true, (*Server).postMissedAppointment, "a person was not brought"},
 	{"POST", "/v1/trails", jsonBody, jsonType, false, ledger.ActReadSiteTrail, true, (*Server).postTrail, "who looked"},
 	{"GET", "/v1/figures", 0, nil, false, ledger.ActReadFigures, false, (*Server).getFigures, "how an authority's notifications fare: JSON, CSV, or a page with a chart"},
@@ -117,13 +130,28 @@ func (s *Server) routes() {
 			s.public.handle(method, o.path, routePolicy{}, func(w http.ResponseWriter, r *http.Request) { o.handle(s, w, r) })
 		}
 	}
+	for _, t := range s.pageRoutes() {
+		s.public.handle(t.method, t.path, routePolicy{body: t.body, types: formType, slots: s.guests},
+			func(w http.ResponseWriter, r *http.Request) { t.handle(s, w, r) })
+	}
 	if s.cfg.Demo != nil {
-		for _, path := range []string{"/", "/demo/people", "/assets/demo.js", "/assets/demo.css"} {
+		for _, path := range []string{"/", "/demo/known", "/assets/demo.js", "/assets/demo.css"} {
 			for _, method := range []string{http.MethodGet, http.MethodHead} {
 				s.public.handle(method, path, routePolicy{}, s.cfg.Demo.ServeHTTP)
 			}
 		}
 	}
+}
+
+// pageRoutes are the routes by which people and programs come to be known.
+func (s *Server) pageRoutes() (all []pageRoute) {
+	if s.signIn != nil {
+		all = append(all, signInRoutes()...)
+	}
+	if s.cfg.Machines != nil {
+		all = append(all, machineRoutes()...)
+	}
+	return all
 }
 
 // authenticated puts a route behind its token, its bound of requests under
@@ -139,18 +167,22 @@ func (s *Server) authenticated(t route) http.HandlerFunc {
 		slots = s.uploads
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		who, p := s.cfg.Tokens.Verify(r.Header["Authorization"])
-		if p != nil {
+		who, p := s.caller(r)
+		if p != nil && p.who == nil {
 			s.stats.unauthenticated.Inc()
 			writeProblem(w, r, p)
 			return
 		}
-		if p := slots.acquire(); p != nil {
+		if busy := slots.acquire(); busy != nil {
 			s.stats.busy.Inc()
-			writeProblem(w, r, p)
+			writeProblem(w, r, busy)
 			return
 		}
 		defer slots.release()
+		if p != nil {
+			writeProblem(w, r, s.turnAway(r.Context(), p, t.asked(p.who)))
+			return
+		}
 		action := t.asked(who)
 		may := s.may(who, action)
 		if !may && (!t.command || t.long) {

@@ -62,7 +62,15 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		path, body, h = path+"?sort=practice", odsLine("G81009", "Some Practice", "", ""), asCSV
 	case "/v1/caseloads/lookups":
 		body = object{"school": school}
-	case "/v1/notifications/{id}/acknowledgements":
+	case "/v1/births":
+		body = object{"mother": nhs(1), "babies": []any{object{"nhsNumber": nhs(2), "dateOfBirth": "2026-03-02"}}}
+	case "/v1/births/corrections", "/v1/pregnancies/ended":
+		body = object{"nhsNumber": nhs(1), "reason": "told by the midwife"}
+	case "/v1/ladder":
+		if t.method == "PUT" {
+			body = object{"from": "2026-03-04", "worker": 30, "team": 30, "manager": 30, "emergencyDuty": 30, "opens": "09:00", "closes": "17:30"}
+		}
+	case "/v1/notifications/{id}/acknowledgements", "/v1/notifications/{id}/actions", "/v1/site-notices/{id}/acknowledgements":
 		body = object{"action": "visited"}
 	case "/v1/letters/trials":
 		body = object{"authority": authority1, "way": "webhook"}
@@ -307,4 +315,44 @@ func TestTooManyAtOnce(t *testing.T) {
 	w.lookup(doctor, object{"nhsNumber": nhs(1)}).recorded(200)
 	require.Zero(t, w.server.slots.now.Load(), "every place was given back")
 	require.Zero(t, w.server.uploads.now.Load())
+}
+
+// Somebody whom the issuer vouches for, and who holds no role here, no selected role, another organisation's
+// or too weak a sign-in, is turned away on the record, on every route, in no role and for no organisation.
+func TestTurnedAwayOnTheRecord(t *testing.T) {
+	w := newWorld(t)
+	w.idp.publish(t, "cis2", "ec")
+	token := func(change object) string {
+		c := w.idp.cis2Claims(object{"sub": "999000000017", "name": "Nobodine Here"})
+		return w.idp.token(t, "ec", merged(c, change))
+	}
+	w.secret("Nobodine Here", nhs(1))
+	without := []any{object{"org_code": "RX9", "person_roleid": "555", "activity_codes": []string{"B0001"}}}
+	for name, c := range map[string]struct {
+		change object
+		code   string
+	}{
+		"no activity code": {object{"nhsid_nrbac_roles": without}, "role-unknown"},
+		"none selected":    {object{"selected_roleid": nil}, "role-not-selected"},
+		"not held":         {object{"selected_roleid": "1"}, "role-not-selected"},
+	} {
+		for _, rt := range routeTable {
+			path, body, h := w.sample(rt, 3)
+			before := w.size()
+			r := w.call(nobody, rt.method, path, body, h, header{"Authorization": "Bearer " + token(c.change)})
+			p := r.problem(c.code)
+			require.Equal(t, 403, r.status, name)
+			require.NotNil(t, p.Seq, "%s %s", name, rt.path)
+			w.proves(p.Receipt, ledger.Seq(*p.Seq))
+			e := w.entry(ledger.Seq(*p.Seq))
+			require.Equal(t, rt.action, e.Event.(*ledger.AccessDenied).Action)
+			first := w.entry(e.Seq - ledger.Seq(e.Nth))
+			require.Equal(t, "999000000017", first.Actor.Subject)
+			require.Equal(t, ledger.RoleNone, first.Actor.Role)
+			require.Empty(t, first.Actor.Organisation)
+			kinds := w.kinds(before)
+			delete(kinds, ledger.KindActorProfiled)
+			require.Equal(t, map[ledger.Kind]int{ledger.KindAccessDenied: 1}, kinds)
+		}
+	}
 }

@@ -66,9 +66,12 @@ type Config struct {
 	PublicURL          string // where FHIR resources say that they are from; empty: http://localhost
 	// TryLetter sends a trial of a way of letters and says in one word why it is
 	// not known to have arrived; empty: it has. nil: this node has no way.
-	TryLetter func(ctx context.Context, authority string, way ledger.Way, entry ledger.Seq) (code string)
-	Demo      http.Handler        // the demo's page and its people; nil in a real node
-	TakingIn  func() (end func()) // called when a file begins to be taken in, and end when it no longer is; nil: nobody
+	TryLetter    func(ctx context.Context, authority string, way ledger.Way, entry ledger.Seq) (code string)
+	Demo         http.Handler        // the demo's page and its people; nil in a real node
+	TakingIn     func() (end func()) // called when a file begins to be taken in, and end when it no longer is; nil: nobody
+	PeopleAnHour int                 // the most different people that somebody may look up at this node; zero: 1,000; negative: no end
+	Machines     *MachineTokens      // gives programs their tokens; nil: none has one of ours
+	SignIn       *SignIn             // how people sign in with a browser; nil: nobody does
 }
 
 // Server is the edge. Its handlers are [Server.Public] and [Server.Admin].
@@ -90,7 +93,10 @@ type Server struct {
 	fhirVisits visitCache // the same, in FHIR's form
 	alarms     caseloadAlarms
 	public     *edge
-	match      matcher // asks the register of demographics; nil: there is none, and rows are not asked about
+	match      matcher   // asks the register of demographics; nil: there is none, and rows are not asked about
+	guests     *inFlight // whoever is not known yet
+	trawl      *trawl
+	signIn     *signInState // nil: nobody signs in with a browser
 }
 
 // New makes the edge.
@@ -114,7 +120,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.Most = 2048
 	}
 	s := &Server{cfg: cfg, node: cfg.Node, keys: cfg.Keyring, held: newDataKeys(), actors: newActorCache(), names: newNameCache(),
-		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8), searched: entriesSearched}
+		stats: newStatistics(), slots: newInFlight(cfg.Most), uploads: newInFlight(8), guests: newInFlight(256), trawl: newTrawl(cfg.PeopleAnHour), searched: entriesSearched}
 	s.streams = newStreams(cfg.Node)
 	if cfg.Register != nil {
 		s.match = s.registerMatcher(cfg.Register, cfg.AcceptUnknown)
@@ -126,6 +132,15 @@ func New(cfg Config) (*Server, error) {
 	s.watchCaseloads()
 	s.watchUnassigned()
 	s.watchDirectory()
+	if cfg.Machines != nil {
+		cfg.Machines.audience = cfg.Tokens.audience
+	}
+	if cfg.SignIn != nil {
+		var err error
+		if s.signIn, err = s.newSignIn(*cfg.SignIn); err != nil {
+			return nil, err
+		}
+	}
 	s.public = newEdge(cfg.Logger)
 	s.routes()
 	return s, nil

@@ -49,40 +49,49 @@ func bearer(authorization []string) (string, *Problem) {
 	return h[len(scheme):], nil
 }
 
-// parseToken takes a token apart: three segments, one header of three known members, claims without
-// doubles and without names that differ from a known one by case alone.
-func parseToken(token string) (*parsedToken, *Problem) {
+// tokenParts are a token's three segments, decoded, and what its signature covers.
+type tokenParts struct {
+	signed                     string
+	header, payload, signature []byte
+}
+
+// takeApart decodes three segments of base64url, each in the one spelling it has.
+func takeApart(token string) (t tokenParts, ok bool) {
 	dot := [2]int{}
 	dots := 0
 	for i := range len(token) {
 		switch c := token[i]; {
 		case c == '.':
 			if dots == 2 {
-				return nil, problem("token-malformed")
+				return t, false
 			}
 			dot[dots] = i
 			dots++
 		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_':
 		default: // among them the line breaks that encoding/base64 passes over
-			return nil, problem("token-malformed")
+			return t, false
 		}
 	}
 	if dots != 2 {
+		return t, false
+	}
+	t.signed = token[:dot[1]]
+	var errs [3]error
+	t.header, errs[0] = segments.DecodeSegment(token[:dot[0]])
+	t.payload, errs[1] = segments.DecodeSegment(token[dot[0]+1 : dot[1]])
+	t.signature, errs[2] = segments.DecodeSegment(token[dot[1]+1:])
+	return t, errs == [3]error{}
+}
+
+// parseToken takes an access token apart: three segments, one header of three known members, claims without
+// doubles and without names that differ from a known one by case alone.
+func parseToken(token string) (*parsedToken, *Problem) {
+	parts, ok := takeApart(token)
+	if !ok {
 		return nil, problem("token-malformed")
 	}
-	header, err := segments.DecodeSegment(token[:dot[0]])
-	if err != nil {
-		return nil, problem("token-malformed")
-	}
-	payload, err := segments.DecodeSegment(token[dot[0]+1 : dot[1]])
-	if err != nil {
-		return nil, problem("token-malformed")
-	}
-	t := parsedToken{signed: token[:dot[1]]}
-	if t.signature, err = segments.DecodeSegment(token[dot[1]+1:]); err != nil {
-		return nil, problem("token-malformed")
-	}
-	if err := decodeStrictBytes(header, &t.header); err != nil {
+	t := parsedToken{signed: parts.signed, signature: parts.signature}
+	if err := decodeStrictBytes(parts.header, &t.header); err != nil {
 		return nil, problem("token-malformed").with("The header holds alg, kid and typ, once each, and nothing else.")
 	}
 	if t.header.Type != accessType {
@@ -91,7 +100,7 @@ func parseToken(token string) (*parsedToken, *Problem) {
 	if !validKeyID(t.header.KeyID) {
 		return nil, problem("token-key-unknown")
 	}
-	if err := decodeStrictBytes(payload, &t.claims); err != nil {
+	if err := decodeStrictBytes(parts.payload, &t.claims); err != nil {
 		return nil, problem("token-claims").with("A required claim is missing, doubled, in other letters or of the wrong type.")
 	}
 	return &t, nil

@@ -47,6 +47,8 @@ type Config struct {
 	// StateInterval is after how much time a leader commits to what its views say, where anything has happened; 0 means
 	// never. Trails can be proved up to the newest state entry.
 	StateInterval time.Duration
+	// Transitions is how often a leader looks for what has fallen due: notifications that climb, and tasks. 0: never.
+	Transitions time.Duration
 
 	// FS is the file system; nil means the real one.
 	FS vfs.FS

@@ -146,6 +146,10 @@ func (n *Node) open() error {
 		n.wait.Add(1)
 		go n.witnesses.run()
 	}
+	if n.config.Transitions > 0 {
+		n.wait.Add(1)
+		go n.tellDue()
+	}
 	n.wait.Add(3)
 	go n.lead()
 	go n.dispatch()

@@ -27,6 +27,8 @@ type simOptions struct {
 	trailing uint64
 	calm     bool // no crashes or partitions
 
+	transitions time.Duration // how often leaders look for what is due
+
 	disk  func(vfs.FS) vfs.FS // lies to the node about its disk
 	seams seams
 }

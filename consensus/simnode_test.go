@@ -45,7 +45,7 @@ func (x *simNode) config(r *simRun, fs vfs.FS, net Network) Config {
 		LedgerCache: 1 << 20, Logger: testLogger(s.t),
 		SnapshotThreshold: 15, SnapshotInterval: 500 * time.Millisecond, StateInterval: time.Second, TrailingLogs: &s.o.trailing,
 		Clock: func() time.Time { return time.Now().Add(time.Duration(x.clock.Load())) },
-		seams: s.o.seams,
+		seams: s.o.seams, Transitions: s.o.transitions,
 	}
 	c.Fatal = func(err error) {
 		switch {

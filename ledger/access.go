@@ -55,6 +55,10 @@ type Accessed struct {
 	Shown       bool     `cbor:"5,keyasint,omitempty"` // it appears in the access history
 	Told        []string `cbor:"6,keyasint,omitempty"` // authorities with a notification queued
 	Profile     Seq      `cbor:"7,keyasint,omitempty"`
+	// Notifications name, from rules version 3 on, the one that tells each of
+	// Told, in the same order: one queued with this access, or an earlier one of
+	// the same attendance.
+	Notifications []Seq `cbor:"8,keyasint,omitempty"`
 }
 
 // AccessDenied records a request that its actor may not make.
@@ -133,7 +137,7 @@ func (q *LookUp) decide(d *decider) error {
 // look decides what a lookup discloses and whom it tells, once it may be made;
 // broken is what is recorded beside it where that took an emergency.
 func (q *LookUp) look(d *decider, org Organisation, broken *GlassBroken) error {
-	all, err := d.View.Plans(q.Person)
+	all, born, err := PlansOf(d, q.Person)
 	if err != nil {
 		return err
 	}
@@ -152,7 +156,11 @@ func (q *LookUp) look(d *decider, org Organisation, broken *GlassBroken) error {
 			continue
 		}
 		visible = append(visible, p)
-		if !birth.IsZero() && p.Birth != birth {
+		held := p.Birth
+		if born != nil {
+			held = born.Birth // the plan is the mother's, and so is its birth date
+		}
+		if !birth.IsZero() && held != birth {
 			if differing == nil {
 				differing = make(map[string]bool)
 			}
@@ -179,14 +187,23 @@ func (q *LookUp) look(d *decider, org Organisation, broken *GlassBroken) error {
 			}
 		}
 	}
+	first := d.next() + 1 // of the notifications, behind the access and what it broke
+	if broken != nil {
+		first++
+	}
+	queue, err := d.tell(q, e, first)
+	if err != nil {
+		return err
+	}
 	seq := d.record(e, q.Person, d.sealed(PayloadAccess)...)
 	if broken != nil {
 		broken.Access = seq
 		d.record(broken, q.Person)
 	}
 	if e.Outcome == OutcomeFound {
-		for _, a := range e.Told {
-			d.notify(NotifyAccess, a, seq, q.Person, plansOf(visible, a))
+		for _, n := range queue {
+			n.Plans = plansOf(visible, n.Authority)
+			d.queue(n, q.Person)
 		}
 		for _, a := range authorities(visible) {
 			if differing[a] {
@@ -346,23 +363,51 @@ func (q *CorrectAccess) decide(d *decider) error {
 		d.refuse(RefusedAlready)
 		return nil
 	}
-	told, err := d.NotificationsOf(q.Access)
+	told, err := d.tellOf(&a, q.Access)
 	if err != nil {
 		return err
 	}
 	e := &AccessCorrected{Access: q.Access, Profile: d.profile}
 	for i := range told {
-		if told[i].Type == NotifyAccess && !contains(e.Told, told[i].Authority) {
+		if !contains(e.Told, told[i].Authority) {
 			e.Told = append(e.Told, told[i].Authority)
 		}
 	}
 	seq := d.record(e, a.Person, d.sealed(PayloadReason)...)
 	for i := range told {
-		if told[i].Type == NotifyAccess {
-			d.notify(NotifyCorrection, told[i].Authority, seq, a.Person, told[i].Plans)
+		d.notify(NotifyCorrection, told[i].Authority, seq, a.Person, told[i].Plans)
+	}
+	for i := range told {
+		if n := &told[i]; d.three() && n.Withdrawn == 0 && n.Accesses <= 1 {
+			d.record(&NotificationWithdrawn{Notification: n.ID, Of: seq}, a.Person)
 		}
 	}
 	return nil
+}
+
+// tellOf returns the notifications that tell of an access.
+func (d *decider) tellOf(a *Access, seq Seq) ([]Notification, error) {
+	if len(a.Notifications) == 0 {
+		all, err := d.NotificationsOf(seq)
+		var out []Notification
+		for i := range all {
+			if all[i].Type == NotifyAccess {
+				out = append(out, all[i])
+			}
+		}
+		return out, err
+	}
+	var out []Notification
+	for _, id := range a.Notifications {
+		n, ok, err := d.Notification(id)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			out = append(out, n)
+		}
+	}
+	return out, nil
 }
 
 // decide is reached only by a role that may do what was asked; the table

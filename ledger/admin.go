@@ -106,13 +106,14 @@ type Directory struct {
 	BankHolidays  []string `cbor:"4,keyasint,omitempty"`
 	Confirmed     Time     `cbor:"5,keyasint,omitempty"` // ledger time of the last change or confirmation
 
-	// Of rules version 3: child-health services that may see who of the authority is in no caseload.
-	ChildHealth []string `cbor:"6,keyasint,omitempty"`
+	// Of rules version 3.
+	ChildHealth []string `cbor:"6,keyasint,omitempty"` // services that may see who of the authority is in no caseload
+	Ladders     []Ladder `cbor:"7,keyasint,omitempty"` // how its notifications climb, in order of days; kept by a request of their own
 }
 
 // IsZero reports whether nothing is known.
 func (d Directory) IsZero() bool {
-	return d.OfficeHours == "" && d.EmergencyDuty == "" && d.Hours == "" && len(d.BankHolidays) == 0
+	return d.OfficeHours == "" && d.EmergencyDuty == "" && d.Hours == "" && len(d.BankHolidays) == 0 && len(d.Ladders) == 0
 }
 
 // RecordOrganisation asks to record an organisation and its policy.
@@ -214,8 +215,13 @@ func (q *VoidBatch) decide(d *decider) error {
 
 func (q *RecordOrganisation) decide(d *decider) error {
 	o := q.Organisation
+	was, _, err := d.Organisation(o.Code)
+	if err != nil {
+		return err
+	}
 	if !o.Directory.IsZero() {
 		o.Directory.Confirmed = d.now
+		o.Directory.Ladders = was.Directory.Ladders
 	}
 	d.record(&OrganisationRecorded{Organisation: o}, PersonRef{})
 	return nil
@@ -235,7 +241,7 @@ func (q *RecordDirectory) decide(d *decider) error {
 		return nil
 	}
 	dir := q.Directory
-	dir.Confirmed = d.now
+	dir.Confirmed, dir.Ladders = d.now, o.Directory.Ladders
 	d.record(&DirectoryRecorded{Code: q.Code, Directory: dir, Profile: d.profile}, PersonRef{})
 	return nil
 }

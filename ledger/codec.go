@@ -287,6 +287,7 @@ func (e *Accessed) fields(c *codec) {
 	c.boolean(5, &e.Shown)
 	c.texts(6, &e.Told)
 	number(c, 7, &e.Profile, orZero)
+	c.seqs(8, &e.Notifications)
 }
 
 func (e *NotificationQueued) fields(c *codec) {
@@ -295,6 +296,8 @@ func (e *NotificationQueued) fields(c *codec) {
 	number(c, 3, &e.Of, always)
 	c.seqs(4, &e.Plans)
 	c.text(5, &e.Organisation, always)
+	number(c, 6, &e.After, orZero)
+	c.fixed(7, e.Attending[:], orZero)
 }
 
 func (n *Notification) fields(c *codec) {
@@ -311,6 +314,15 @@ func (n *Notification) fields(c *codec) {
 	integer(c, 11, &n.Acknowledged, orZero)
 	integer(c, 12, &n.Delivered, orZero)
 	integer(c, 13, &n.Failed, orZero)
+	integer(c, 14, &n.Accesses, orZero)
+	integer(c, 15, &n.Latest, orZero)
+	integer(c, 16, &n.Withdrawn, orZero)
+	number(c, 17, &n.After, orZero)
+	number(c, 18, &n.By, orZero)
+	integer(c, 19, &n.Actioned, orZero)
+	number(c, 20, &n.Rung, orZero)
+	integer(c, 21, &n.Due, orZero)
+	integer(c, 22, &n.Escalated, orZero)
 }
 
 func (d *PlanDetails) fields(c *codec) {

@@ -15,6 +15,7 @@ const (
 	RequestRecordKey          RequestKind = 3
 	RequestVoidBatch          RequestKind = 4
 	RequestRecordState        RequestKind = 5
+	RequestTellDue            RequestKind = 8
 	RequestRecordOrganisation RequestKind = 16
 	RequestRecordDirectory    RequestKind = 17
 	RequestRecordPolicy       RequestKind = 18
@@ -45,6 +46,12 @@ const (
 	RequestAttemptLetter      RequestKind = 93
 	RequestSettleLetter       RequestKind = 94
 	RequestAskLetter          RequestKind = 95
+	RequestActOnNotification  RequestKind = 86
+	RequestRecordLadder       RequestKind = 87
+	RequestRecordBirth        RequestKind = 88
+	RequestEndPregnancy       RequestKind = 89
+	RequestLookUpMother       RequestKind = 90
+	RequestTakeBackBirth      RequestKind = 91
 	RequestEnrol              RequestKind = 96
 	RequestAssign             RequestKind = 97
 	RequestReadCaseload       RequestKind = 98
@@ -103,6 +110,13 @@ var requests = map[RequestKind]func() Request{
 	RequestAttemptLetter:      func() Request { return new(AttemptLetter) },
 	RequestSettleLetter:       func() Request { return new(SettleLetter) },
 	RequestAskLetter:          func() Request { return new(AskLetter) },
+	RequestTellDue:            func() Request { return new(TellDue) },
+	RequestRecordBirth:        func() Request { return new(RecordBirth) },
+	RequestEndPregnancy:       func() Request { return new(EndPregnancy) },
+	RequestLookUpMother:       func() Request { return new(LookUpMother) },
+	RequestTakeBackBirth:      func() Request { return new(TakeBackBirth) },
+	RequestRecordLadder:       func() Request { return new(RecordLadder) },
+	RequestActOnNotification:  func() Request { return new(ActOnNotification) },
 	RequestEnrol:              func() Request { return new(Enrol) },
 	RequestAssign:             func() Request { return new(Assign) },
 	RequestReadCaseload:       func() Request { return new(ReadCaseload) },

@@ -286,10 +286,13 @@ func (d *decider) profiled() error {
 
 // record adds an event and returns the sequence number it will have.
 func (d *decider) record(e Event, about PersonRef, sealed ...int) Seq {
-	seq := d.head.Size + Seq(len(d.out.Happened))
+	seq := d.next()
 	d.out.Happened = append(d.out.Happened, Happened{Event: e, Person: about, Sealed: sealed})
 	return seq
 }
+
+// next is the sequence number of what is recorded next.
+func (d *decider) next() Seq { return d.head.Size + Seq(len(d.out.Happened)) }
 
 // refuse answers no and records nothing, not even who asked: the request was
 // wrong, not forbidden.

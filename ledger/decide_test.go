@@ -100,6 +100,11 @@ func restOfStory(w *world, auditor Actor) {
 	uploads(w, uploader, auditor)
 	accesses(w, auditor)
 	notifications(w, auditor)
+	if w.view.log.Rules > 2 {
+		attendances(w)
+		lives(w)
+		births(w)
+	}
 	caseloads(w, auditor)
 	letters(w, auditor)
 	trails(w)
@@ -366,7 +371,7 @@ func accesses(w *world, auditor Actor) {
 	mismatch := last[*Accessed](t, w.grant(w.cmd(nurse, &LookUp{Person: person(20), Birth: tag("other")}, PayloadAccess)))
 	require.Equal(t, OutcomeMismatch, mismatch.Outcome)
 	require.Empty(t, mismatch.Disclosed)
-	confirmed := w.grant(w.cmd(nurse, &LookUp{Person: person(20), Birth: tag("other"), Confirmed: true, Reasoned: true}, PayloadAccess))
+	confirmed := w.grant(w.cmd(nurse, &LookUp{Person: person(20), Birth: tag("other"), Attendance: tag("next"), Confirmed: true, Reasoned: true}, PayloadAccess))
 	require.Equal(t, OutcomeFound, only[*Accessed](confirmed)[0].Outcome)
 	require.Len(t, only[*NotificationQueued](confirmed), 4, "both are told of the access and of the birth date")
 	require.Equal(t, OutcomeMismatch, last[*Accessed](t, w.grant(w.cmd(nurse,

@@ -173,7 +173,7 @@ func (q *AttemptDelivery) decide(d *decider) error {
 			return nil
 		}
 		after = id
-		plans, err := d.View.Plans(n.Person)
+		plans, _, err := PlansOf(d, n.Person)
 		if err != nil {
 			return err
 		}
@@ -302,6 +302,7 @@ func (n *Notification) Settle(delivered bool, at Time) {
 		n.Delivered = at
 	case n.unopened():
 		n.State, n.Failed = NotificationIsFailed, at
+		n.hurry(at)
 	default:
 		n.Failed = at
 	}

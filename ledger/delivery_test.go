@@ -32,7 +32,7 @@ func (w *world) attempt(q *AttemptDelivery) *NotificationAttempted {
 // notification of the first.
 func (w *world) seen(p PersonRef) Seq {
 	w.t.Helper()
-	w.grant(w.cmd(clinician(), &LookUp{Person: p}, PayloadAccess))
+	w.grant(w.cmd(clinician(), &LookUp{Person: p, Attendance: tag(fmt.Sprint("attendance ", w.n))}, PayloadAccess))
 	ids := w.waiting(authorityA, NotifyAccess)
 	return ids[len(ids)-1]
 }

@@ -36,6 +36,9 @@ type fakeView struct {
 	uncovered     Seq
 	letters       map[Seq]Letter
 	letterboxes   map[string]Letterbox
+	attending     map[string]Seq
+	dueDays       map[DueDay]bool
+	births        map[PersonRef]Birth
 	err           error // if set, every read fails with it
 }
 
@@ -51,6 +54,7 @@ func newFakeView() *fakeView {
 		numbers: map[PersonRef]Number{}, outboxes: map[string]Outbox{}, attempts: map[Seq]Attempt{},
 		policies: map[string][]DatedPolicy{}, glasses: map[Seq]Glass{},
 		letters: map[Seq]Letter{}, letterboxes: map[string]Letterbox{},
+		attending: map[string]Seq{}, dueDays: map[DueDay]bool{}, births: map[PersonRef]Birth{},
 	}
 }
 
@@ -189,6 +193,13 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 	case *LogOpened:
 		v.log = Log{ID: x.ID, Origin: x.Origin, Rules: x.Rules, Synthetic: x.Synthetic, DemoClock: x.DemoClock, Verifier: x.Verifier}
 	case *RulesRaised:
+		for ref, plans := range v.plans {
+			for i := range plans {
+				if p := &plans[i]; x.From < 3 && x.To >= 3 && p.DueFrom(e.Time.Day()) > e.Time.Day() {
+					v.due(p.DueFrom(e.Time.Day()), ref)
+				}
+			}
+		}
 		v.log.Rules = x.To
 	case *StateRecorded:
 		v.uncovered = e.Seq + 1
@@ -236,6 +247,11 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 			v.want(ref)
 		}
 		v.plans[ref] = RecordPlan(v.plans[ref], x, x.Authority, e.Seq, e.Time)
+		for i := range v.plans[ref] {
+			if p := &v.plans[ref][i]; p.Seq == e.Seq && e.Rules >= 3 {
+				v.due(p.DueFrom(e.Time.Day()), ref)
+			}
+		}
 		v.named(e, q, e.Seq)
 		v.row(q, true)
 	case *PlanUnchanged:
@@ -253,10 +269,18 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		end := v.follow(x.New)
 		v.plans[end], v.numbers[ref] = FollowPlans(v.plans[ref], v.plans[end], ref, x, e.Seq)
 		v.plans[ref] = nil
+		if b, ok := v.births[ref]; ok {
+			if _, has := v.births[end]; !has {
+				v.births[end] = b
+			}
+		}
 	case *NumbersParted:
 		n := v.numbers[ref]
 		v.plans[ref], v.plans[x.New] = PartPlans(v.plans[x.New], ref, &n)
 		delete(v.numbers, ref)
+		if b, ok := v.births[ref]; ok && v.births[x.New].Seq == b.Seq {
+			delete(v.births, x.New)
+		}
 	case *NumberInactivated:
 		v.numbers[ref] = Number{Seq: e.Seq, Inactive: true}
 	case *PersonMatched:
@@ -289,7 +313,10 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 	case *PlanLapsed:
 		v.plans[ref] = LapsePlan(v.plans[ref], x, e.Seq, e.Time)
 	case *Accessed:
-		v.accesses[e.Seq] = Access{Person: ref, Actor: id, Outcome: x.Outcome}
+		v.accesses[e.Seq] = Access{Person: ref, Actor: id, Outcome: x.Outcome, At: e.Time, Notifications: x.Notifications}
+		for _, n := range x.Notifications {
+			v.change(n, n < e.Seq, func(n *Notification) { n.Tell(e.Time) })
+		}
 		if x.Shown {
 			v.shown[string(ref[:])+string(id[:])] = e.Time
 		}
@@ -297,9 +324,47 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		a := v.accesses[x.Access]
 		a.Corrected = true
 		v.accesses[x.Access] = a
+		for _, n := range a.Notifications {
+			v.change(n, true, (*Notification).Err)
+		}
 	case *NotificationQueued:
 		v.notifications[e.Seq] = Notification{ID: e.Seq, Type: x.Type, Authority: x.Authority,
-			State: NotificationIsQueued, Of: x.Of, Plans: x.Plans, Person: ref, Organisation: x.Organisation, Queued: e.Time}
+			State: NotificationIsQueued, Of: x.Of, Plans: x.Plans, Person: ref, Organisation: x.Organisation, Queued: e.Time, After: x.After}
+		if e.Rules >= 3 {
+			d := v.organisations[x.Authority].Directory
+			plans, _, _ := PlansOf(v, ref)
+			v.change(e.Seq, true, func(n *Notification) { n.Begin(plans, &d) })
+		}
+		if !x.Attending.IsZero() {
+			v.change(e.Seq, true, func(n *Notification) { n.Tell(e.Time) })
+			for _, at := range []Tag{x.Attending, {}} {
+				v.attending[attendingOf(v.follow(ref), x.Authority, at)] = e.Seq
+			}
+		}
+	case *BirthRecorded:
+		switch {
+		case x.Mother.IsZero():
+		case x.TakenBack:
+			delete(v.births, v.follow(ref))
+		default:
+			v.births[v.follow(ref)] = Birth{Mother: x.Mother, Seq: e.Seq, LastDay: x.LastDay, Birth: x.Birth}
+		}
+	case *PregnancyEnded:
+		if p := v.follow(ref); len(x.Plans) > 0 {
+			v.plans[p] = LosePlans(v.plans[p], x, e.Time.Day())
+		}
+	case *TransitionsDue:
+		for at := range v.dueDays {
+			if x.Through != 0 && !at.after(DueDay{x.Through, x.Person}) {
+				delete(v.dueDays, at)
+			}
+		}
+	case *NotificationEscalated:
+		v.change(x.Notification, true, func(n *Notification) { n.Climb(x, e.Time) })
+	case *NotificationActioned:
+		v.change(x.Notification, true, func(n *Notification) { n.Act(e.Time) })
+	case *NotificationWithdrawn:
+		v.change(x.Notification, true, func(n *Notification) { n.Withdraw(e.Time) })
 	case *NotificationOpened:
 		n := v.notifications[x.Notification]
 		if x.First {
@@ -308,7 +373,7 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.notifications[x.Notification] = n
 	case *NotificationAcknowledged:
 		n := v.notifications[x.Notification]
-		n.State, n.Acknowledged = NotificationIsAcknowledged, e.Time
+		n.Acknowledge(e)
 		v.notifications[x.Notification] = n
 	case *NotificationAttempted:
 		v.attempted(e, x)
@@ -350,6 +415,75 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		if x.Assignment != 0 {
 			v.looked[x.Assignment] = e.Time
 		}
+	}
+}
+
+// after orders days and, within one, people.
+func (a DueDay) after(b DueDay) bool {
+	return a.Day > b.Day || a.Day == b.Day && string(a.Person[:]) > string(b.Person[:])
+}
+
+func (v *fakeView) due(day Day, ref PersonRef) {
+	if day != 0 {
+		v.dueDays[DueDay{day, ref}] = true
+	}
+}
+
+func (v *fakeView) DueDays(through Day, limit int) ([]DueDay, error) {
+	var out []DueDay
+	for at := range v.dueDays {
+		if at.Day <= through {
+			out = append(out, at)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[j].after(out[i]) })
+	return out[:min(limit, len(out))], v.err
+}
+
+func (v *fakeView) Due(until Time, limit int) ([]Seq, error) {
+	var out []Seq
+	for id, n := range v.notifications {
+		if n.Due != 0 && n.Due <= until {
+			out = append(out, id)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool {
+		a, b := v.notifications[out[i]], v.notifications[out[j]]
+		return a.Due < b.Due || a.Due == b.Due && a.ID < b.ID
+	})
+	return out[:min(limit, len(out))], v.err
+}
+
+func (v *fakeView) Birth(baby PersonRef) (Birth, bool, error) {
+	b, ok := v.births[v.follow(baby)]
+	return b, ok, v.err
+}
+
+func (v *fakeView) Babies(mother PersonRef) ([]PersonRef, error) {
+	var out []PersonRef
+	for baby, b := range v.births {
+		if v.follow(b.Mother) == v.follow(mother) {
+			out = append(out, baby)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return string(out[i][:]) < string(out[j][:]) })
+	return out, v.err
+}
+
+func attendingOf(p PersonRef, authority string, at Tag) string {
+	return string(p[:]) + string(at[:]) + authority
+}
+
+func (v *fakeView) Attending(p PersonRef, authority string, at Tag) (Seq, bool, error) {
+	n, ok := v.attending[attendingOf(p, authority, at)]
+	return n, ok, v.err
+}
+
+// change folds into a notification that is there, if so.
+func (v *fakeView) change(id Seq, so bool, fold func(*Notification)) {
+	if n, ok := v.notifications[id]; ok && so {
+		fold(&n)
+		v.notifications[id] = n
 	}
 }
 

@@ -57,7 +57,9 @@ func TestBreakGlass(t *testing.T) {
 		{doctor, GlassBroken{Code: RefusedNotLive, From: today + 9}, []string{authorityA}},
 		{gp, GlassBroken{Code: RefusedPolicyRole}, nil},
 	} {
-		group := w.grant(w.cmd(c.who, emergencyOf(1), PayloadAccess))
+		q := emergencyOf(1)
+		q.LookUp.Attendance = tag(c.want.Code)
+		group := w.grant(w.cmd(c.who, q, PayloadAccess))
 		e := only[*Accessed](group)[0]
 		require.Equal(t, OutcomeFound, e.Outcome)
 		require.Equal(t, c.told, e.Told)
@@ -69,6 +71,7 @@ func TestBreakGlass(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, notes, len(c.told))
 	}
+	requireToldByName(t, w)
 	for _, n := range []byte{1, 99} { // not found, or the birth date differs: reviewed all the same
 		q := emergencyOf(n)
 		q.LookUp.Birth = tag("other")

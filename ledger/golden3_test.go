@@ -26,6 +26,9 @@ var tales3 = []tale{
 	{"state", []Kind{KindStateRecorded}, taleOfStates},
 	{"release", []Kind{KindKeyReleased}, taleOfReleases},
 	{"letter", []Kind{KindLetterAttempted, KindLetterSettled, KindLetterAsked}, taleOfLetters},
+	{"attendance", []Kind{KindNotificationWithdrawn, KindNotificationActioned}, attendances},
+	{"birth", []Kind{KindBirthRecorded, KindPregnancyEnded}, births},
+	{"life", []Kind{KindTransitionsDue, KindNotificationEscalated}, lives},
 }
 
 // goldenWorld3 is the beginning of every tale of rules version 3.

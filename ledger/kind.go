@@ -15,7 +15,7 @@ const (
 	KindStateRecorded        Kind = 5
 	KindClockCorrected       Kind = 6 // reserved
 	KindProposerDiverged     Kind = 7
-	KindTransitionsDue       Kind = 8 // reserved
+	KindTransitionsDue       Kind = 8
 	KindConfigurationChanged Kind = 9 // reserved
 
 	KindOrganisationRecorded Kind = 16
@@ -60,12 +60,13 @@ const (
 	KindNotificationDelivered    Kind = 82
 	KindNotificationOpened       Kind = 83
 	KindNotificationAcknowledged Kind = 84
-	KindNotificationActioned     Kind = 85 // reserved
+	KindNotificationActioned     Kind = 85
 	KindNotificationFailed       Kind = 86
-	KindNotificationEscalated    Kind = 87 // reserved
-	KindNotificationWithdrawn    Kind = 88 // reserved
+	KindNotificationEscalated    Kind = 87
+	KindNotificationWithdrawn    Kind = 88
 	KindAppointmentMissed        Kind = 89
-	KindBirthRecorded            Kind = 90 // reserved
+	KindBirthRecorded            Kind = 90
+	KindPregnancyEnded           Kind = 91
 	KindLetterAttempted          Kind = 92
 	KindLetterSettled            Kind = 93
 	KindLetterAsked              Kind = 94
@@ -147,6 +148,12 @@ var events = map[Kind]func() Event{
 	KindNotificationAttempted:    func() Event { return new(NotificationAttempted) },
 	KindNotificationDelivered:    func() Event { return new(NotificationDelivered) },
 	KindNotificationFailed:       func() Event { return new(NotificationFailed) },
+	KindBirthRecorded:            func() Event { return new(BirthRecorded) },
+	KindPregnancyEnded:           func() Event { return new(PregnancyEnded) },
+	KindTransitionsDue:           func() Event { return new(TransitionsDue) },
+	KindNotificationEscalated:    func() Event { return new(NotificationEscalated) },
+	KindNotificationActioned:     func() Event { return new(NotificationActioned) },
+	KindNotificationWithdrawn:    func() Event { return new(NotificationWithdrawn) },
 	KindLetterAttempted:          func() Event { return new(LetterAttempted) },
 	KindLetterSettled:            func() Event { return new(LetterSettled) },
 	KindLetterAsked:              func() Event { return new(LetterAsked) },
@@ -198,6 +205,10 @@ var kindNames = map[Kind]string{
 	KindNotificationFailed: "notification-failed",
 	KindLetterAttempted:    "letter-attempted", KindLetterSettled: "letter-settled", KindLetterAsked: "letter-asked",
 	KindPolicyRecorded: "policy-recorded", KindGlassBroken: "glass-broken", KindReviewed: "reviewed",
+
+	KindNotificationWithdrawn: "notification-withdrawn", KindNotificationActioned: "notification-actioned",
+	KindBirthRecorded: "birth-recorded", KindPregnancyEnded: "pregnancy-ended",
+	KindNotificationEscalated: "notification-escalated", KindTransitionsDue: "transitions-due",
 }
 
 // String returns the kind's name as listings and exports spell it.

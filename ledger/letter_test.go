@@ -14,7 +14,7 @@ import (
 func (w *world) told(n int) []Seq {
 	var out []Seq
 	for range n {
-		group := w.grant(w.cmd(clinician(), &LookUp{Person: person(1)}, PayloadAccess))
+		group := w.grant(w.cmd(clinician(), &LookUp{Person: person(1), Attendance: tag(fmt.Sprint("attendance ", w.n))}, PayloadAccess))
 		for i := range group {
 			if q, ok := group[i].Event.(*NotificationQueued); ok && q.Authority == authorityA {
 				out = append(out, group[i].Seq)

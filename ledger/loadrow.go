@@ -179,7 +179,8 @@ func (r *Row) pastShowing(today Day) bool {
 
 // says reports whether the row says of the plan what is held already.
 func (r *Row) says(was *Plan) bool {
-	return was.Content == r.Content && was.Start == r.Start && was.End == r.End && was.Restricted == r.Restricted
+	return was.Content == r.Content && was.Start == r.Start && was.End == r.End && was.Restricted == r.Restricted &&
+		was.Worker == r.Worker && was.Team == r.Team
 }
 
 // match finds the plan that a row speaks of: the one of the same authority,

@@ -10,6 +10,13 @@ const (
 	NotifyDataQuality                             // the birth date held differs from the one confirmed in care
 	NotifyMissed                                  // a person with a plan missed an appointment
 	NotifyInactive                                // the number of a person with a plan is no longer used, with no replacement
+
+	// From rules version 3.
+	NotifyLapsing     // an unborn child's plan ends in fourteen days, and nothing follows it
+	NotifyComingOfAge // a person with a plan in force is 18 today
+	NotifyUnread      // to the site that saw a person: nobody of the authority has acknowledged it
+	NotifyBirth       // a baby of a mother with an unborn child's plan was born
+	NotifyPregnancyEnded
 )
 
 // String returns the type as lists spell it.
@@ -25,6 +32,16 @@ func (t NotificationType) String() string {
 		return "missed-appointment"
 	case NotifyInactive:
 		return "number-inactive"
+	case NotifyLapsing:
+		return "plan-lapsing"
+	case NotifyComingOfAge:
+		return "coming-of-age"
+	case NotifyUnread:
+		return "unread"
+	case NotifyBirth:
+		return "birth"
+	case NotifyPregnancyEnded:
+		return "pregnancy-ended"
 	}
 	return "unknown"
 }
@@ -39,6 +56,8 @@ const (
 	NotificationIsOpened
 	NotificationIsAcknowledged
 	NotificationIsFailed
+	NotificationIsWithdrawn // from rules version 3, as is the next
+	NotificationIsActioned
 )
 
 // String returns the state as answers spell it.
@@ -54,19 +73,28 @@ func (s NotificationState) String() string {
 		return "acknowledged"
 	case NotificationIsFailed:
 		return "failed"
+	case NotificationIsWithdrawn:
+		return "withdrawn"
+	case NotificationIsActioned:
+		return "actioned"
 	}
 	return "unknown"
 }
 
-// NotificationQueued tells one authority of one access. Its sequence number is
-// the notification's id. It is sealed in the decision that made the access, so
-// it cannot be lost and cannot be sent for nothing.
+// NotificationQueued tells one authority of one access, and from rules version 3
+// on of every later one of the same attendance. Its sequence number is the
+// notification's id. It is sealed in the decision that made the access, so it
+// cannot be lost and cannot be sent for nothing.
 type NotificationQueued struct {
 	Type         NotificationType `cbor:"1,keyasint"`
 	Authority    string           `cbor:"2,keyasint"`
 	Of           Seq              `cbor:"3,keyasint"` // the access, correction or missed appointment
 	Plans        []Seq            `cbor:"4,keyasint,omitempty"`
 	Organisation string           `cbor:"5,keyasint"` // where the person was seen
+
+	// Of an access, from rules version 3.
+	After     Seq `cbor:"6,keyasint,omitempty"` // the authority was told of an earlier attendance by that one
+	Attending Tag `cbor:"7,keyasint,omitzero"`  // of the attendance: later looks within it need no other notification
 }
 
 // Notification is a notification as the views hold it.
@@ -84,11 +112,27 @@ type Notification struct {
 	Acknowledged Time              `cbor:"11,keyasint,omitempty"`
 	Delivered    Time              `cbor:"12,keyasint,omitempty"` // when it last arrived
 	Failed       Time              `cbor:"13,keyasint,omitempty"` // when its delivery last failed
+
+	// From rules version 3.
+	Accesses  int  `cbor:"14,keyasint,omitempty"` // how many it tells of that were not corrected
+	Latest    Time `cbor:"15,keyasint,omitempty"` // of the last of them
+	Withdrawn Time `cbor:"16,keyasint,omitempty"`
+	After     Seq  `cbor:"17,keyasint,omitempty"`
+	By        Seq  `cbor:"18,keyasint,omitempty"` // the entry that acknowledged it
+	Actioned  Time `cbor:"19,keyasint,omitempty"`
+	Rung      Rung `cbor:"20,keyasint,omitempty"` // whom it is for, of those that climb
+	Due       Time `cbor:"21,keyasint,omitempty"` // when it climbs, unless it is acknowledged
+	Escalated Time `cbor:"22,keyasint,omitempty"` // when it last climbed
 }
 
-// unopened reports whether nobody of the authority has opened it yet.
+// unopened reports whether it still waits for somebody of the authority to open it.
 func (n *Notification) unopened() bool {
-	return n.State != NotificationIsOpened && n.State != NotificationIsAcknowledged
+	return n.State != NotificationIsOpened && n.Waits()
+}
+
+// Waits reports whether it still waits for somebody of the authority.
+func (n *Notification) Waits() bool {
+	return n.State != NotificationIsAcknowledged && n.State != NotificationIsActioned && n.State != NotificationIsWithdrawn
 }
 
 // Undelivered reports whether it lies in no mailbox and nobody has seen it.
@@ -107,13 +151,19 @@ func (n *Notification) Since() Time {
 		return n.Acknowledged
 	case NotificationIsFailed:
 		return n.Failed
+	case NotificationIsWithdrawn:
+		return n.Withdrawn
+	case NotificationIsActioned:
+		return n.Actioned
 	}
 	return n.Queued
 }
 
 // OpenNotification asks to see whom a notification is about.
 type OpenNotification struct {
-	Notification Seq `cbor:"1,keyasint"`
+	Notification Seq   `cbor:"1,keyasint"`
+	As           []Tag `cbor:"2,keyasint,omitempty"` // keyed tags of who asks, as an upload may name a worker or a team
+	Site         bool  `cbor:"3,keyasint,omitempty"` // by the site that saw the person, of one that tells it
 }
 
 // NotificationOpened records that, and which entries were disclosed.
@@ -122,11 +172,13 @@ type NotificationOpened struct {
 	Disclosed    []Seq `cbor:"2,keyasint"` // the plans' entries, then the access
 	First        bool  `cbor:"3,keyasint,omitempty"`
 	Profile      Seq   `cbor:"4,keyasint,omitempty"`
+	Cover        bool  `cbor:"5,keyasint,omitempty"` // by somebody whom it is not for, with a reason, sealed
 }
 
 // Acknowledge asks to record what was done about a notification.
 type Acknowledge struct {
-	Notification Seq `cbor:"1,keyasint"`
+	Notification Seq  `cbor:"1,keyasint"`
+	Site         bool `cbor:"2,keyasint,omitempty"`
 }
 
 // NotificationAcknowledged records that an authority has acted. What it did is
@@ -164,26 +216,42 @@ func (*OpenNotification) Discloses() bool { return true }
 func (*Acknowledge) Discloses() bool      { return false }
 func (*MissAppointment) Discloses() bool  { return true }
 
-func (*OpenNotification) action() Action { return ActOpenNotification }
-func (*Acknowledge) action() Action      { return ActAcknowledge }
-func (*MissAppointment) action() Action  { return ActMissAppointment }
+func (q *OpenNotification) action() Action {
+	if q.Site {
+		return ActReadSiteNotices
+	}
+	return ActOpenNotification
+}
+
+func (q *Acknowledge) action() Action {
+	if q.Site {
+		return ActReadSiteNotices
+	}
+	return ActAcknowledge
+}
+
+func (*MissAppointment) action() Action { return ActMissAppointment }
 
 func (q *MissAppointment) about() PersonRef { return q.Person }
 
 // notify queues a notification to one authority. The person's own entries grow
 // by it, so a trail shows who was told.
 func (d *decider) notify(t NotificationType, authority string, of Seq, p PersonRef, plans []Seq) {
-	d.record(&NotificationQueued{Type: t, Authority: authority, Of: of, Plans: plans,
-		Organisation: d.c.Actor.Organisation}, p)
+	d.queue(&NotificationQueued{Type: t, Authority: authority, Of: of, Plans: plans}, p)
+}
+
+func (d *decider) queue(n *NotificationQueued, p PersonRef) {
+	n.Organisation = d.c.Actor.Organisation
+	d.record(n, p)
 }
 
 // ownNotification returns a notification of the actor's own authority, or refuses.
-func (d *decider) ownNotification(id Seq) (Notification, bool, error) {
+func (d *decider) ownNotification(id Seq, site bool) (Notification, bool, error) {
 	n, ok, err := d.Notification(id)
 	switch {
 	case err != nil:
 		return n, false, err
-	case !ok:
+	case !ok || site != (n.Type == NotifyUnread):
 		d.refuse(RefusedNotFound)
 		return n, false, nil
 	case n.Authority != d.c.Actor.Organisation:
@@ -194,25 +262,41 @@ func (d *decider) ownNotification(id Seq) (Notification, bool, error) {
 }
 
 func (q *OpenNotification) decide(d *decider) error {
-	n, ok, err := d.ownNotification(q.Notification)
+	n, ok, err := d.ownNotification(q.Notification, q.Site)
 	if err != nil || !ok {
 		return err
 	}
-	disclosed := append(append([]Seq(nil), n.Plans...), n.Of)
-	d.record(&NotificationOpened{Notification: n.ID, Disclosed: disclosed,
-		First: n.unopened(), Profile: d.profile}, n.Person)
+	e := &NotificationOpened{Notification: n.ID, Disclosed: append(append([]Seq(nil), n.Plans...), n.Of), First: n.unopened(), Profile: d.profile}
+	mine, err := d.isFor(&n, q.As)
+	if err != nil {
+		return err
+	}
+	if mine {
+		d.record(e, n.Person)
+		return nil
+	}
+	reason := d.sealed(PayloadReason)
+	if len(reason) == 0 {
+		d.refuse(RefusedReasonMissing)
+		return nil
+	}
+	e.Cover = true
+	d.record(e, n.Person, reason...)
 	return nil
 }
 
 func (q *Acknowledge) decide(d *decider) error {
-	n, ok, err := d.ownNotification(q.Notification)
+	n, ok, err := d.ownNotification(q.Notification, q.Site)
 	if err != nil || !ok {
 		return err
 	}
 	switch n.State {
 	case NotificationIsOpened:
-	case NotificationIsAcknowledged:
+	case NotificationIsAcknowledged, NotificationIsActioned:
 		d.refuse(RefusedAlready)
+		return nil
+	case NotificationIsWithdrawn:
+		d.refuse(RefusedState)
 		return nil
 	default:
 		d.refuse(RefusedNotOpened)
@@ -226,7 +310,7 @@ func (q *MissAppointment) decide(d *decider) error {
 	if _, ok, err := d.careSetting(); err != nil || !ok {
 		return err
 	}
-	all, err := d.View.Plans(q.Person)
+	all, _, err := PlansOf(d, q.Person)
 	if err != nil {
 		return err
 	}

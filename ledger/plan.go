@@ -73,6 +73,13 @@ type Plan struct {
 	Sealed Seq `cbor:"20,keyasint,omitempty"`
 	// Holder is whose key seals them, if the plan followed from a number that was superseded.
 	Holder PersonRef `cbor:"21,keyasint,omitzero"`
+
+	Worker Tag `cbor:"22,keyasint,omitzero"`
+	Team   Tag `cbor:"23,keyasint,omitzero"`
+
+	// Lost is the day on which the pregnancy of an unborn child's plan ended. From
+	// then on it is shown nowhere.
+	Lost Day `cbor:"24,keyasint,omitempty"`
 }
 
 // Details returns the entry beside which the plan's sealed details are.
@@ -86,6 +93,9 @@ func (p *Plan) Details() Seq {
 // end is the last day on which the plan is in force, or zero while it has
 // none. A person's own plan ends on the 18th birthday at the latest.
 func (p *Plan) end(stated Day) Day {
+	if p.Lost != 0 && (stated == 0 || stated >= p.Lost) {
+		return p.Lost - 1
+	}
 	if p.LastDay != 0 && (stated == 0 || stated > p.LastDay) {
 		return p.LastDay
 	}
@@ -114,6 +124,8 @@ func (p *Plan) Visible(on Day) bool {
 func (p *Plan) VisibleUntil() Day {
 	end := p.end(p.End)
 	switch {
+	case p.Lost != 0:
+		return p.Lost - 1
 	case end == 0:
 		return 0
 	case p.Type == UnbornChild:
@@ -185,7 +197,7 @@ func RecordPlan(plans []Plan, e *PlanRecorded, authority string, seq Seq, at Tim
 	n := Plan{
 		Seq: seq, First: seq, Authority: authority, Type: e.Row.Type, Start: e.Row.Start, End: e.Row.End,
 		LastDay: e.Row.LastDay, Birth: e.Row.Birth, Local: e.Row.Local, Content: e.Row.Content,
-		Restricted: e.Row.Restricted, Recorded: at, Changed: at,
+		Restricted: e.Row.Restricted, Recorded: at, Changed: at, Worker: e.Row.Worker, Team: e.Row.Team,
 	}
 	for i := range plans {
 		if e.Change != PlanNew && plans[i].Seq == e.Of {

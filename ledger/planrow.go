@@ -20,6 +20,10 @@ type Row struct {
 	Reason string `cbor:"14,keyasint,omitempty"` // a code: why the row is unmatched
 	Twin   bool   `cbor:"15,keyasint,omitempty"` // another person has the same family name and birth date
 	Trace  Tag    `cbor:"16,keyasint,omitzero"`  // keyed tag of names and birth date, of a row that may stand unmatched
+
+	// Of rules version 3: keyed tags of the worker and the team allocated to the plan.
+	Worker Tag `cbor:"17,keyasint,omitzero"`
+	Team   Tag `cbor:"18,keyasint,omitzero"`
 }
 
 // Change says how a recorded plan came about.

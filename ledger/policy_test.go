@@ -233,6 +233,8 @@ func TestPolicyComesWithVersion3(t *testing.T) {
 	w.grant(w.cmd(system(), &RaiseRules{To: 3}))
 	after := w.lookedUp(as(RoleClinician, emergency, "another"))
 	after.Profile = before.Profile
+	require.Len(t, after.Notifications, 1)
+	after.Notifications = nil // before, none was named
 	require.Equal(t, before, after)
 	e := last[*AccessDenied](t, w.deny(RefusedNotLive, w.cmd(as(RoleClinician, notLive, "x"), &LookUp{Person: person(1)}, PayloadAccess)))
 	require.Equal(t, begin.Day()+30, e.From)

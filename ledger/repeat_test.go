@@ -205,6 +205,9 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 				if maybe("local") {
 					r.Local = tag(rapid.SampledFrom([]string{"l1", "l2"}).Draw(t, "local id"))
 				}
+				if maybe("allocated") {
+					r.Worker = tag(rapid.SampledFrom([]string{"worker sw", "worker other"}).Draw(t, "worker"))
+				}
 				if maybe("trace") {
 					r.Trace = tag("trace")
 				}
@@ -216,10 +219,13 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 		}
 		return out
 	}
-	switch rapid.IntRange(0, 26).Draw(t, "request") {
+	switch rapid.IntRange(0, 27).Draw(t, "request") {
 	case 0, 1, 2:
 		able(RoleClinician, emergency, "555001")
 		q := &LookUp{Person: ref, Declared: Declared(rapid.IntRange(0, 2).Draw(t, "declared")), Confirmed: maybe("confirmed"), Reasoned: maybe("reasoned")}
+		if maybe("attendance") {
+			q.Attendance = tag(rapid.SampledFrom([]string{"a1", "a2"}).Draw(t, "which attendance"))
+		}
 		if maybe("birth") {
 			q.Birth = tag(rapid.SampledFrom([]string{"b", "c"}).Draw(t, "which birth"))
 		}
@@ -231,7 +237,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 		return w.cmd(actor, &Deny{Action: Action(rapid.IntRange(1, 19).Draw(t, "action"))})
 	case 5:
 		able(RoleSocialWorker, authorityA, "sw")
-		return w.cmd(actor, &OpenNotification{Notification: seq})
+		return w.cmd(actor, opens(seq, actor), PayloadReason)
 	case 6:
 		able(RoleSocialWorker, authorityA, "sw")
 		return w.cmd(actor, &Acknowledge{Notification: seq}, PayloadNote)
@@ -277,6 +283,8 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 			q.Subject, q.For = "covering", rapid.SampledFrom([]string{"", "nurse"}).Draw(t, "for")
 		}
 		return w.cmd(actor, q, PayloadReason)
+	case 27:
+		return w.cmd(system(), &TellDue{Until: w.now})
 	case 20:
 		able(RoleClinician, emergency, "555001")
 		return w.cmd(actor, &Trace{Trace: tag("trace")}, PayloadReason)

@@ -115,6 +115,9 @@ const (
 	ActReleaseKey
 	ActListLetters
 	ActAskLetter
+	ActSignIn // stands in denials of somebody whom their provider vouches for in no role
+	ActReadSiteNotices
+	ActRecordBirth
 
 	actionEnd // no action: one past the last
 )
@@ -159,6 +162,9 @@ var actionNames = map[Action]string{
 	ActReleaseKey:         "let an auditor know whose a reference is",
 	ActListLetters:        "list letters: how notifications are delivered",
 	ActAskLetter:          "have a letter tried again, or a way of delivery tried",
+	ActSignIn:             "sign in with a browser",
+	ActReadSiteNotices:    "read what the own site is told",
+	ActRecordBirth:        "record a birth, or that a pregnancy has ended",
 }
 
 // String returns the action in words.
@@ -219,6 +225,9 @@ var matrix = map[Action][]Role{
 	ActReleaseKey:         {RoleIGOfficer},
 	ActListLetters:        {RoleOperator},
 	ActAskLetter:          {RoleOperator},
+	ActSignIn:             Roles(),
+	ActReadSiteNotices:    {RoleClinician, RoleScheduledClinician, RoleSiteIG},
+	ActRecordBirth:        {RoleClinician, RoleUploader, RoleSocialWorker, RoleSocialWorkManager},
 }
 
 // May reports whether a role may ask for an action at all.

@@ -31,10 +31,17 @@ type View interface {
 
 	// From rules version 3.
 	Glass(Seq) (Glass, bool, error)
-	Policies(place string) ([]DatedPolicy, error) // in order of days; must not be changed
-	Uncovered() (Seq, error)                      // the first entry that no state entry covers
-	State() (State, error)                        // as of the end of the ledger
-	Root(size Seq) (Hash, bool, error)            // of the tree as it was; false where it never was so large
+	Policies(place string) ([]DatedPolicy, error)     // in order of days; must not be changed
+	Uncovered() (Seq, error)                          // the first entry that no state entry covers
+	State() (State, error)                            // as of the end of the ledger
+	Root(size Seq) (Hash, bool, error)                // of the tree as it was; false where it never was so large
+	Due(until Time, limit int) ([]Seq, error)         // notifications that climb by then, in order of time
+	DueDays(through Day, limit int) ([]DueDay, error) // in order of days, then of people
+	Birth(baby PersonRef) (Birth, bool, error)
+	Babies(mother PersonRef) ([]PersonRef, error) // in order of reference
+	// Attending is the newest notification that an authority has of a person's
+	// accesses in an attendance, and for a zero tag in any.
+	Attending(p PersonRef, authority string, attendance Tag) (Seq, bool, error)
 
 	Enrolments(PersonRef, Place) ([]Enrolment, error)
 	Enrolled(Place) ([]PersonRef, error) // in order of reference
@@ -79,4 +86,7 @@ type Access struct {
 	Actor     ActorID
 	Outcome   Outcome
 	Corrected bool
+
+	At            Time
+	Notifications []Seq // those that tell of it, under rules version 3 or later
 }

@@ -182,6 +182,9 @@ func entryWithFirst(r store.Reader, n ledger.Seq) (e, first ledger.Entry, err er
 }
 
 func foldAccess(t *store.Txn, e *ledger.Entry, ev *ledger.Accessed, first *ledger.Entry) error {
+	if err := foldTold(t, e, ev); err != nil {
+		return err
+	}
 	if !ev.Shown {
 		return nil
 	}
@@ -211,6 +214,9 @@ func foldAccess(t *store.Txn, e *ledger.Entry, ev *ledger.Accessed, first *ledge
 
 func foldCorrection(t *store.Txn, e *ledger.Entry, ev *ledger.AccessCorrected) error {
 	if err := t.Set(correctedKey(ev.Access), u64(uint64(e.Seq))); err != nil {
+		return err
+	}
+	if err := foldErred(t, ev.Access); err != nil {
 		return err
 	}
 	p, err := (View{t}).Follow(e.Person.Ref)
@@ -259,5 +265,6 @@ func (v View) Access(n ledger.Seq) (ledger.Access, bool, error) {
 		return ledger.Access{}, false, nil
 	}
 	_, corrected, err := v.number(correctedKey(n))
-	return ledger.Access{Person: e.Person.Ref, Actor: first.Actor.ID(), Outcome: a.Outcome, Corrected: corrected}, err == nil, err
+	return ledger.Access{Person: e.Person.Ref, Actor: first.Actor.ID(), Outcome: a.Outcome, Corrected: corrected, At: e.Time,
+		Notifications: a.Notifications}, err == nil, err
 }

@@ -39,6 +39,9 @@ func foldAdmin(t *store.Txn, e, first *ledger.Entry) error {
 			if err := errors.Join(track(t, e), raiseToThree(t, e.Time.Day())); err != nil {
 				return err
 			}
+			if err := raiseDueDays(t, e.Time.Day()); err != nil {
+				return err
+			}
 		}
 		return set(t, logKey(), l)
 	case *ledger.OrganisationRecorded:

@@ -52,6 +52,9 @@ type Answer struct {
 
 	Delivery *Delivery `cbor:"23,keyasint,omitempty"`
 
+	// OfferMother: the person is under one and linked to a mother, who may be looked up by this access.
+	OfferMother bool `cbor:"33,keyasint,omitempty"`
+
 	Glass *GlassShown `cbor:"40,keyasint,omitempty"`
 }
 
@@ -59,6 +62,7 @@ type Answer struct {
 type PlanShown struct {
 	Plan    ledger.Plan  `cbor:"1,keyasint"`
 	Details ledger.Shown `cbor:"2,keyasint"`
+	Mother  bool         `cbor:"3,keyasint,omitempty"` // it is held against the person's mother, and its details are hers
 }
 
 // Told is one authority that a notification was queued for.
@@ -67,6 +71,10 @@ type Told struct {
 	Notification ledger.Seq               `cbor:"2,keyasint"`
 	State        ledger.NotificationState `cbor:"3,keyasint"`
 	At           ledger.Time              `cbor:"4,keyasint"`
+	Merged       bool                     `cbor:"5,keyasint,omitempty"` // it was queued for an earlier access of the same attendance
+	Queued       ledger.Time              `cbor:"6,keyasint"`
+	Acknowledged ledger.Time              `cbor:"7,keyasint,omitempty"`
+	By           *Visit                   `cbor:"8,keyasint,omitempty"` // who acknowledged it, unless that is hidden
 }
 
 // Subject is one person of a caseload.
@@ -137,7 +145,7 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 	switch ev := main.Event.(type) {
 	case *ledger.Accessed:
 		out.Access = ev
-		if err := a.told(v, out, entries); err != nil {
+		if err := a.told(v, out, entries, ev.Notifications); err != nil {
 			return err
 		}
 		if err := a.broken(v, out, entries); err != nil {
@@ -145,7 +153,7 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 		}
 		return a.access(v, out, main, ev, first)
 	case *ledger.AppointmentMissed, *ledger.AccessCorrected:
-		return a.told(v, out, entries)
+		return a.told(v, out, entries, nil)
 	case *ledger.CaseloadAccessed:
 		out.Place, out.Since = ev.Place, ev.Since
 		out.Cover, out.For, out.Handover = ev.Cover, ev.For, ev.Handover
@@ -167,6 +175,10 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 	case *ledger.NotificationOpened:
 		return a.notification(v, out, ev, first.Actor.Role)
 	case *ledger.NotificationAcknowledged:
+		n, _, err := v.Notification(ev.Notification)
+		out.Notification = &n
+		return err
+	case *ledger.NotificationActioned:
 		n, _, err := v.Notification(ev.Notification)
 		out.Notification = &n
 		return err
@@ -218,6 +230,11 @@ func group(r store.Reader, first ledger.Seq, of int) ([]ledger.Entry, error) {
 }
 
 func (a *Assembler) access(v View, out *Answer, main *ledger.Entry, ev *ledger.Accessed, first *ledger.Entry) error {
+	if b, ok, err := v.Birth(main.Person.Ref); err != nil {
+		return err
+	} else if ok {
+		out.OfferMother = b.UnderOne(main.Time.Day()) && ev.Outcome != ledger.OutcomeMismatch
+	}
 	if ev.Outcome != ledger.OutcomeFound {
 		return nil
 	}
@@ -231,6 +248,9 @@ func (a *Assembler) access(v View, out *Answer, main *ledger.Entry, ev *ledger.A
 	}
 	for i := range out.Plans {
 		restricted = restricted || out.Plans[i].Plan.Restricted
+		if out.Plans[i].Mother { // who the mother is, only a lookup of her own shows
+			out.Plans[i].Details = ledger.Shown{}
+		}
 	}
 	if ledger.Hide(restricted, first.Actor.Role).History {
 		return nil
@@ -238,7 +258,10 @@ func (a *Assembler) access(v View, out *Answer, main *ledger.Entry, ev *ledger.A
 	if out.Visits, out.Count, err = v.History(main.Person.Ref, main.Seq); err != nil {
 		return err
 	}
-	return a.visitors(v.R, out)
+	if err := a.visitors(v.R, out); err != nil {
+		return err
+	}
+	return a.acknowledgers(v, out)
 }
 
 // visitors adds the sealed names of a history. A history that was not read
@@ -261,29 +284,6 @@ func (a *Assembler) visitors(r store.Reader, out *Answer) error {
 		clear(a.names)
 	}
 	a.names[first] = slices.Clip(out.Profiles)
-	return nil
-}
-
-// told lists whom the entry's notifications go to: from the entries just
-// recorded, or for an earlier command as they stand now.
-func (a *Assembler) told(v View, out *Answer, entries []ledger.Entry) error {
-	for i := range entries {
-		q, ok := entries[i].Event.(*ledger.NotificationQueued)
-		if !ok || q.Type == ledger.NotifyDataQuality {
-			continue
-		}
-		t := Told{Authority: q.Authority, Notification: entries[i].Seq, State: ledger.NotificationIsQueued, At: entries[i].Time}
-		if out.Again {
-			n, ok, err := v.Notification(entries[i].Seq)
-			if err != nil {
-				return err
-			}
-			if ok {
-				t.State, t.At = n.State, n.Since()
-			}
-		}
-		out.Told = append(out.Told, t)
-	}
 	return nil
 }
 
@@ -317,7 +317,11 @@ func (a *Assembler) plans(v View, p ledger.PersonRef, disclosed []ledger.Seq) ([
 			return nil, err
 		}
 		s.Row = plan.Row
-		out = append(out, PlanShown{Plan: plan, Details: s})
+		end, err := v.Follow(holder)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, PlanShown{Plan: plan, Details: s, Mother: end != p})
 	}
 	return out, nil
 }

@@ -72,7 +72,7 @@ func (v View) Undelivered(authority string, t ledger.NotificationType) ([]ledger
 		if err := ledger.Unmarshal(row.Value, &n); err != nil {
 			return nil, err
 		}
-		if n.Type == t && n.State != ledger.NotificationIsAcknowledged {
+		if n.Type == t && n.Waits() {
 			out = append(out, n)
 		}
 	}
@@ -98,7 +98,7 @@ func (v View) untold(authority string, through ledger.Seq) ([]ledger.Notificatio
 			return nil, err
 		}
 		for i := range told {
-			if told[i].Authority == authority && told[i].State != ledger.NotificationIsAcknowledged {
+			if told[i].Authority == authority && told[i].Waits() {
 				out = append(out, told[i])
 			}
 		}
@@ -156,11 +156,12 @@ func foldSettled(t *store.Txn, e *ledger.Entry, attempt ledger.Seq, delivered bo
 		if !ok {
 			return fmt.Errorf("entry %d: notification %d was delivered and is missing", e.Seq, id)
 		}
+		was := n.Due
 		n.Settle(delivered, e.Time)
 		if err := moved(t, &n, ledger.Hash{}); err != nil {
 			return err
 		}
-		if err := setCold(t, notificationKey(n.Authority, n.ID), &n); err != nil {
+		if err := putNotification(t, was, &n); err != nil {
 			return err
 		}
 	}

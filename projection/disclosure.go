@@ -43,7 +43,8 @@ func (a *Assembler) notification(v View, out *Answer, ev *ledger.NotificationOpe
 	for i := range out.Plans {
 		restricted = restricted || out.Plans[i].Plan.Restricted
 	}
-	if ledger.Hide(restricted, reader).Whereabouts {
+	own := n.Type == ledger.NotifyUnread // told to the place itself, of its own lookup
+	if !own && ledger.Hide(restricted, reader).Whereabouts {
 		out.Visit = &Visit{Seq: n.Of, At: n.Queued}
 		return nil
 	}
@@ -55,9 +56,16 @@ func (a *Assembler) notification(v View, out *Answer, ev *ledger.NotificationOpe
 	switch was := e.Event.(type) {
 	case *ledger.Accessed:
 		visit.Profile = was.Profile
+		if _, visit.InError, err = v.number(correctedKey(n.Of)); err != nil {
+			return err
+		}
 	case *ledger.AccessCorrected:
 		visit.Profile, visit.InError = was.Profile, true
 	case *ledger.AppointmentMissed:
+		visit.Profile = was.Profile
+	case *ledger.BirthRecorded:
+		visit.Profile = was.Profile
+	case *ledger.PregnancyEnded:
 		visit.Profile = was.Profile
 	}
 	out.Visit = visit
@@ -72,6 +80,7 @@ func (a *Assembler) notification(v View, out *Answer, ev *ledger.NotificationOpe
 		if err != nil {
 			return err
 		}
+		s.Row = e.Row()
 		out.Details = append(out.Details, s)
 	}
 	return nil

@@ -57,6 +57,9 @@ func foldEvent(t *store.Txn, e, first *ledger.Entry) error {
 			return err
 		}
 		if e.Rules >= 3 {
+			if err := foldNumberBirth(t, e); err != nil {
+				return err
+			}
 			return foldNumberGaps(t, e)
 		}
 	case *ledger.PersonMatched:
@@ -71,6 +74,18 @@ func foldEvent(t *store.Txn, e, first *ledger.Entry) error {
 		return foldNotificationOpened(t, e, ev)
 	case *ledger.NotificationAcknowledged:
 		return foldNotificationAcknowledged(t, e, ev)
+	case *ledger.BirthRecorded:
+		return foldBirth(t, e, ev)
+	case *ledger.PregnancyEnded:
+		return foldPregnancyEnded(t, e, ev)
+	case *ledger.TransitionsDue:
+		return foldDue(t, ev)
+	case *ledger.NotificationEscalated:
+		return change(t, ev.Notification, func(n *ledger.Notification) { n.Climb(ev, e.Time) })
+	case *ledger.NotificationActioned:
+		return change(t, ev.Notification, func(n *ledger.Notification) { n.Act(e.Time) })
+	case *ledger.NotificationWithdrawn:
+		return change(t, ev.Notification, func(n *ledger.Notification) { n.Withdraw(e.Time) })
 	case *ledger.NotificationAttempted:
 		return foldAttempted(t, e, ev)
 	case *ledger.NotificationDelivered:
@@ -111,7 +126,8 @@ func isAccess(ev ledger.Event) bool {
 	case *ledger.Accessed, *ledger.AccessDenied, *ledger.AccessCorrected, *ledger.Reopened, *ledger.Traced, *ledger.NotTraced,
 		*ledger.NotificationOpened, *ledger.NotificationAttempted, *ledger.AppointmentMissed, *ledger.CaseloadAccessed, *ledger.UnassignedRead,
 		*ledger.EnrolmentsWanted, *ledger.HoldingsRead, *ledger.AckRead, *ledger.TrailRead,
-		*ledger.NumberSuperseded, *ledger.NumbersParted, *ledger.NumberInactivated, *ledger.KeyReleased, *ledger.GlassBroken, *ledger.Reviewed:
+		*ledger.NumberSuperseded, *ledger.NumbersParted, *ledger.NumberInactivated, *ledger.KeyReleased, *ledger.GlassBroken, *ledger.Reviewed,
+		*ledger.BirthRecorded, *ledger.PregnancyEnded:
 		return true
 	}
 	return false

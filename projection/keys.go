@@ -46,6 +46,8 @@ const (
 	viewWanted       = 'X' // source, person -> nothing: whose enrolment it is asked for again
 	viewAssigning    = 'T' // organisation, place -> nothing: places that its team leaders have assigned
 	viewGlass        = 'B' // open or concluded, sequence number -> ledger.Glass; from rules version 3
+	viewDue          = 'F' // time, notification -> nothing: those that climb; from rules version 3, as is the next
+	viewDueDay       = 'G' // day, person -> nothing: days on which a plan may be a task
 	viewPolicy       = 'C' // place -> []ledger.DatedPolicy; from rules version 3
 	viewState        = 'Z' // -> the tracker; from rules version 3, as are the next
 	viewIndexTree    = '0' // four bits of a person's key a byte -> a page of the index
@@ -59,6 +61,9 @@ const (
 	partEnrolment = 'e' // place -> []ledger.Enrolment
 	partStayed    = 'g' // -> stayed; from rules version 3
 	partFollowing = 'f' // the person of a number that leads to this one -> nothing; from rules version 2, as is the next
+	partAttending = 'm' // authority, attendance or zeros -> the newest notification of it; from rules version 3
+	partBirth     = 's' // of a baby -> ledger.Birth; from rules version 3, as is the next
+	partBaby      = 'S' // of a mother: baby -> nothing
 	partNumber    = 'n' // -> ledger.Number
 	partVisit     = 'h' // sequence number -> one shown access
 	partPlans     = 'p' // -> []ledger.Plan
@@ -186,6 +191,23 @@ func letterboxKey(authority string, w ledger.Way) []byte {
 }
 
 func attemptKey(n ledger.Seq) []byte { return store.ViewKey(viewAttempt, u64(uint64(n))) }
+
+func dueKey(at ledger.Time, n ledger.Seq) []byte {
+	return store.ViewKey(viewDue, u64(uint64(at)), u64(uint64(n)))
+}
+
+// dueDayKey orders days before 1970 before those after it.
+func dueDayKey(day ledger.Day, p ledger.PersonRef) []byte {
+	return store.ViewKey(viewDueDay, binary.BigEndian.AppendUint32(nil, uint32(int64(day)+1<<31)), p[:])
+}
+
+func babyKey(mother, baby ledger.PersonRef) []byte { return personKey(mother, partBaby, baby[:]...) }
+
+func attendingKey(p ledger.PersonRef, authority string, attendance ledger.Tag) []byte {
+	b := store.AppendViewKey(make([]byte, 0, 4+len(p)+len(attendance)+len(authority)), viewPerson)
+	b = append(append(append(b, p[:]...), partAttending), attendance[:]...)
+	return append(b, authority...)
+}
 
 func enrolmentKey(p ledger.PersonRef, place ledger.Place) []byte {
 	return personKey(p, partEnrolment, []byte(place)...)

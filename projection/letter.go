@@ -151,11 +151,12 @@ func foldLetterSettled(t *store.Txn, e *ledger.Entry, ev *ledger.LetterSettled) 
 		if !ok {
 			return fmt.Errorf("entry %d: notification %d stood in a letter and is missing", e.Seq, id)
 		}
+		due := n.Due
 		n.Settle(ev.Code == "", e.Time)
 		if err := moved(t, &n, ledger.Hash{}); err != nil {
 			return err
 		}
-		if err := setCold(t, notificationKey(n.Authority, n.ID), &n); err != nil {
+		if err := putNotification(t, due, &n); err != nil {
 			return err
 		}
 	}

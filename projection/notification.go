@@ -56,6 +56,11 @@ func (v View) NotificationsOf(access ledger.Seq) ([]ledger.Notification, error) 
 // Notifications lists an authority's notifications in order, at most limit:
 // those after an id, or without one the newest. State 0 lists every state.
 func (v View) Notifications(authority string, state ledger.NotificationState, after *ledger.Seq, limit int) ([]ledger.Notification, error) {
+	return v.NotificationsWhere(authority, after, limit, func(n *ledger.Notification) (bool, error) { return state == 0 || n.State == state, nil })
+}
+
+// NotificationsWhere is [View.Notifications] of those that are to be kept.
+func (v View) NotificationsWhere(authority string, after *ledger.Seq, limit int, keep func(*ledger.Notification) (bool, error)) ([]ledger.Notification, error) {
 	prefix := store.ViewKey(viewNotification, named(authority))
 	rows := v.R.Back(prefix, nil)
 	if after != nil {
@@ -73,7 +78,9 @@ func (v View) Notifications(authority string, state ledger.NotificationState, af
 		if err := ledger.Unmarshal(row.Value, &n); err != nil {
 			return nil, err
 		}
-		if state != 0 && n.State != state {
+		if ok, err := keep(&n); err != nil {
+			return nil, err
+		} else if !ok {
 			continue
 		}
 		if out = append(out, n); len(out) == limit {
@@ -87,39 +94,48 @@ func (v View) Notifications(authority string, state ledger.NotificationState, af
 }
 
 func foldNotificationQueued(t *store.Txn, e *ledger.Entry, ev *ledger.NotificationQueued) error {
-	n := &ledger.Notification{
+	n := ledger.Notification{
 		ID: e.Seq, Type: ev.Type, Authority: ev.Authority, State: ledger.NotificationIsQueued, Of: ev.Of, Plans: ev.Plans,
-		Person: e.Person.Ref, Organisation: ev.Organisation, Queued: e.Time,
+		Person: e.Person.Ref, Organisation: ev.Organisation, Queued: e.Time, After: ev.After,
 	}
-	if err := moved(t, n, e.Hash()); err != nil {
+	if !ev.Attending.IsZero() {
+		n.Tell(e.Time)
+		if err := foldAttending(t, e, ev); err != nil {
+			return err
+		}
+	}
+	if e.Rules >= 3 {
+		if err := (View{t}).begin(&n); err != nil {
+			return err
+		}
+	}
+	if err := moved(t, &n, e.Hash()); err != nil {
 		return err
 	}
-	return setCold(t, notificationKey(ev.Authority, e.Seq), n)
+	return putNotification(t, 0, &n)
+}
+
+// begin puts a new notification on its first rung.
+func (v View) begin(n *ledger.Notification) error {
+	plans, _, err := ledger.PlansOf(v, n.Person)
+	if err != nil {
+		return err
+	}
+	o, _, err := v.Organisation(n.Authority)
+	if err != nil {
+		return err
+	}
+	n.Begin(plans, &o.Directory)
+	return nil
 }
 
 func foldNotificationOpened(t *store.Txn, e *ledger.Entry, ev *ledger.NotificationOpened) error {
 	if !ev.First {
 		return nil
 	}
-	n, ok, err := (View{t}).Notification(ev.Notification)
-	if err != nil || !ok {
-		return err
-	}
-	n.State, n.Opened = ledger.NotificationIsOpened, e.Time
-	if err := moved(t, &n, ledger.Hash{}); err != nil {
-		return err
-	}
-	return setCold(t, notificationKey(n.Authority, n.ID), &n)
+	return change(t, ev.Notification, func(n *ledger.Notification) { n.State, n.Opened = ledger.NotificationIsOpened, e.Time })
 }
 
 func foldNotificationAcknowledged(t *store.Txn, e *ledger.Entry, ev *ledger.NotificationAcknowledged) error {
-	n, ok, err := (View{t}).Notification(ev.Notification)
-	if err != nil || !ok {
-		return err
-	}
-	n.State, n.Acknowledged = ledger.NotificationIsAcknowledged, e.Time
-	if err := moved(t, &n, ledger.Hash{}); err != nil {
-		return err
-	}
-	return setCold(t, notificationKey(n.Authority, n.ID), &n)
+	return change(t, ev.Notification, func(n *ledger.Notification) { n.Acknowledge(e) })
 }

@@ -38,7 +38,7 @@ func (v View) planRow(p ledger.PersonRef) ([]ledger.Plan, error) {
 // Restricted reports whether anything recorded of a person says that where the
 // person is must not be told.
 func (v View) Restricted(p ledger.PersonRef) (bool, error) {
-	plans, err := v.Plans(p)
+	plans, _, err := ledger.PlansOf(v, p)
 	return ledger.AnyRestricted(plans), err
 }
 
@@ -86,6 +86,11 @@ func foldRecorded(t *store.Txn, e, first *ledger.Entry, ev *ledger.PlanRecorded)
 			if len(e.Commitments) > 0 {
 				plans[i].Key = e.Commitments[0].Key
 			}
+		}
+	}
+	if e.Rules >= 3 {
+		if err := foldDueFrom(t, e, plans); err != nil {
+			return err
 		}
 	}
 	if e.Rules >= 2 {

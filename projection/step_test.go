@@ -26,7 +26,7 @@ func TestMainJob(t *testing.T) {
 	require.Equal(t, ledger.OutcomeFound, a.Access.Outcome)
 	require.Len(t, a.Plans, 1)
 	require.Len(t, a.Visits, 1)
-	require.Equal(t, []Told{{Authority: "LA1", Notification: a.Seq + 1, State: ledger.NotificationIsQueued, At: a.At}}, a.Told)
+	require.Equal(t, []Told{{Authority: "LA1", Notification: a.Seq + 1, State: ledger.NotificationIsQueued, At: a.At, Queued: a.At}}, a.Told)
 	var d ledger.PlanDetails
 	require.NoError(t, w.keys.Open(a.Plans[0].Details, &d))
 	require.Equal(t, "Test", d.Family)

@@ -181,6 +181,16 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		row.Profile, row.Of = ev.Profile, ev.Notification
 	case *ledger.NotificationAcknowledged:
 		row.Profile, row.Of = ev.Profile, ev.Notification
+	case *ledger.BirthRecorded:
+		row.Profile = ev.Profile
+	case *ledger.PregnancyEnded:
+		row.Profile = ev.Profile
+	case *ledger.NotificationEscalated:
+		row.Of = ev.Notification
+	case *ledger.NotificationActioned:
+		row.Profile, row.Of = ev.Profile, ev.Notification
+	case *ledger.NotificationWithdrawn:
+		row.Of = ev.Notification
 	case *ledger.NotificationAttempted:
 		row.Authority, row.Of = ev.Authority, ev.Again
 	case *ledger.AppointmentMissed:

@@ -250,7 +250,7 @@ func (w *world) lookup(subject, nhs string) projection.Result {
 
 func (w *world) lookupCommand(subject, nhs string) *ledger.Command {
 	p := w.keys.Person(nhs)
-	c := w.command(w.actor(subject, ledger.RoleClinician, "RXX01"), &ledger.LookUp{Person: p})
+	c := w.command(w.actor(subject, ledger.RoleClinician, "RXX01"), &ledger.LookUp{Person: p, Attendance: ledger.Tag(w.id())}) // each an attendance of its own
 	w.seal(c, ledger.HolderPerson, p[:], ledger.PayloadAccess, 0, ledger.AccessDetails{NHSNumber: nhs})
 	return c
 }

@@ -222,7 +222,7 @@ func TestAReceiverThatFailsForADay(t *testing.T) {
 		}
 		bodies[g.id] = g.body
 	}
-	require.LessOrEqual(t, len(bodies), mostWaiting+2)
+	require.LessOrEqual(t, len(bodies), 10, "eight at most to refuse")
 	for _, g := range h.all()[asked:] {
 		for _, n := range g.event.Data.Notifications {
 			require.False(t, seen[n.ID], "each arrives once")
@@ -282,7 +282,10 @@ func TestNobodyKnowsWhetherALetterArrived(t *testing.T) {
 			w.look("doc-1", child)
 			h := w.hook()
 			h.answers(answer)
-			l := w.letters(w.leader(), func(c *LettersConfig) { c.Limit = 100 * time.Millisecond }, h.address(authority1))
+			l := w.letters(w.leader(), nil, h.address(authority1))
+			if code == "unknown-timeout" {
+				l.cfg.Limit = 1500 * time.Millisecond // long enough to be reached on a busy machine
+			}
 			l.sendAll(t)
 			require.Equal(t, code, events[*ledger.LetterSettled](w)[0].Code)
 			require.Equal(t, []string{"queued"}, w.states(authority1), "neither delivered nor failed")

@@ -311,7 +311,7 @@ func (w *world) look(subject, nhs string) consensus.Outcome {
 	w.t.Helper()
 	p := w.keys.Person(nhs)
 	a := ledger.Actor{Issuer: "test", Subject: subject, Role: ledger.RoleClinician, Organisation: emergency, Node: "n1", Profile: w.keys.Tag("profile", subject, subject)}
-	c := w.sealed(a, &ledger.LookUp{Person: p}, ledger.HolderPerson, p[:], ledger.PayloadAccess, 0, ledger.AccessDetails{NHSNumber: nhs})
+	c := w.sealed(a, &ledger.LookUp{Person: p, Attendance: w.keys.Tag("attendance", "test", rand.Text())}, ledger.HolderPerson, p[:], ledger.PayloadAccess, 0, ledger.AccessDetails{NHSNumber: nhs})
 	id := a.ID()
 	w.seal(&c, ledger.HolderActor, id[:], ledger.PayloadProfile, 0, ledger.ProfileDetails{Name: "Dr " + subject + " Quillfeather", RoleName: "Consultant"})
 	w.personal = append(w.personal, "Quillfeather")

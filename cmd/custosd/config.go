@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,10 +52,15 @@ type Config struct {
 	MESH     *MESH     `json:"mesh,omitempty"`     // exchange of messages with authorities; none: there is none
 	Letters  *Letters  `json:"letters,omitempty"`  // references to authorities' own systems; none: there are none
 
+	SignIn   *SignIn   `json:"signin,omitempty"`   // how people sign in with a browser; none: they do not
+	Machines *Machines `json:"machines,omitempty"` // which programs may have a token of ours; none: none
+
 	Audience string   `json:"audience"` // the aud of accepted tokens
 	Issuers  []Issuer `json:"issuers"`
 
 	FHIRWithoutCaution bool `json:"fhirWithoutCaution,omitempty"` // FHIR answers that found nothing hold nothing, as published
+
+	PeopleAnHour int `json:"peopleAnHour,omitempty"` // the most different people that somebody may look up here; empty: 1,000; -1: no end
 
 	LogLevel  string `json:"logLevel,omitempty"`  // debug, info (the default), warn or error
 	Synthetic bool   `json:"synthetic,omitempty"` // the data is made up, and entry 0 says so
@@ -81,6 +87,7 @@ type Issuer struct {
 	Map           map[string]string `json:"map,omitempty"`   // activity or role code -> role
 	Organisations []string          `json:"organisations,omitempty"`
 	MinAssurance  string            `json:"minAssurance,omitempty"`
+	Assurance     map[string]string `json:"assurance,omitempty"` // acr -> AAL1, AAL2 or AAL3, where it does not say so itself
 }
 
 func readConfig(path string) (*Config, error) {
@@ -99,7 +106,7 @@ func readConfig(path string) (*Config, error) {
 	}
 	base := filepath.Dir(path)
 	paths := []*string{&c.Data, &c.Secrets, &c.LogKey, &c.PeerCA, &c.PeerCert, &c.PeerKey, &c.TLSCert, &c.TLSKey, &c.Demo, &c.Witnesses}
-	for _, p := range append(append(paths, c.Register.paths()...), append(c.MESH.paths(), c.Letters.paths()...)...) {
+	for _, p := range slices.Concat(paths, c.Register.paths(), c.MESH.paths(), c.Letters.paths(), c.SignIn.paths(), c.Machines.paths()) {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)
 		}
@@ -251,7 +258,7 @@ func (c *Config) verifierConfig() (api.VerifierConfig, error) {
 	}
 	for _, i := range c.Issuers {
 		out := api.IssuerConfig{Issuer: i.Issuer, Methods: i.Methods, Keys: i.Keys, KeysURL: i.KeysURL, CIS2: i.CIS2, Roles: i.Roles,
-			Organisations: i.Organisations, MinAssurance: i.MinAssurance}
+			Organisations: i.Organisations, MinAssurance: i.MinAssurance, Assurance: i.Assurance}
 		if i.MaxLifetime != "" {
 			d, err := time.ParseDuration(i.MaxLifetime)
 			if err != nil {

@@ -75,6 +75,7 @@ type demo struct {
 	configs            []*Config
 	drift              time.Duration  // between the nodes' clocks, while history is made
 	kept               []net.Listener // addresses that are chosen and not used yet
+	provider           net.Listener   // where people sign in
 }
 
 func (d *demo) path(parts ...string) string {
@@ -113,10 +114,16 @@ func (d *demo) run(ctx context.Context, nodes int) error {
 			return err
 		}
 	}
-	if nodes == 1 {
-		return d.single(ctx)
+	end, err := d.provide()
+	if err != nil {
+		return err
 	}
-	return d.cluster(ctx)
+	if nodes == 1 {
+		err = d.single(ctx)
+	} else {
+		err = d.cluster(ctx)
+	}
+	return errors.Join(err, end())
 }
 
 // create makes keys and configurations, starts the nodes in this process on
@@ -214,6 +221,12 @@ func (d *demo) addresses() error {
 	if err != nil {
 		return misuse("--listen: the port is not a number")
 	}
+	if d.provider, err = net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
+		return err
+	}
+	if err := d.signInSecret(); err != nil {
+		return err
+	}
 	for _, c := range d.configs {
 		for try := 0; ; try++ {
 			want := "0"
@@ -233,6 +246,9 @@ func (d *demo) addresses() error {
 		if c.Admin, err = d.freeAddress("127.0.0.1:0"); err != nil {
 			return err
 		}
+	}
+	for _, c := range d.configs {
+		c.SignIn = d.signIn(c)
 		if err := c.write(d.path(c.Node + ".json")); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"time"
 
@@ -130,18 +131,33 @@ func newTokenMaker(dir string) (*tokenMaker, error) {
 	return &tokenMaker{ec}, nil
 }
 
+// issuer is who vouches for a persona.
+func (p *persona) issuer() string {
+	if p.Activity != "" {
+		return demoCIS2
+	}
+	return demoStaff
+}
+
+// claims are what the issuer says of a persona, in a token or as user information.
+func (p *persona) claims() map[string]any {
+	if p.Activity == "" {
+		return map[string]any{"name": p.Name, "custos_role": p.Role, "role_name": p.RoleName, "org": p.Organisation, "org_name": p.OrganisationName}
+	}
+	return map[string]any{"name": p.Name, "selected_roleid": "1" + p.Subject, "nhsid_nrbac_roles": []any{p.nrbac("1", p.Activity)},
+		"nhsid_user_orgs": []any{map[string]string{"org_code": p.Organisation, "org_name": p.OrganisationName}}}
+}
+
+// nrbac is one of a persona's roles as NHS CIS2 gives them.
+func (p *persona) nrbac(which, activity string) map[string]any {
+	return map[string]any{"person_roleid": which + p.Subject, "org_code": p.Organisation, "role_code": "S8000:G8000:R8001",
+		"role_name": p.RoleName, "activity_codes": []string{activity}}
+}
+
 // issue signs an access token for a persona.
 func (t *tokenMaker) issue(p *persona, now time.Time) (string, error) {
-	claims := map[string]any{"iss": demoStaff, "sub": p.Subject, "aud": demoAudience, "iat": now.Unix(), "nbf": now.Unix(),
-		"exp": now.Add(demoTokenLife).Unix(), "jti": uuid.NewString(), "name": p.Name, "acr": "AAL2_ANY", "auth_time": now.Unix()}
-	if p.Activity != "" {
-		claims["iss"] = demoCIS2
-		claims["selected_roleid"] = "1" + p.Subject
-		claims["nhsid_nrbac_roles"] = []any{map[string]any{"person_roleid": "1" + p.Subject, "org_code": p.Organisation, "role_code": "S8000:G8000:R8001",
-			"role_name": p.RoleName, "activity_codes": []string{p.Activity}}}
-		claims["nhsid_user_orgs"] = []any{map[string]string{"org_code": p.Organisation, "org_name": p.OrganisationName}}
-	} else {
-		claims["custos_role"], claims["role_name"], claims["org"], claims["org_name"] = p.Role, p.RoleName, p.Organisation, p.OrganisationName
-	}
+	claims := map[string]any{"iss": p.issuer(), "sub": p.Subject, "aud": demoAudience, "iat": now.Unix(), "nbf": now.Unix(),
+		"exp": now.Add(demoTokenLife).Unix(), "jti": uuid.NewString(), "acr": "AAL2_ANY", "auth_time": now.Unix()}
+	maps.Copy(claims, p.claims())
 	return t.sign(claims)
 }

@@ -77,24 +77,15 @@ func (d *demo) ready(pids []int) error {
 	for _, name := range []string{"LA_ODS", "NHS_CPP", "NHS_LAC", "NHS_UCPP", "NHS_ENDED", "NHS_EXPIRED", "NHS_NONE", "SCHOOL_URN", "AREA_CODE"} {
 		env = append(env, [2]string{name, d.state.Known[name]})
 	}
-	issued := make(map[string]string)
 	for i := range d.state.People {
 		p := &d.state.People[i]
 		token, err := tokens.issue(p, time.Now())
 		if err != nil {
 			return err
 		}
-		issued[p.Env] = token
 		env = append(env, [2]string{p.Env, token})
 	}
 	if err := d.benchFiles(tokens); err != nil {
-		return err
-	}
-	b, err := json.Marshal(issued)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(d.path("tokens.json"), b, 0o600); err != nil {
 		return err
 	}
 	var lines strings.Builder
@@ -122,7 +113,8 @@ func shellWord(s string) string {
 
 func (d *demo) welcome(leader, admin string) {
 	d.say("\nCustos demo  -  SYNTHETIC DATA ONLY. Loopback only. Data in %s (make demo-clean removes it).\n", d.shown)
-	d.say("  Page      %s/   pick a person; no password", leader)
+	d.say("  Page      %s/   sign in as one of the people below; no password", leader)
+	d.say("  Sign-in   %s/cis2/sessions  a development identity provider", d.providerURL())
 	d.say("  API       %s/docs", leader)
 	d.say("  Admin     %s/statusz  /metrics", admin)
 	if len(d.configs) > 1 {

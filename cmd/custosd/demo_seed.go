@@ -279,7 +279,7 @@ func (s *seeder) notifications(ctx context.Context) error {
 				continue
 			}
 			path := "/v1/notifications/" + strconv.FormatUint(item.ID, 10)
-			if err := s.call(ctx, token, http.MethodPost, path+"/open", "", nil, nil); err != nil {
+			if err := s.post(ctx, token, path+"/open", map[string]string{"reason": "on duty"}); err != nil {
 				return err
 			}
 			if err := s.post(ctx, token, path+"/acknowledgements", map[string]string{"action": "contacted-setting"}); err != nil {

@@ -22,6 +22,9 @@ import (
 // where anything has happened.
 const stateInterval = time.Second
 
+// lookForDue is how often the leader looks for what has fallen due.
+const lookForDue = time.Second
+
 // node is a running node: consensus, the edge and its two listeners.
 type node struct {
 	cfg      *Config
@@ -29,6 +32,7 @@ type node struct {
 	cluster  *consensus.Node
 	network  *consensus.TLS
 	tokens   *api.Verifier
+	machines *api.MachineTokens // nil: no program is registered
 	edge     *api.Server
 	servers  []*http.Server
 	failed   chan error
@@ -82,23 +86,38 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 		return nil, err
 	}
 	tokens.Logger = o.log
+	if n.machines, err = c.Machines.open(c.PublicURL, o.log); err != nil {
+		return nil, err
+	}
+	if n.machines != nil {
+		tokens.Issuers = append(tokens.Issuers, n.machines.Issuer())
+	}
 	if n.tokens, err = api.NewVerifier(tokens); err != nil {
-		return nil, misuse("tokens: %w", err)
+		return nil, errors.Join(misuse("tokens: %w", err), n.machines.Close())
 	}
 	if n.network, err = consensus.Listen(consensus.ListenConfig{Address: c.Peer, Advertise: c.Advertise, Credentials: credentials, Logger: o.log}); err != nil {
-		return nil, errors.Join(err, n.tokens.Close())
+		return nil, errors.Join(err, n.forget())
 	}
 	if n.network.Identity() != cfg.Identity {
-		return nil, errors.Join(misuse("the peer certificate is another node's"), n.network.Close(), n.tokens.Close())
+		return nil, errors.Join(misuse("the peer certificate is another node's"), n.network.Close(), n.forget())
 	}
 	cfg.Network, cfg.Logger, cfg.Clock, cfg.MaxClockError = n.network, o.log, o.clock, o.drift
 	cfg.StateInterval = stateInterval
-	if n.cluster, err = consensus.Open(cfg); err != nil {
-		return nil, errors.Join(err, n.network.Close(), n.tokens.Close())
+	if o.drift == 0 { // while a demo makes its history, days go by in a second
+		cfg.Transitions = lookForDue
 	}
-	edge := api.Config{Node: n.cluster, NodeID: c.Node, Keyring: keys, Tokens: n.tokens, Issuer: c.Issuers[0].Issuer, Logger: o.log, Demo: o.demo, TakingIn: spare.begin}
+	if n.cluster, err = consensus.Open(cfg); err != nil {
+		return nil, errors.Join(err, n.network.Close(), n.forget())
+	}
+	edge := api.Config{Node: n.cluster, NodeID: c.Node, Keyring: keys, Tokens: n.tokens, Machines: n.machines, PeopleAnHour: c.PeopleAnHour, Issuer: c.Issuers[0].Issuer, Logger: o.log, Demo: o.demo, TakingIn: spare.begin}
+	if edge.SignIn, err = c.SignIn.open(c.PublicURL); err != nil {
+		return nil, errors.Join(err, n.cluster.Close(), n.forget())
+	}
+	if edge.SignIn != nil && o.demo != nil {
+		edge.SignIn.Home = "/"
+	}
 	if n.letters, err = c.Letters.open(c, n.cluster, o.clock, o.log); err != nil {
-		return nil, errors.Join(err, n.cluster.Close(), n.tokens.Close())
+		return nil, errors.Join(err, n.cluster.Close(), n.forget())
 	}
 	if n.letters != nil {
 		edge.TryLetter = n.tryLetter
@@ -110,7 +129,7 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 		n.edge, err = api.New(edge)
 	}
 	if err != nil {
-		return nil, errors.Join(err, n.cluster.Close(), n.tokens.Close())
+		return nil, errors.Join(err, n.cluster.Close(), n.forget())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n.openStop = cancel
@@ -118,11 +137,14 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 		cancel()
 		n.running.Wait()
 		n.register()
-		return nil, errors.Join(err, n.cluster.Close(), n.tokens.Close())
+		return nil, errors.Join(err, n.cluster.Close(), n.forget())
 	}
 	go n.openLog(ctx)
 	return n, nil
 }
+
+// forget stops watching the keys of tokens.
+func (n *node) forget() error { return errors.Join(n.tokens.Close(), n.machines.Close()) }
 
 // openLog writes entry 0 of a new log, whichever node leads. It is the same
 // command on each, so it is decided once.
@@ -189,7 +211,7 @@ func (n *node) close() error {
 			errs = append(errs, s.Close())
 		}
 	}
-	errs = append(errs, n.cluster.Close(), n.tokens.Close())
+	errs = append(errs, n.cluster.Close(), n.forget())
 	n.register()
 	return errors.Join(errs...)
 }

@@ -2,7 +2,8 @@
 
 const $ = (id) => document.getElementById(id);
 const answer = $("answer");
-let people = [];
+let me = null;
+let known = {};
 
 // node makes an element; text is only ever set as text.
 function node(tag, text, attrs) {
@@ -36,13 +37,12 @@ function table(caption, heads, rows) {
 }
 
 const when = (s) => (s ? new Date(s).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" }) : "");
-const me = () => people[$("person").selectedIndex];
 
 async function call(method, path, body) {
-  const headers = { Authorization: "Bearer " + me().token };
-  if (body) headers["Content-Type"] = "application/json";
+  const headers = body ? { "Content-Type": "application/json" } : {};
   const r = await fetch(path, { method, headers, body: body && JSON.stringify(body), cache: "no-store" });
   const data = await r.json();
+  if (data.code === "session-ended") signedOut();
   if (!r.ok) throw data;
   return data;
 }
@@ -100,14 +100,14 @@ async function notifications() {
 }
 
 async function open(id) {
-  const a = await call("POST", "/v1/notifications/" + id + "/open");
+  const a = await call("POST", "/v1/notifications/" + id + "/open", { reason: "on duty" });
   const done = node("button", "Acknowledge: setting contacted", { type: "button" });
   done.addEventListener("click", () => attempt(async () => {
     const b = await call("POST", "/v1/notifications/" + id + "/acknowledgements", { action: "contacted-setting" });
     show("Acknowledged", node("p", "Notification " + id + " is " + b.state + "."), record(b));
   }));
   show("Notification " + id, node("p", nameOf(a.person) + ", NHS number " + (a.nhsNumber || "")),
-    node("p", "Seen " + when(a.visit.at) + " at " + a.visit.organisation + " by " + a.visit.name + ", " + a.visit.role + "."),
+    a.visit && node("p", "Seen " + when(a.visit.at) + " at " + a.visit.organisation + " by " + a.visit.name + ", " + a.visit.role + "."),
     planTable(a.plans), a.state === "opened" && done, record(a));
 }
 
@@ -135,32 +135,39 @@ async function attempt(f) {
   }
 }
 
-function choose() {
-  const role = me().role;
+function signedOut() {
+  me = null;
+  $("in").hidden = true;
+  $("out").hidden = false;
+  document.querySelectorAll("form[data-roles]").forEach((f) => (f.hidden = true));
+}
+
+function signedIn() {
+  $("out").hidden = true;
+  $("in").hidden = false;
+  $("whoami").textContent = me.name + (me.role ? ", " + (me.roleName || me.role) + ", " + (me.organisationName || me.organisation) + " (" + me.assurance + ")" : "");
+  $("roles").hidden = me.roles < 2;
   let any = false;
-  document.querySelectorAll("form").forEach((f) => {
-    f.hidden = !f.dataset.roles.split(" ").includes(role);
+  document.querySelectorAll("form[data-roles]").forEach((f) => {
+    f.hidden = !f.dataset.roles.split(" ").includes(me.role);
     any = any || !f.hidden;
   });
   $("none").hidden = any;
-  answer.replaceChildren();
-  $("place").value = role === "health-visitor" ? window.known.AREA_CODE : window.known.SCHOOL_URN;
+  $("place").value = me.role === "health-visitor" ? known.AREA_CODE : known.SCHOOL_URN;
 }
 
 async function begin() {
-  const r = await fetch("/demo/people", { cache: "no-store" });
-  const data = await r.json();
-  people = data.people;
-  window.known = data.known;
-  people.forEach((p) => $("person").append(node("option", p.name + " - " + p.what)));
+  known = await (await fetch("/demo/known", { cache: "no-store" })).json();
   const labels = { NHS_CPP: "child protection plan", NHS_LAC: "looked after", NHS_UCPP: "unborn child's plan", NHS_ENDED: "ended 100 days ago", NHS_EXPIRED: "ended 400 days ago", NHS_NONE: "no plan" };
-  for (const k in labels) $("known").append(node("option", labels[k], { value: data.known[k] }));
-  $("number").value = data.known.NHS_CPP;
-  $("trail-number").value = data.known.NHS_CPP;
-  $("person").addEventListener("change", choose);
+  for (const k in labels) $("known").append(node("option", labels[k], { value: known[k] }));
+  $("number").value = known.NHS_CPP;
+  $("trail-number").value = known.NHS_CPP;
   [["lookup", lookup], ["notifications", notifications], ["caseload", caseload], ["trail", trail]].forEach(([id, f]) =>
     $(id).addEventListener("submit", (e) => { e.preventDefault(); attempt(f); }));
-  choose();
+  const r = await fetch("/signin/session", { cache: "no-store" });
+  if (!r.ok) return signedOut();
+  me = await r.json();
+  signedIn();
 }
 
 begin();
