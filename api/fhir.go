@@ -158,6 +158,17 @@ func sendFHIR(w http.ResponseWriter, seq ledger.Seq, body []byte) {
 	writeFHIR(w, fhirJSON, body)
 }
 
+// sendSearchset sends a recorded answer whose entries are encoded already.
+func sendSearchset(w http.ResponseWriter, seq ledger.Seq, b *fhir.Bundle, entries []byte) error {
+	j := newJSONWriter()
+	defer j.free()
+	var err error
+	if j.b, err = b.Append(j.b, entries); err == nil {
+		sendFHIR(w, seq, j.b)
+	}
+	return err
+}
+
 func writeFHIR(w http.ResponseWriter, form []string, body []byte) {
 	h := w.Header()
 	h["Content-Type"] = form
