@@ -136,7 +136,8 @@ func TestEventsTellWhatBecomesOfNotifications(t *testing.T) {
 	w.call(socialWorker, "POST", fmt.Sprintf("/v1/notifications/%v/open", n), nil).recorded(200)
 	w.call(manager, "POST", fmt.Sprintf("/v1/notifications/%v/open", n), nil).recorded(200) // changes nothing
 	w.call(socialWorker, "POST", fmt.Sprintf("/v1/notifications/%v/acknowledgements", n), object{"action": "visited"}).recorded(201)
-	for _, state := range []string{"opened", "acknowledged"} {
+	w.call(socialWorker, "POST", fmt.Sprintf("/v1/notifications/%v/actions", n), object{"action": "visited"}).recorded(201)
+	for _, state := range []string{"opened", "acknowledged", "actioned"} {
 		_, items = l.notices()
 		require.Equal(t, state, items[0]["state"])
 		require.Equal(t, n, items[0]["id"])

@@ -158,6 +158,17 @@ func sendFHIR(w http.ResponseWriter, seq ledger.Seq, body []byte) {
 	writeFHIR(w, fhirJSON, body)
 }
 
+// sendSearchset sends a recorded answer whose entries are encoded already.
+func sendSearchset(w http.ResponseWriter, seq ledger.Seq, b *fhir.Bundle, entries []byte) error {
+	j := newJSONWriter()
+	defer j.free()
+	var err error
+	if j.b, err = b.Append(j.b, entries); err == nil {
+		sendFHIR(w, seq, j.b)
+	}
+	return err
+}
+
 func writeFHIR(w http.ResponseWriter, form []string, body []byte) {
 	h := w.Header()
 	h["Content-Type"] = form
@@ -193,6 +204,8 @@ func (s *Server) capabilities() *fhir.CapabilityStatement {
 				{Type: "CareTeam", Interaction: search, SearchParam: []fhir.SearchParam{patient},
 					Documentation: "A person's plans: each with its kind, its dates, and the authority that is responsible."},
 				{Type: "Flag", Documentation: "The CP-IS flag, asked for at PatientFlag?patient=number&code=" + fhir.FlagCode + ", with its CarePlan and CareTeam."},
+				{Type: "Appointment", Interaction: []fhir.Interaction{{Code: "create"}},
+					Documentation: "One of status noshow: the person was not brought. It is recorded, and told to the authorities that are responsible."},
 				{Type: "AuditEvent", Interaction: search, SearchParam: []fhir.SearchParam{patient,
 					{Name: "agent", Type: "reference", Documentation: "Information governance: agent:identifier=issuer|subject of somebody, or of an organisation " + fhir.SystemOrganisation + "|code."},
 					{Name: "date", Type: "date", Documentation: "Information governance: a day, or a time with its zone; ge, gt, le, lt; once or twice."},

@@ -41,6 +41,14 @@ func (r *reply) searchset(total int) (object, ledger.Entry) {
 	return out, r.w.entry(r.seq())
 }
 
+// bundle wants a searchset, whatever the number of its matches.
+func (r *reply) bundle() object {
+	r.w.t.Helper()
+	out := r.ok(200)
+	require.Equal(r.w.t, "searchset", out["type"])
+	return out
+}
+
 // resources lists a bundle's resources of one type.
 func resources(bundle object, kind string) []object {
 	var out []object

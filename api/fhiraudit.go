@@ -74,12 +74,7 @@ func (s *Server) getAuditHistory(w http.ResponseWriter, r *http.Request, who *Id
 			return err
 		}
 	}
-	body, err := fhir.NewSearchset(fhirID(a.Seq), s.fhirSelf("AuditEvent", q.number), len(a.Visits)).With(entries)
-	if err != nil {
-		return err
-	}
-	sendFHIR(w, a.Seq, body)
-	return nil
+	return sendSearchset(w, a.Seq, fhir.NewSearchset(fhirID(a.Seq), s.fhirSelf("AuditEvent", q.number), len(a.Visits)), entries)
 }
 
 // writeAuditEvent appends one line of a history: the access, and who it was in

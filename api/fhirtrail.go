@@ -239,12 +239,7 @@ func (s *Server) writeAuditTrail(w http.ResponseWriter, out *consensus.Outcome, 
 	if total > 0 {
 		body = body[:len(body)-1]
 	}
-	body, err := fhir.NewSearchset(fhirID(a.Seq), s.fhirURL("AuditEvent?"+q.self.Encode()), total).With(body)
-	if err != nil {
-		return err
-	}
-	sendFHIR(w, a.Seq, body)
-	return nil
+	return sendSearchset(w, a.Seq, fhir.NewSearchset(fhirID(a.Seq), s.fhirURL("AuditEvent?"+q.self.Encode()), total), body)
 }
 
 // What became of an access, in FHIR's codes.

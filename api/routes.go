@@ -94,6 +94,7 @@ var routeTable = []route{
 	{"GET", "/v1/entries/{seq}", 0, nil, false, ledger.ActReadEntry, false, (*Server).getEntry, "an entry's exact bytes"},
 	{"GET", "/FHIR/R4/CareTeam", 0, nil, false, ledger.ActLookUp, true, (*Server).getCareTeam, "a person's plans, as CP-IS's FHIR R4 interface has them"},
 	{"GET", auditEventPath, 0, nil, false, ledger.ActLookUp, true, (*Server).getAuditEvent, "who has looked, as CP-IS's FHIR R4 interface has it; to IG officers, every access they may see"},
+	{"POST", "/FHIR/R4/Appointment", jsonBody, []string{"application/fhir+json", "application/json"}, false, ledger.ActMissAppointment, true, (*Server).postAppointment, "a person was not brought: an Appointment of status noshow"},
 	{"GET", "/FHIR/R4/PatientFlag", 0, nil, false, ledger.ActLookUp, true, (*Server).getPatientFlag, "a person's flag, as the NHS's Patient Flag API has it"},
 	{"GET", "/tile/entries/{bundle}", 0, nil, false, ledger.ActReadEntry, false, (*Server).getEntryTile, "up to 256 entries, as C2SP tlog-tiles"},
 }

@@ -28,6 +28,9 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 		path += "?state=queued" // asked for badly: the answer to a good request has no end
 	case "/FHIR/R4/CareTeam", "/FHIR/R4/AuditEvent":
 		path += "?patient:identifier=https://fhir.nhs.uk/Id/nhs-number|" + nhs(1)
+	case "/FHIR/R4/Appointment":
+		body = object{"resourceType": "Appointment", "status": "noshow", "start": "2026-03-02T09:30:00Z",
+			"participant": []any{object{"actor": object{"identifier": object{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": nhs(1)}}}}}
 	case "/FHIR/R4/PatientFlag":
 		path += "?patient=" + nhs(1) + "&code=child-protection-information-system-flag"
 	case "/v1/lookups":

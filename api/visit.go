@@ -122,7 +122,7 @@ func (c *visitCache) written(of NHSNumber, visits []projection.Visit, now ledger
 	}
 	j := jsonWriter{}
 	if before != nil {
-		j.b = make([]byte, 0, len(before.lines)+256)
+		j.b = make([]byte, 0, len(before.lines)+len(before.lines)/len(before.visits)+256)
 	}
 	for i := 0; i < len(visits); i++ {
 		if rest := visits[i:]; i == 1 && before != nil && len(rest) <= len(before.visits) && sameVisits(before.visits[:len(rest)], rest) {

@@ -27,7 +27,8 @@ type Notice struct {
 func Noticeable(k ledger.Kind) bool {
 	switch k {
 	case ledger.KindNotificationQueued, ledger.KindNotificationOpened, ledger.KindNotificationAcknowledged,
-		ledger.KindNotificationDelivered, ledger.KindNotificationFailed, ledger.KindLetterSettled:
+		ledger.KindNotificationDelivered, ledger.KindNotificationFailed, ledger.KindLetterSettled,
+		ledger.KindNotificationActioned, ledger.KindNotificationWithdrawn:
 		return true
 	}
 	return false
@@ -46,6 +47,10 @@ func (v View) Notices(e *ledger.Entry) (Notices, error) {
 		}
 	case *ledger.NotificationAcknowledged:
 		return out, v.notice(&out, e, ev.Notification, ledger.NotificationIsAcknowledged)
+	case *ledger.NotificationActioned:
+		return out, v.notice(&out, e, ev.Notification, ledger.NotificationIsActioned)
+	case *ledger.NotificationWithdrawn:
+		return out, v.notice(&out, e, ev.Notification, ledger.NotificationIsWithdrawn)
 	case *ledger.NotificationDelivered:
 		a, err := v.attempt(ev.Attempt)
 		return out, errors.Join(err, v.settled(&out, e, a.Notifications, ledger.NotificationIsDelivered))

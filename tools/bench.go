@@ -43,7 +43,7 @@ func (a *app) benchCommand() *cobra.Command {
 	f.IntVar(&b.clients, "clients", 64, "connections, each with one request in flight")
 	cmd.Flags().BoolVar(&b.fresh, "fresh-tokens", false, "every request has a token never seen before")
 	cmd.Flags().StringVar(&b.signingKey, "signing-key", "", "private key of the token issuer, PEM (DIR/secrets/tokens.pem)")
-	cmd.AddCommand(a.benchUploadCommand(&b), a.benchCaseloadCommand(&b), a.benchVerifyCommand(), a.benchCPISCommand())
+	cmd.AddCommand(a.benchUploadCommand(&b), a.benchFHIRCommand(&b), a.benchCaseloadCommand(&b), a.benchVerifyCommand(), a.benchCPISCommand())
 	cmd.AddCommand(a.benchListenersCommand(&b), a.benchLettersCommand(&b))
 	return cmd
 }

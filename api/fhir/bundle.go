@@ -56,13 +56,13 @@ func NewSearchset(id, self string, total int) *Bundle {
 	return &Bundle{ID: id, Type: Searchset, Total: &total, Link: []Link{{"self", self}}}
 }
 
-// With encodes the bundle with entries that were encoded before, with a comma
+// Append appends the bundle with entries that were encoded before, with a comma
 // between two. The bundle has none of its own.
-func (b *Bundle) With(entries []byte) ([]byte, error) {
-	out, err := json.Marshal(b)
+func (b *Bundle) Append(to, entries []byte) ([]byte, error) {
+	head, err := json.Marshal(b)
 	if err != nil || len(entries) == 0 {
-		return out, err
+		return append(to, head...), err
 	}
-	out = append(out[:len(out)-1], `,"entry":[`...)
-	return append(append(out, entries...), `]}`...), nil
+	to = append(append(to, head[:len(head)-1]...), `,"entry":[`...)
+	return append(append(to, entries...), `]}`...), nil
 }

@@ -74,7 +74,7 @@ func TestGolden(t *testing.T) {
 }
 
 // Entries that were encoded before give the same bundle.
-func TestWith(t *testing.T) {
+func TestAppend(t *testing.T) {
 	whole := samples()["careteam"].(*fhir.Bundle)
 	want, err := json.Marshal(whole)
 	require.NoError(t, err)
@@ -86,10 +86,10 @@ func TestWith(t *testing.T) {
 	}
 	bare := *whole
 	bare.Entry = nil
-	got, err := bare.With(bytes.Join(entries, []byte(",")))
+	got, err := bare.Append(nil, bytes.Join(entries, []byte(",")))
 	require.NoError(t, err)
 	require.Equal(t, string(want), string(got))
-	none, err := bare.With(nil)
+	none, err := bare.Append(nil, nil)
 	require.NoError(t, err)
 	require.NotContains(t, string(none), "entry")
 }

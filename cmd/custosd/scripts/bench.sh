@@ -28,6 +28,8 @@ echo "$(size) entries"; resident
 lookups "64 clients, tokens cached" --url "$CUSTOS_URL" --clients 64
 lookups "256 clients, tokens cached" --url "$CUSTOS_URL" --clients 256
 lookups "64 clients, every token verified" --url "$CUSTOS_URL" --clients 64 --fresh-tokens
+echo "as FHIR asks, beside POST /v1/lookups:"
+bin/custos-tools bench fhir --dir "$dir" --url "$CUSTOS_URL" --duration "$time" --rounds 3 -o json
 echo "an upload of 100,000 rows, and what it does to lookups beside it:"
 bin/custos-tools bench upload --dir "$dir" --url "$CUSTOS_URL" --beside-lookups -o json
 echo "CP-IS message 01 of 225,000 records over HTTP, to the committed acknowledgement, beside lookups:"
