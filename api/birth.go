@@ -150,7 +150,7 @@ func (s *Server) postMother(w http.ResponseWriter, r *http.Request, who *Identit
 	if err != nil {
 		return err
 	}
-	q := &ledger.LookUpMother{Access: seq, Declared: declared(in.Unscheduled), Reasoned: in.Reason != ""}
+	q := &ledger.LookUpMother{Access: seq, Declared: declared(in.Unscheduled), Reasoned: in.Reason != "", System: who.Machine}
 	if in.Attendance != "" {
 		q.Attendance = s.keys.Tag("attendance", who.Organisation, in.Attendance)
 	}
@@ -167,7 +167,7 @@ func (s *Server) postMother(w http.ResponseWriter, r *http.Request, who *Identit
 		return err
 	}
 	s.stats.lookups.WithLabelValues(out.Answer.Access.Outcome.String()).Inc()
-	return s.writeLookup(w, out)
+	return s.writeLookup(w, out, "")
 }
 
 // motherOf is whose key seals what a lookup of a mother says: the reference to

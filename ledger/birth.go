@@ -38,6 +38,7 @@ type LookUpMother struct {
 	Declared   Declared `cbor:"2,keyasint,omitempty"`
 	Attendance Tag      `cbor:"3,keyasint,omitzero"`
 	Reasoned   bool     `cbor:"4,keyasint,omitempty"`
+	System     bool     `cbor:"5,keyasint,omitempty"` // a system asks, for which nobody can be named here: it is denied
 }
 
 // BirthRecorded stands in the mother's chain with her babies, and in each baby's
@@ -285,7 +286,7 @@ func (q *LookUpMother) decide(d *decider) error {
 		d.refuse(RefusedState)
 		return nil
 	}
-	mother := &LookUp{Person: b.Mother, Declared: q.Declared, Attendance: q.Attendance, Reasoned: q.Reasoned}
+	mother := &LookUp{Person: b.Mother, Declared: q.Declared, Attendance: q.Attendance, Reasoned: q.Reasoned, System: q.System}
 	return mother.look(d, org, nil)
 }
 

@@ -71,6 +71,7 @@ func births(w *world) {
 	hers := &LookUpMother{Access: seen[0].Seq}
 	w.deny(RefusedRole, w.cmd(as(RoleAuditor, emergency, "a"), hers, PayloadAccess))
 	w.deny(RefusedNotOwn, w.cmd(as(RoleClinician, emergency, "555009"), hers, PayloadAccess))
+	w.deny(RefusedResponsible, w.cmd(midwife, &LookUpMother{Access: seen[0].Seq, System: true}, PayloadAccess))
 	w.refuse(RefusedNotFound, w.cmd(midwife, &LookUpMother{}, PayloadAccess))
 	group = w.grant(w.cmd(midwife, hers, PayloadAccess))
 	require.Equal(t, person(160), group[0].Person.Ref, "it stands in the mother's trail")
