@@ -136,7 +136,15 @@ func (w *world) seen(r *reply, size ledger.Seq) string {
 	if shown {
 		words += ", shown"
 	}
-	require.Equal(w.t, len(a.Told), kinds[ledger.KindNotificationQueued])
+	require.Len(w.t, a.Notifications, len(a.Told), "each of them by a notification, of this access or of the attendance")
+	queued := 0
+	for i, n := range a.Notifications {
+		require.Equal(w.t, a.Told[i], w.entry(n).Event.(*ledger.NotificationQueued).Authority)
+		if n > seq {
+			queued++
+		}
+	}
+	require.Equal(w.t, queued, kinds[ledger.KindNotificationQueued])
 	if len(a.Told) > 0 {
 		words += ", told"
 	}
