@@ -107,6 +107,8 @@ func TestCareTeam(t *testing.T) {
 	kinds := w.kinds(size)
 	require.Equal(t, 1, kinds[ledger.KindAccessed])
 	require.Equal(t, 1, kinds[ledger.KindNotificationQueued])
+	_, next := w.fhir(doctor, "AuditEvent", nhs(1)).searchset(1)
+	require.Equal(t, a.Notifications, next.Event.(*ledger.Accessed).Notifications, "two lookups of one attendance, one notification")
 	require.Equal(t, []any{object{"relation": "self", "url": worldURL + "/FHIR/R4/CareTeam?patient:identifier=https://fhir.nhs.uk/Id/nhs-number%7C" + nhs(1)}}, out["link"])
 	teams := resources(out, "CareTeam")
 	require.Len(t, out["entry"], 2)
@@ -345,6 +347,12 @@ func TestFHIRErrors(t *testing.T) {
 	w.hooked(func(context.Context, ledger.Command, proposer) (consensus.Outcome, error) { panic(nhs(1)) }, func() {
 		spine(w.fhir(doctor, "CareTeam", nhs(1)), 500, "UNABLE_TO_CALL_SERVICE")
 	})
+	w.server.trawl.most = 1
+	w.fhir(otherDoctor, "CareTeam", nhs(1)).bundle()
+	r = w.fhir(otherDoctor, "AuditEvent", nhs(2))
+	spine(r, 429, "TOO_MANY_REQUESTS")
+	require.NotEmpty(t, r.header.Get("Retry-After"))
+	require.NotNil(t, r.problem("too-many-people").Seq, "recorded, with its receipt")
 	late := w.fhir(caller{"clinician", "late", "RLATE", "Dr Tardy", ""}, "CareTeam", nhs(1))
 	e := late.denied("not-live")
 	require.Equal(t, w.keys.Person(nhs(1)), e.Person.Ref)
