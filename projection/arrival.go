@@ -39,7 +39,8 @@ func (v View) Arrivals(organisation string, from, to ledger.Day) (out Arrivals, 
 	return out, nil
 }
 
-// foldArrival counts what became of an arrival. Showing it again is none.
+// foldArrival counts what became of an arrival. Showing it again is none: that
+// is another request.
 func foldArrival(t *store.Txn, e, first *ledger.Entry) error {
 	came := false
 	switch q := first.Request.(type) {
@@ -48,7 +49,7 @@ func foldArrival(t *store.Txn, e, first *ledger.Entry) error {
 	case *ledger.Trace:
 		came = q.Arrival
 	}
-	if _, again := e.Event.(*ledger.Reopened); again || !came {
+	if !came {
 		return nil
 	}
 	key := arrivalKey(first.Actor.Organisation, e.Time.Day())
