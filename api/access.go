@@ -327,14 +327,7 @@ func (s *Server) postCorrection(w http.ResponseWriter, r *http.Request, who *Ide
 	if err != nil {
 		return err
 	}
-	d, err := s.draft(w, r, who, content)
-	if err != nil {
-		return err
-	}
-	if err := d.reason(in.Reason); err != nil {
-		return err
-	}
-	out, err := d.propose(r.Context(), &ledger.CorrectAccess{Access: seq})
+	out, err := s.reasoned(w, r, who, content, in.Reason, &ledger.CorrectAccess{Access: seq})
 	if err != nil {
 		return err
 	}

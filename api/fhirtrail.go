@@ -47,14 +47,7 @@ func (s *Server) getAuditTrail(w http.ResponseWriter, r *http.Request, who *Iden
 	if len(reason) != 1 || !utf8.ValidString(reason[0]) || strings.TrimSpace(reason[0]) == "" {
 		return problem(ledger.RefusedReasonMissing).with("The header " + reasonHeader + " says why, once.")
 	}
-	d, err := s.draft(w, r, who, s.keys.Content("FHIR AuditEvent trail", []byte(q.self.Encode())))
-	if err != nil {
-		return err
-	}
-	if err := d.reason(reason[0]); err != nil {
-		return err
-	}
-	out, err := d.propose(r.Context(), &q.ReadTrail)
+	out, err := s.reasoned(w, r, who, s.keys.Content("FHIR AuditEvent trail", []byte(q.self.Encode())), reason[0], &q.ReadTrail)
 	if err != nil {
 		return err
 	}

@@ -36,14 +36,7 @@ func (s *Server) postNumber(w http.ResponseWriter, r *http.Request, who *Identit
 	if err := s.needsTwo(); err != nil {
 		return err
 	}
-	d, err := s.draft(w, r, who, content)
-	if err != nil {
-		return err
-	}
-	if err := d.reason(in.Reason); err != nil {
-		return err
-	}
-	out, err := d.propose(r.Context(), q)
+	out, err := s.reasoned(w, r, who, content, in.Reason, q)
 	if err != nil {
 		return err
 	}

@@ -97,6 +97,18 @@ func (d *draft) propose(ctx context.Context, q ledger.Request) (*consensus.Outco
 	return &out, d.remember()
 }
 
+// reasoned has a request decided that needs a reason, which it seals.
+func (s *Server) reasoned(w http.ResponseWriter, r *http.Request, who *Identity, content ledger.Tag, reason string, q ledger.Request) (*consensus.Outcome, error) {
+	d, err := s.draft(w, r, who, content)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.reason(reason); err != nil {
+		return nil, err
+	}
+	return d.propose(r.Context(), q)
+}
+
 // remember lets later commands rely on what this one carried, without carrying
 // it again. That it was granted is not enough: where another command came first
 // with the same profile, or the same command was asked again, the ledger did

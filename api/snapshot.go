@@ -180,14 +180,7 @@ func (s *Server) postApproval(w http.ResponseWriter, r *http.Request, who *Ident
 	if err := s.needsTwo(); err != nil {
 		return err
 	}
-	d, err := s.draft(w, r, who, content)
-	if err != nil {
-		return err
-	}
-	if err := d.reason(in.Reason); err != nil {
-		return err
-	}
-	out, err := d.propose(r.Context(), &ledger.ApproveSnapshot{Upload: id})
+	out, err := s.reasoned(w, r, who, content, in.Reason, &ledger.ApproveSnapshot{Upload: id})
 	if err != nil {
 		return err
 	}

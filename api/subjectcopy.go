@@ -54,14 +54,7 @@ func (s *Server) postSubjectCopy(w http.ResponseWriter, r *http.Request, who *Id
 	if len(q.Withheld) > withheldMost {
 		return &Problem{Code: "field-value", Pointer: "/withheld", Detail: "more than 500 entries are withheld."}
 	}
-	d, err := s.draft(w, r, who, content)
-	if err != nil {
-		return err
-	}
-	if err := d.reason(in.Reason); err != nil {
-		return err
-	}
-	out, err := d.propose(r.Context(), q)
+	out, err := s.reasoned(w, r, who, content, in.Reason, q)
 	if err != nil {
 		return err
 	}

@@ -86,14 +86,7 @@ func (s *Server) postTrail(w http.ResponseWriter, r *http.Request, who *Identity
 	if q.To, err = moment(in.To, "to"); err != nil {
 		return err
 	}
-	d, err := s.draft(w, r, who, content)
-	if err != nil {
-		return err
-	}
-	if err := d.reason(in.Reason); err != nil {
-		return err
-	}
-	out, err := d.propose(r.Context(), q)
+	out, err := s.reasoned(w, r, who, content, in.Reason, q)
 	if err != nil {
 		return err
 	}
