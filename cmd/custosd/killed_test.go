@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -131,10 +132,9 @@ func TestAProcessKilledInTheMiddleOfAMessage(t *testing.T) {
 	_, again, err := s.send(token, file)
 	require.NoError(t, err)
 	require.Equal(t, string(first), string(again), "the same acknowledgement, byte for byte")
-	require.Less(t, s.size(), after+records/4, "and no row was loaded again; a busy machine has its state entries meanwhile")
 	s.end(syscall.SIGTERM)
 
-	rows := 0
+	rows, later := 0, []string(nil)
 	said.Reset()
 	require.Zero(t, tools.Main([]string{"verify", "--data", d.path("n1"), "--keys", d.path("keys")}, &said, &said), "%s", &said)
 	said.Reset()
@@ -148,6 +148,10 @@ func TestAProcessKilledInTheMiddleOfAMessage(t *testing.T) {
 		if e.Seq >= begun && (strings.HasPrefix(e.Kind, "plan-")) {
 			rows++
 		}
+		if e.Seq >= after && regexp.MustCompile("^(upload|chunk|plan)-").MatchString(e.Kind) { // not what comes by the clock
+			later = append(later, e.Kind)
+		}
 	}
 	require.Contains(t, string(first), `<transmissionQuantity value="`+strconv.Itoa(rows)+`"/>`, "each record once")
+	require.Equal(t, []string{ledger.KindUploadResumed.String()}, later, "sent again when it was whole, nothing is loaded")
 }
