@@ -110,7 +110,8 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 	if n.cluster, err = consensus.Open(cfg); err != nil {
 		return nil, errors.Join(err, n.network.Close(), n.forget())
 	}
-	edge := api.Config{Node: n.cluster, NodeID: c.Node, Keyring: keys, Tokens: n.tokens, Machines: n.machines, PeopleAnHour: c.PeopleAnHour, Issuer: c.Issuers[0].Issuer, Logger: o.log, Demo: o.demo, TakingIn: spare.begin}
+	edge := api.Config{Node: n.cluster, NodeID: c.Node, Keyring: keys, Tokens: n.tokens, Machines: n.machines, PeopleAnHour: c.PeopleAnHour,
+		Issuer: c.Issuers[0].Issuer, Logger: o.log, PublicURL: c.PublicURL, FHIRWithoutCaution: c.FHIRWithoutCaution, Demo: o.demo, TakingIn: spare.begin}
 	if edge.SignIn, err = c.SignIn.open(c.PublicURL); err != nil {
 		return nil, errors.Join(err, n.cluster.Close(), n.forget())
 	}
