@@ -104,6 +104,7 @@ func (s *seeder) schedule() []step {
 		add(start+30*ledger.Minute, func(ctx context.Context) error { return s.enrol(ctx, i, first) })
 	}
 	add(start+ledger.Minute, s.assign)
+	add((s.data.Config.Today-14).Start()+10*ledger.Hour, s.confirm)
 	for day := first + 1; day < s.data.Config.Today; day += 7 {
 		add(day.Start()+9*ledger.Hour, s.caseloads)
 		add(day.Start()+9*ledger.Hour+30*ledger.Minute, s.notifications)
@@ -175,6 +176,30 @@ func (s *seeder) organisations(ctx context.Context) error {
 		}
 		if err := s.call(ctx, s.byName["T_OPERATOR"], http.MethodPut, "/v1/organisations/"+o.Code, "application/json", b, nil); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// confirm has every authority but the last confirm its numbers: the last shows
+// what becomes of numbers that nobody confirms.
+func (s *seeder) confirm(ctx context.Context) error {
+	for i := range s.data.Authorities[:len(s.data.Authorities)-1] {
+		token, err := s.staff(i, "uploader", "Upload Service")
+		if err != nil {
+			return err
+		}
+		for _, o := range s.data.Organisations {
+			if o.Code != s.data.Authorities[i].Code {
+				continue
+			}
+			b, err := json.Marshal(map[string]string{"officeHours": o.Directory.OfficeHours, "emergencyDuty": o.Directory.EmergencyDuty})
+			if err != nil {
+				return err
+			}
+			if err := s.call(ctx, token, http.MethodPut, "/v1/directory/"+o.Code, "application/json", b, nil); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
