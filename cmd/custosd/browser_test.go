@@ -87,6 +87,17 @@ func (p *page) press(text string) {
 		strconv.Quote(text)+`)); if (document.readyState != "complete" || !found.length) return "no"; found.at(-1).click(); return "yes"; })()`)
 }
 
+// gone presses the last of the buttons with this text, and waits for the page that has one fewer:
+// a page that is left before its form was answered has said nothing.
+func (p *page) gone(text string) {
+	p.t.Helper()
+	count := `[...document.querySelectorAll("button")].filter((e) => e.innerText.includes(` + strconv.Quote(text) + `)).length`
+	before, err := p.evaluate(count + ` + ""`)
+	require.NoError(p.t, err)
+	p.press(text)
+	p.until("to have one "+text+" fewer", `document.readyState == "complete" && `+count+` < `+before+` ? "yes" : "no"`)
+}
+
 // status asks as the page's own script would, and returns the status and the code of the problem.
 func (p *page) status(method, path string) string {
 	p.t.Helper()
@@ -210,8 +221,7 @@ func TestSignInInABrowser(t *testing.T) {
 	p.shows("Notifications")
 	for p.status("GET", "/signin/session") == "200" { // the provider has another session of his, which came to nothing here
 		p.open(d.providerURL() + "/staff/sessions")
-		p.press("End")
-		p.shows("sessions")
+		p.gone("End")
 		p.open(url + "/")
 	}
 	p.shows("Nobody is signed in.")

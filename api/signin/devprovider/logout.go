@@ -29,20 +29,27 @@ func (p *Provider) list(w http.ResponseWriter) {
 	page(w, sessions, map[string]any{"Name": p.cfg.Name, "Base": p.cfg.Base, "Sessions": lines}, p.cfg.Base)
 }
 
+// end tells the client that a session has ended, and only then forgets it: whoever
+// closes the tab meanwhile has still ended it, and whoever sees it still may try again.
 func (p *Provider) end(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
+	this := func(g granted) bool { return g.session == r.FormValue("session") }
 	p.mu.Lock()
-	n := slices.IndexFunc(p.sessions, func(g granted) bool { return g.session == r.FormValue("session") })
-	var g granted
+	n := slices.IndexFunc(p.sessions, this)
+	var subject, session string
 	if n >= 0 {
-		g = p.sessions[n]
-		p.sessions = slices.Delete(p.sessions, n, n+1)
+		subject, session = p.sessions[n].person.Subject, p.sessions[n].session
 	}
 	p.mu.Unlock()
-	if n < 0 || p.Tell(r.Context(), g.person.Subject, g.session) != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 10*time.Second)
+	defer cancel()
+	if n < 0 || p.Tell(ctx, subject, session) != nil {
 		http.Error(w, "The client was not told.", http.StatusBadGateway)
 		return
 	}
+	p.mu.Lock()
+	p.sessions = slices.DeleteFunc(p.sessions, this)
+	p.mu.Unlock()
 	http.Redirect(w, r, p.cfg.Base+"/sessions", http.StatusSeeOther)
 }
 
