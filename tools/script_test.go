@@ -250,6 +250,20 @@ var forgeries = map[string]func(w *world, n ledger.Seq){
 		w.lookup("=night", nhsNobody)
 		w.close()
 	},
+	// Somebody looks, so many minutes after the main job.
+	"look-after": func(w *world, n ledger.Seq) {
+		w.now = w.now.Add(time.Duration(n) * time.Minute)
+		w.open()
+		w.lookup("nurse", nhsNobody)
+		w.close()
+	},
+	// The leader looks for what is due, so many minutes after the main job.
+	"tell-due": func(w *world, n ledger.Seq) {
+		w.now = w.now.Add(time.Duration(n) * time.Minute)
+		w.open()
+		w.system(&ledger.TellDue{Until: ledger.Of(w.now)})
+		w.close()
+	},
 	// An insider with the log's key goes on from an older copy with another history.
 	"go-on-otherwise": func(w *world, n ledger.Seq) {
 		w.open()
