@@ -22,6 +22,13 @@ echo "$(nproc) cores, $(go version | cut -d' ' -f3), $(uname -sr), $time a run"
 say "CP-IS message 01 of 225,000 records, read"
 bin/custos-tools bench cpis --records 225000 -o json
 
+say "a node just started takes in 225,000 records, with nothing beside it: its speed, and its memory"
+start "$dir"
+stop
+resume "$dir"
+bin/custos-tools bench upload --dir "$dir" --url "$CUSTOS_URL" --xml --rows 225000 -o json
+stop
+
 say "one node"
 start "$dir"
 echo "$(size) entries"; resident
