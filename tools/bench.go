@@ -60,7 +60,7 @@ type benchResult struct {
 	BytesPerLookup *float64       `json:"bytesPerLookup,omitempty"` // written to the disk by all servers
 	Clients        int            `json:"clients"`
 	Rate           int            `json:"rate,omitempty"` // asked for; absent: a closed loop
-	Tokens         string         `json:"tokens"` // cached, or verified every time
+	Tokens         string         `json:"tokens"`         // cached, or verified every time
 	ErrorKinds     map[string]int `json:"errorKinds,omitempty"`
 }
 

@@ -9,7 +9,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
-	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // conn is one client: a connection with one request in flight.
@@ -194,16 +195,12 @@ func (p *loop) wait(events []syscall.EpollEvent, longest time.Duration) (int, er
 	if len(p.free) > 0 {
 		longest = max(0, min(longest, time.Until(p.due)))
 	}
-	at := syscall.NsecToTimespec(longest.Nanoseconds())
-	n, _, e := syscall.Syscall6(sysEpollPwait2, uintptr(p.epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(unsafe.Pointer(&at)), 0, 0)
-	if e != 0 {
-		return 0, e
+	at := unix.NsecToTimespec(longest.Nanoseconds())
+	if n, err := unix.Ppoll([]unix.PollFd{{Fd: int32(p.epoll), Events: unix.POLLIN}}, &at, nil); n <= 0 || err != nil {
+		return 0, err
 	}
-	return int(n), nil
+	return syscall.EpollWait(p.epoll, events, 0)
 }
-
-// sysEpollPwait2 is Linux's number for it, on every processor (5.11 and later).
-const sysEpollPwait2 = 441
 
 // receive reads what has come for a client and, once its answer is whole, goes on.
 func (p *loop) receive(i int) {
