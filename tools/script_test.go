@@ -250,6 +250,16 @@ var forgeries = map[string]func(w *world, n ledger.Seq){
 		w.lookup("=night", nhsNobody)
 		w.close()
 	},
+	// The emergency department is for scheduled care alone from tomorrow on.
+	"scheduled-only": func(w *world, _ ledger.Seq) {
+		w.open()
+		c := w.command(w.actor("operator", ledger.RoleOperator, "NAT"), &ledger.RecordPolicy{Place: "RXX01", From: w.day("2026-03-04"),
+			Says: ledger.Policy{Roles: []ledger.Role{ledger.RoleScheduledClinician}}})
+		id := c.Actor.ID()
+		w.seal(c, ledger.HolderActor, id[:], ledger.PayloadReason, 0, ledger.NoteDetails{Text: "moved"})
+		require.Nil(w.t, w.step(c).Refusal)
+		w.close()
+	},
 	// Somebody looks, so many minutes after the main job.
 	"look-after": func(w *world, n ledger.Seq) {
 		w.now = w.now.Add(time.Duration(n) * time.Minute)

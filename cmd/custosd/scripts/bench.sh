@@ -35,10 +35,13 @@ echo "$(size) entries"; resident
 lookups "64 clients, tokens cached" --url "$CUSTOS_URL" --clients 64
 lookups "256 clients, tokens cached" --url "$CUSTOS_URL" --clients 256
 lookups "64 clients, every token verified" --url "$CUSTOS_URL" --clients 64 --fresh-tokens
+lookups "2,000 a second, which wait for nobody" --url "$CUSTOS_URL" --clients 64 --rate 2000
 echo "as FHIR asks, beside POST /v1/lookups:"
 bin/custos-tools bench fhir --dir "$dir" --url "$CUSTOS_URL" --duration "$time" --rounds 3 -o json
 echo "an upload of 100,000 rows, and what it does to lookups beside it:"
 bin/custos-tools bench upload --dir "$dir" --url "$CUSTOS_URL" --beside-lookups -o json
+echo "the same beside 2,000 lookups a second, which wait for nobody:"
+bin/custos-tools bench upload --dir "$dir" --url "$CUSTOS_URL" --beside-lookups --rate 2000 -o json
 echo "CP-IS message 01 of 225,000 records over HTTP, to the committed acknowledgement, beside lookups:"
 bin/custos-tools bench upload --dir "$dir" --url "$CUSTOS_URL" --xml --rows 225000 --beside-lookups -o json
 echo "a caseload of 2,000 people, each read recorded with an entry for everybody on it:"
