@@ -250,6 +250,30 @@ var forgeries = map[string]func(w *world, n ledger.Seq){
 		w.lookup("=night", nhsNobody)
 		w.close()
 	},
+	// The emergency department is for scheduled care alone from tomorrow on.
+	"scheduled-only": func(w *world, _ ledger.Seq) {
+		w.open()
+		c := w.command(w.actor("operator", ledger.RoleOperator, "NAT"), &ledger.RecordPolicy{Place: "RXX01", From: w.day("2026-03-04"),
+			Says: ledger.Policy{Roles: []ledger.Role{ledger.RoleScheduledClinician}}})
+		id := c.Actor.ID()
+		w.seal(c, ledger.HolderActor, id[:], ledger.PayloadReason, 0, ledger.NoteDetails{Text: "moved"})
+		require.Nil(w.t, w.step(c).Refusal)
+		w.close()
+	},
+	// Somebody looks, so many minutes after the main job.
+	"look-after": func(w *world, n ledger.Seq) {
+		w.now = w.now.Add(time.Duration(n) * time.Minute)
+		w.open()
+		w.lookup("nurse", nhsNobody)
+		w.close()
+	},
+	// The leader looks for what is due, so many minutes after the main job.
+	"tell-due": func(w *world, n ledger.Seq) {
+		w.now = w.now.Add(time.Duration(n) * time.Minute)
+		w.open()
+		w.system(&ledger.TellDue{Until: ledger.Of(w.now)})
+		w.close()
+	},
 	// An insider with the log's key goes on from an older copy with another history.
 	"go-on-otherwise": func(w *world, n ledger.Seq) {
 		w.open()
