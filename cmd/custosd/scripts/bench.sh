@@ -60,6 +60,18 @@ say "verified, by level"
 bin/custos-tools bench verify --data "$CUSTOS_DATA" --keys "$CUSTOS_KEYS" -o json
 rm -rf "$dir" "$dir.log"
 
+say "one node: 1,000 listeners, and how soon they hear of a lookup"
+start "$dir"
+resident
+bin/custos-tools bench listeners --dir "$dir" --url "$CUSTOS_URL" -o json
+resident
+stop
+rm -rf "$dir" "$dir.log"
+
+# The whole of it is make bench-nation; here a small part of the plans and rows.
+NATION_PLANS=${NATION_PLANS:-12000} NATION_SCHOOLS=${NATION_SCHOOLS:-24000} NATION_ROWS=${NATION_ROWS:-240000} \
+  "$(dirname "$0")/bench-nation.sh"
+
 say "three processes"
 start "$dir" --nodes 3
 lookups "64 clients at the leader, tokens cached" --url "$CUSTOS_URL" --clients 64
