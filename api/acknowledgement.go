@@ -241,7 +241,11 @@ func (s *Server) getUpload(w http.ResponseWriter, r *http.Request, who *Identity
 	if err != nil {
 		return err
 	}
-	shown := &shownRows{s: s, authority: who.Organisation, rows: out.Answer.Rows}
+	// This node's own copy has to have come as far; see [projection.View.AckRows].
+	if _, err := s.receipt(r.Context(), out.Answer.Seq); err != nil {
+		return err
+	}
+	shown := &shownRows{s: s, authority: who.Organisation, of: &out.Answer}
 	a := &acknowledgement{id: id, sequence: out.Answer.Upload.Sequence, seq: out.Answer.Upload.Closed, rows: shown,
 		gap: out.Answer.Upload.Gap, snapshot: snapshotOf(out.Answer.Upload), matched: matchedPercent(out.Answer.Upload)}
 	if err := s.closing(r.Context(), a); err != nil {
@@ -263,16 +267,20 @@ func (s *Server) getUpload(w http.ResponseWriter, r *http.Request, who *Identity
 	return a.send(w, form)
 }
 
-// shownRows are the rows of an upload as the ledger has them.
+// shownRows are the rows of an upload as the ledger has them. They are read as
+// the answer is written, a chunk at a time.
 type shownRows struct {
 	s         *Server
 	authority string
-	rows      []projection.RowShown
+	of        *projection.Answer
 }
 
 func (s *shownRows) each(f func(*ackRow) error) error {
-	for i := range s.rows {
-		r, err := s.open(&s.rows[i])
+	for row, err := range s.s.node.View().AckRows(s.of) {
+		if err != nil {
+			return err
+		}
+		r, err := s.open(&row)
 		if err == nil {
 			err = f(&r)
 		}
@@ -285,8 +293,11 @@ func (s *shownRows) each(f func(*ackRow) error) error {
 
 func (s *shownRows) tally() (*tally, error) {
 	t := &tally{}
-	for i := range s.rows {
-		e, err := ledger.ParseEntry(s.rows[i].Record)
+	for row, err := range s.s.node.View().AckRows(s.of) {
+		if err != nil {
+			return nil, err
+		}
+		e, err := ledger.ParseEntry(row.Record)
 		if err != nil {
 			return nil, err
 		}

@@ -81,17 +81,11 @@ var enrolmentMessages = map[string]string{
 	"csv-row-too-long":       "the row is too long, or a quotation mark is never closed",
 }
 
-type enrolmentResult struct {
-	Row     int    `json:"row"`
-	Status  string `json:"status"`
-	Code    string `json:"code,omitempty"`
-	Message string `json:"message,omitempty"`
-}
-
 // postEnrolments takes rows of person and place. Which persons have a plan
 // must not be learned from the results by anybody who may not look them up, so
 // "not kept" is told only to child health and to authorities, who may enrol.
 func (s *Server) postEnrolments(w http.ResponseWriter, r *http.Request, who *Identity) error {
+	defer s.cfg.TakingIn()()
 	file, err := spool(r.Body)
 	if err != nil {
 		return bodyProblem(err)
@@ -123,12 +117,10 @@ func (s *Server) postEnrolments(w http.ResponseWriter, r *http.Request, who *Ide
 	if p != nil {
 		return p
 	}
-	var results []enrolmentResult
-	var last ledger.Seq
-	var receipt ledger.Receipt
+	var became enrolmentResults
 	for done := false; !done; {
 		q := &ledger.Enrol{}
-		first := len(results)
+		first := became.rows.len()
 		for len(q.Rows) < uploadChunk && !done {
 			row, err := next()
 			switch {
@@ -152,27 +144,16 @@ func (s *Server) postEnrolments(w http.ResponseWriter, r *http.Request, who *Ide
 		if err != nil {
 			return err
 		}
-		if results, err = enrolmentResults(results, out.Answer.Records); err != nil {
+		if err := became.add(out.Answer.Records); err != nil {
 			return err
 		}
-		last, receipt = out.Answer.Seq, out.Receipt()
+		became.last, became.receipt = out.Answer.Seq, out.Receipt()
 	}
-	if len(results) == 0 {
+	if became.rows.len() == 0 {
 		return problem("body-empty")
 	}
-	cite(w, last)
-	accepted := 0
-	for i := range results {
-		if results[i].Status == "recorded" {
-			accepted++
-		}
-	}
-	return sendJSON(w, struct {
-		Recorded int               `json:"recorded"`
-		Results  []enrolmentResult `json:"results"`
-		Seq      ledger.Seq        `json:"seq"`
-		Receipt  string            `json:"receipt"`
-	}{accepted, results, last, string(receipt.Format())})
+	cite(w, became.last)
+	return sendLong(w, jsonType[0], became.writeJSON)
 }
 
 func enrolmentSource(file *spooled, asCSV bool) (func() (enrolmentRow, error), error) {
@@ -197,32 +178,4 @@ func enrolmentSource(file *spooled, asCSV bool) (func() (enrolmentRow, error), e
 		return enrolmentRow{NHSNumber: row.get("nhs_number"), School: row.get("school"), Area: row.get("area"),
 			Practice: row.get("practice"), From: row.get("from"), To: row.get("to"), Change: row.get("change")}, nil
 	}, err
-}
-
-func enrolmentResults(results []enrolmentResult, records [][]byte) ([]enrolmentResult, error) {
-	for _, b := range records {
-		e, err := ledger.ParseEntry(b)
-		if err != nil {
-			return nil, err
-		}
-		out := enrolmentResult{Row: len(results) + 1}
-		switch ev := e.Event.(type) {
-		case *ledger.Enrolled, *ledger.EnrolmentTakenBack:
-			out.Status = "recorded"
-		case *ledger.EnrolmentEnded:
-			if ev.Moved {
-				continue
-			}
-			out.Status = "recorded"
-		case *ledger.EnrolmentNotKept:
-			out.Status, out.Code = "not-kept", "not-kept"
-		case *ledger.EnrolmentRejected:
-			out.Status, out.Code = "rejected", ev.Code
-		default:
-			continue
-		}
-		out.Message = enrolmentMessages[out.Code]
-		results = append(results, out)
-	}
-	return results, nil
 }

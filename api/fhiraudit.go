@@ -62,13 +62,14 @@ func (s *Server) getAuditHistory(w http.ResponseWriter, r *http.Request, who *Id
 	var entries []byte
 	if len(a.Visits) > 0 {
 		patient := fhirIdentifier(q.number)
-		h, err := s.fhirVisits.lines(q.number, a.Visits, a.At, func(j *jsonWriter, v *projection.Visit) error {
+		j := newJSONWriter()
+		defer j.free()
+		if err := s.fhirVisits.write(j, q.number, a.Visits, a.At, func(j *jsonWriter, v *projection.Visit) error {
 			return s.writeAuditEvent(j, patient, a.Profiles, v)
-		})
-		if err != nil {
+		}); err != nil {
 			return err
 		}
-		entries = h.lines
+		entries = j.b
 	} else if a.Access.Outcome == ledger.OutcomeNotFound && !s.cfg.FHIRWithoutCaution {
 		if entries, err = json.Marshal(fhirCaution); err != nil {
 			return err

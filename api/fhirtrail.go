@@ -248,18 +248,6 @@ func auditOutcome(row *projection.TrailRow) string {
 	return auditAnswered
 }
 
-// interactions are what accesses are over HTTP. What is not listed is a read.
-var interactions = map[ledger.Kind]string{
-	ledger.KindAccessed: "search", ledger.KindReopened: "search", ledger.KindTraced: "search", ledger.KindNotTraced: "search",
-	ledger.KindCaseloadAccessed: "search", ledger.KindSubjectAccessed: "search", ledger.KindTrailRead: "search",
-	ledger.KindHoldingsRead: "search", ledger.KindUnassignedRead: "search", ledger.KindAccessDenied: "search",
-	ledger.KindAppointmentMissed: "create", ledger.KindBirthRecorded: "create", ledger.KindPregnancyEnded: "update", ledger.KindAccessCorrected: "update",
-	ledger.KindReviewed: "update", ledger.KindNumberSuperseded: "update", ledger.KindNumbersParted: "update", ledger.KindNumberInactivated: "update",
-}
-
-// auditActions are the actions of interactions.
-var auditActions = map[string]string{"search": "E", "read": "R", "create": "C", "update": "U"}
-
 // auditEvent is an access as audit repositories take one. Its patient is the
 // one whom the search names, or else a reference that only the ledger knows.
 func (s *Server) auditEvent(row *projection.TrailRow, profiles []*ledger.Shown, number NHSNumber, origin string) (*fhir.AuditEvent, error) {
@@ -268,56 +256,23 @@ func (s *Server) auditEvent(row *projection.TrailRow, profiles []*ledger.Shown, 
 	if err != nil {
 		return nil, err
 	}
-	interaction := "read"
-	if i, ok := interactions[row.Kind]; ok {
-		interaction = i
-	}
-	seq := int64(row.Seq)
-	server := fhir.Reference{Type: "Device", Identifier: &fhir.Identifier{System: fhir.SystemProduct, Value: "custos"}, Display: "Custos"}
-	e := &fhir.AuditEvent{
-		ID: fhirID(row.Seq), Extension: []fhir.Extension{{URL: fhirURI + "seq", ValueInteger: &seq}, fhirReceipt(uint64(row.Seq))},
-		Type: fhir.RESTOperation, Subtype: []fhir.Coding{fhir.RESTful(interaction)}, Action: auditActions[interaction], Recorded: fhirInstant(row.At),
-		Outcome: auditOutcome(row), OutcomeDesc: auditWords(row),
-		Source: fhir.AuditSource{Site: origin, Observer: server, Type: []fhir.Coding{fhir.Server}},
-		Entity: []fhir.AuditEntity{
-			{What: &fhir.Reference{Identifier: &fhir.Identifier{System: fhir.SystemTransaction, Value: uuid.UUID(row.Command).String()}}, Type: &fhir.Transaction},
-			{What: &fhir.Reference{Identifier: server.Identifier}, Type: &fhir.Endpoint, Role: &fhir.Repository, Name: "Child Protection - Information Sharing",
-				Detail: []fhir.AuditDetail{{Type: "productIdentifier", ValueString: "custos"}, {Type: "interactionIdentifier", ValueString: row.Kind.String()}}},
-		},
-	}
+	a := fhir.Audit{ID: fhirID(row.Seq), Seq: int64(row.Seq), Receipt: fhirReceipt(uint64(row.Seq)).ValueURL, Kind: row.Kind.String(),
+		Recorded: fhirInstant(row.At), Denied: auditOutcome(row) == auditDenied, Words: row.Words(), Site: origin,
+		Command: uuid.UUID(row.Command).String(), Of: fhirID(row.Read()), Asked: row.Asked(""),
+		Issuer: row.Issuer, Subject: row.Subject, SubjectName: name.Name, RoleName: roleShown(name, row.Role)}
 	if row.Organisation != "" {
-		e.Agent = append(e.Agent, fhir.AuditAgent{Requestor: true, Who: &fhir.Reference{Type: "Organization",
-			Identifier: &fhir.Identifier{System: fhir.SystemOrganisation, Value: row.Organisation}, Display: organisationShown(o, row.Organisation, name)}})
+		a.Organisation, a.OrganisationName = row.Organisation, organisationShown(o, row.Organisation, name)
 	}
-	if row.Subject != "" {
-		e.Agent = append(e.Agent, fhir.AuditAgent{Type: &fhir.Recipient, Role: []fhir.CodeableConcept{{Text: roleShown(name, row.Role)}}, Requestor: true,
-			Who: &fhir.Reference{Type: "Practitioner", Identifier: &fhir.Identifier{System: row.Issuer, Value: row.Subject}, Display: name.Name}})
+	if !row.Person.IsZero() {
+		a.Asked = row.Asked(row.Person.String())
 	}
-	e.Agent = append(e.Agent, fhir.AuditAgent{Type: &fhir.Destination, Who: &server})
-	patient := fhir.Identifier{System: fhirURI + "person", Value: row.Person.String()}
-	if number != (NHSNumber{}) {
-		patient = fhirIdentifier(number)
-	} else if row.Person.IsZero() {
-		return e, nil
-	}
-	who := fhir.AuditEntity{What: &fhir.Reference{Type: "Patient", Identifier: &patient}, Type: &fhir.Person, Role: &fhir.Patient}
-	e.Entity = append([]fhir.AuditEntity{who}, e.Entity...)
-	return e, nil
-}
-
-// auditWords are the outcome in the ledger's own words.
-func auditWords(row *projection.TrailRow) string {
-	words := ""
 	switch {
-	case row.Code != "" && row.Action != 0:
-		words = row.Code + ": " + row.Action.String()
-	case row.Code != "":
-		words = row.Code
-	case row.Outcome != 0:
-		words = row.Outcome.String()
+	case number != (NHSNumber{}):
+		patient := fhirIdentifier(number)
+		a.Patient = &patient
+	case !row.Person.IsZero():
+		a.Patient = &fhir.Identifier{System: fhir.SystemPerson, Value: row.Person.String()}
 	}
-	if row.InError {
-		words += ", looked up in error"
-	}
-	return words
+	e := fhir.Audited(&a)
+	return &e, nil
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -73,6 +74,16 @@ func TestAuditEventsForOfficers(t *testing.T) {
 	require.Equal(t, worldOrigin, e["source"].(object)["site"])
 	agents := list(e["agent"])
 	require.Len(t, agents, 3)
+	profiles := []string{}
+	for _, e := range events {
+		text, err := json.Marshal(e)
+		require.NoError(t, err)
+		profile, wrong := fhirtest.Claimed(text)
+		require.Empty(t, wrong, "%s", text)
+		require.NotContains(t, fmt.Sprint(e["entity"]), base64.StdEncoding.EncodeToString([]byte(nhs(1))), "the query has no number")
+		profiles = append(profiles, profile)
+	}
+	require.Equal(t, []string{"PatientQuery", "PatientQuery", "", "PatientRead", "PatientQuery"}, profiles, "a denial claims nothing")
 	require.Equal(t, object{"type": "Organization", "display": "Emergency Department",
 		"identifier": object{"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": emergency}}, agents[0].(object)["who"])
 	require.Equal(t, object{"type": "Practitioner", "display": doctor.name, "identifier": object{"system": trust, "value": doctor.subject}}, agents[1].(object)["who"])

@@ -87,6 +87,10 @@ func (k *remoteKeys) want() <-chan struct{} {
 func (k *remoteKeys) fetch() error {
 	is := &k.v.issuers[k.issuer]
 	k.mu.Lock()
+	select {
+	case <-k.ask: // whoever asked until now is answered by this fetch, and needs no other
+	default:
+	}
 	k.tried = k.v.now()
 	if k.ended == nil {
 		k.ended = make(chan struct{})

@@ -39,6 +39,8 @@ type Node interface {
 	// Published is the newest signed checkpoint, with what cosignatures there are
 	// for its size, or nil before the first.
 	Published() []byte
+	// CaughtUp says whether this node knows, since it started, what the leader knew then.
+	CaughtUp() bool
 	// Ready says whether a record can be committed now.
 	Ready() bool
 	// Status is what the operator sees.

@@ -7,150 +7,90 @@ import (
 	"custos/projection"
 )
 
-// visitCache keeps access histories as they were written. A history is shown to
-// everybody who looks the same person up, and the next one differs from it by a
-// line put before it: writing its lines is most of what such an answer costs.
-// Only what a committed outcome disclosed gets here. A changed name of an
-// organisation shows within a minute.
+// visitCache keeps the lines of access histories as they were written. A history
+// is shown to everybody who looks the same person up, and the next one differs
+// from it by a line put before it: writing its lines is most of what such an
+// answer costs. Only what a committed outcome disclosed gets here. A changed name
+// of an organisation shows within a minute.
 type visitCache struct {
 	mu    sync.RWMutex
 	at    ledger.Time // of the answer with which the cache began
-	known map[ledger.Seq]*written
+	size  int         // bytes of all lines
+	known map[ledger.Seq]visitLine
 }
 
-// written is a history as JSON, known by its newest line.
-type written struct {
-	of     NHSNumber
-	visits []projection.Visit
-	lines  []byte // with a comma between two
-	ends   []int  // where each line ends
+// visitLine is a visit as JSON. What may change of a visit is that it is corrected.
+type visitLine struct {
+	of      NHSNumber
+	inError bool
+	text    []byte
 }
 
 const (
-	historiesKept = 1 << 12
-	visitsFor     = ledger.Minute
+	linesKept = 16 << 20 // bytes
+	visitsFor = ledger.Minute
 )
 
 // writeHistory appends "accessHistory".
 func (s *Server) writeHistory(j *jsonWriter, visits []projection.Visit, profiles []*ledger.Shown, now ledger.Time) error {
 	j.key("accessHistory")
 	j.open('[')
-	if len(visits) > 0 {
-		h, err := s.visits.lines(NHSNumber{}, visits, now, func(j *jsonWriter, v *projection.Visit) error {
-			return s.writeVisit(j, profiles, v)
-		})
-		if err != nil {
-			return err
+	err := s.visits.write(j, NHSNumber{}, visits, now, func(j *jsonWriter, v *projection.Visit) error {
+		return s.writeVisit(j, profiles, v)
+	})
+	j.close(']')
+	return err
+}
+
+// write appends a history, line by line: as line wrote it before, or anew. of is
+// the number that the lines show, if they show one.
+func (c *visitCache) write(j *jsonWriter, of NHSNumber, visits []projection.Visit, now ledger.Time, line func(*jsonWriter, *projection.Visit) error) error {
+	var few [projection.HistoryLength][]byte
+	texts := c.find(few[:0], of, visits, now)
+	for i := range visits {
+		if texts[i] == nil {
+			var anew jsonWriter
+			if err := line(&anew, &visits[i]); err != nil {
+				return err
+			}
+			texts[i] = anew.b
+			c.keep(visits[i].Seq, visitLine{of, visits[i].InError, anew.b}, now)
 		}
 		j.sep()
-		j.b = append(j.b, h.lines...)
+		j.b = append(j.b, texts[i]...)
 	}
-	j.close(']')
 	return nil
 }
 
-// lines returns a history as write writes it, line by line: as it was written
-// before, or anew. of is the number that the lines show, if they show one.
-func (c *visitCache) lines(of NHSNumber, visits []projection.Visit, now ledger.Time, write func(*jsonWriter, *projection.Visit) error) (*written, error) {
-	if h := c.find(of, visits, now); h != nil {
-		return h, nil
-	}
-	h, err := c.written(of, visits, now, write)
-	if err == nil {
-		c.keep(h, now)
-	}
-	return h, err
-}
-
-// find returns the history that consists of exactly these visits.
-func (c *visitCache) find(of NHSNumber, visits []projection.Visit, now ledger.Time) *written {
+// find appends what is known of each visit, nil where nothing is.
+func (c *visitCache) find(texts [][]byte, of NHSNumber, visits []projection.Visit, now ledger.Time) [][]byte {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if c.stale(now) {
-		return nil
-	}
-	if h := c.known[visits[0].Seq]; h != nil && h.of == of && sameVisits(h.visits, visits) {
-		return h
-	}
-	return nil
-}
-
-// sameVisits compares what may change: entries never do, but one may be
-// corrected, or lie beyond what another answer shows.
-func sameVisits(a, b []projection.Visit) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	if &a[0] == &b[0] {
-		return true
-	}
-	for i := range a {
-		if a[i].Seq != b[i].Seq || a[i].InError != b[i].InError {
-			return false
+	stale := c.stale(now)
+	for i := range visits {
+		l := c.known[visits[i].Seq]
+		if stale || l.of != of || l.inError != visits[i].InError {
+			l.text = nil
 		}
+		texts = append(texts, l.text)
 	}
-	return true
+	return texts
 }
 
-// stale reports whether the histories are too old for an answer. Answers
-// overtake each other, so one that is a little earlier is none the worse.
+// stale reports whether the lines are too old for an answer. Answers overtake
+// each other, so one that is a little earlier is none the worse.
 func (c *visitCache) stale(now ledger.Time) bool {
 	return now-c.at > visitsFor || c.at-now > visitsFor
 }
 
-func (c *visitCache) keep(h *written, now ledger.Time) {
+func (c *visitCache) keep(seq ledger.Seq, l visitLine, now ledger.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.known == nil || len(c.known) >= historiesKept || c.stale(now) {
-		c.known, c.at = make(map[ledger.Seq]*written), now
+	if c.known == nil || c.size > linesKept || c.stale(now) {
+		c.known, c.at, c.size = make(map[ledger.Seq]visitLine), now, 0
 	}
-	c.known[h.visits[0].Seq] = h
-	if len(h.visits) > 1 {
-		delete(c.known, h.visits[1].Seq) // answered from this one, from now on
-	}
-}
-
-// written writes a history: the newest line, and behind it what was written
-// when the one before it was the newest.
-func (c *visitCache) written(of NHSNumber, visits []projection.Visit, now ledger.Time, write func(*jsonWriter, *projection.Visit) error) (*written, error) {
-	h := &written{of: of, visits: visits, ends: make([]int, 0, len(visits))}
-	var before *written
-	if len(visits) > 1 {
-		if before = c.last(visits[1].Seq, now); before != nil && before.of != of {
-			before = nil
-		}
-	}
-	j := jsonWriter{}
-	if before != nil {
-		j.b = make([]byte, 0, len(before.lines)+len(before.lines)/len(before.visits)+256)
-	}
-	for i := 0; i < len(visits); i++ {
-		if rest := visits[i:]; i == 1 && before != nil && len(rest) <= len(before.visits) && sameVisits(before.visits[:len(rest)], rest) {
-			j.b = append(j.b, ',')
-			at := len(j.b)
-			j.b = append(j.b, before.lines[:before.ends[len(rest)-1]]...)
-			for _, end := range before.ends[:len(rest)] {
-				h.ends = append(h.ends, at+end)
-			}
-			break
-		}
-		if err := write(&j, &visits[i]); err != nil {
-			return nil, err
-		}
-		h.ends = append(h.ends, len(j.b))
-	}
-	h.lines = j.b
-	return h, nil
-}
-
-// last returns the history whose newest line is the given entry's.
-func (c *visitCache) last(seq ledger.Seq, now ledger.Time) *written {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	if c.stale(now) {
-		return nil
-	}
-	return c.known[seq]
+	c.size += len(l.text) - len(c.known[seq].text)
+	c.known[seq] = l
 }
 
 // writeVisit appends one line of a history.

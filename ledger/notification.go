@@ -1,5 +1,7 @@
 package ledger
 
+import "fmt"
+
 // NotificationType says why an authority is told.
 type NotificationType uint8
 
@@ -95,6 +97,21 @@ type NotificationQueued struct {
 	// Of an access, from rules version 3.
 	After     Seq `cbor:"6,keyasint,omitempty"` // the authority was told of an earlier attendance by that one
 	Attending Tag `cbor:"7,keyasint,omitzero"`  // of the attendance: later looks within it need no other notification
+}
+
+// QueuedFor returns the authority of a record that queues a notification; ok is
+// false for any other. It reads no more than that: the record is the store's own,
+// and was decoded strictly when it came.
+func QueuedFor(record []byte) (authority string, ok bool, err error) {
+	e, err := ParseHeader(record)
+	if err != nil || e.Kind != KindNotificationQueued {
+		return "", false, err
+	}
+	var q NotificationQueued
+	if err := readFields(e.body, &q); err != nil {
+		return "", false, fmt.Errorf("%w: event: %w", ErrRecord, err)
+	}
+	return q.Authority, true, nil
 }
 
 // Notification is a notification as the views hold it.

@@ -1,7 +1,9 @@
 package projection
 
 import (
+	"errors"
 	"fmt"
+	"iter"
 
 	"custos/ledger"
 	"custos/ledger/store"
@@ -109,27 +111,50 @@ func (a *Assembler) upload(v View, out *Answer, first *ledger.Entry) error {
 	return nil
 }
 
-// acknowledgement reads every row of an upload again, with its sealed details,
-// in which the authority finds its own local ids.
+// acknowledgement reads of which upload the acknowledgement is shown again. Its
+// rows are as many as the file had: [View.AckRows] reads them when the answer is
+// written, or they would all be in memory, and deciding would wait for it.
 func (a *Assembler) acknowledgement(v View, out *Answer, first *ledger.Entry) error {
 	if err := a.upload(v, out, first); err != nil {
 		return err
 	}
 	opened, err := store.Entry(v.R, out.Upload.Opened)
-	if err != nil {
+	if err != nil || len(opened.Commitments) == 0 {
 		return err
 	}
-	if len(opened.Commitments) > 0 {
-		head, err := a.row(v, &opened, out.Upload.Authority)
-		if err != nil {
-			return err
+	head, err := a.row(v, &opened, out.Upload.Authority)
+	out.Details = append(out.Details, head.Details)
+	return err
+}
+
+// AckRows walks the rows of an upload with their sealed details, in which the
+// authority finds its own local ids: the rest of an answer that showed its
+// acknowledgement again. What entry the answer cites decides which rows these
+// are, and it must have come to this node's own copy.
+func (v View) AckRows(of *Answer) iter.Seq2[RowShown, error] {
+	return func(yield func(RowShown, error) bool) {
+		if err := v.ackRows(of, yield); err != nil {
+			yield(RowShown{}, err)
 		}
-		out.Details = append(out.Details, head.Details)
 	}
-	spans, err := v.UploadSpans(out.Upload.ID)
+}
+
+var errAck = errors.New("the answer shows no acknowledgement")
+
+func (v View) ackRows(of *Answer, yield func(RowShown, error) bool) error {
+	e, err := store.Entry(v.R, of.Seq)
 	if err != nil {
 		return err
 	}
+	read, ok := e.Event.(*ledger.AckRead)
+	if !ok || of.Upload == nil || of.Refusal != nil || read.Opened != of.Upload.Opened {
+		return errAck
+	}
+	spans, err := v.UploadSpans(of.Upload.ID)
+	if err != nil {
+		return err
+	}
+	a, n := NewAssembler(), 0
 	for _, s := range spans {
 		entries, err := group(v.R, s.First, s.Of)
 		if err != nil {
@@ -140,12 +165,17 @@ func (a *Assembler) acknowledgement(v View, out *Answer, first *ledger.Entry) er
 			if status, _ := ledger.RowStatus(e.Event); status == "" {
 				continue // the chunk's head, or its actor's profile
 			}
-			row, err := a.row(v, e, out.Upload.Authority)
+			row, err := a.row(v, e, of.Upload.Authority)
 			if err != nil {
 				return err
 			}
-			out.Rows = append(out.Rows, row)
+			if n++; !yield(row, nil) {
+				return nil
+			}
 		}
+	}
+	if n != of.Upload.Accepted+of.Upload.Rejected {
+		return fmt.Errorf("entry %d: the upload has %d rows, and %d were found", of.Seq, of.Upload.Accepted+of.Upload.Rejected, n)
 	}
 	return nil
 }

@@ -14,15 +14,15 @@ func (v View) Notification(id ledger.Seq) (ledger.Notification, bool, error) {
 	if id >= v.R.Head().Size {
 		return n, false, nil
 	}
-	e, err := store.Entry(v.R, id)
+	record, err := store.Record(v.R, id)
 	if err != nil {
 		return n, false, err
 	}
-	q, ok := e.Event.(*ledger.NotificationQueued)
-	if !ok {
-		return n, false, nil
+	authority, ok, err := ledger.QueuedFor(record)
+	if err != nil || !ok {
+		return n, false, err
 	}
-	b, err := once(v.R, notificationKey(q.Authority, id))
+	b, err := once(v.R, notificationKey(authority, id))
 	if err != nil {
 		return n, false, err
 	}

@@ -29,10 +29,8 @@ func (v View) stayed(p ledger.PersonRef) (stayed, error) {
 // Unassigned implements [ledger.View].
 func (v View) Unassigned(authority string, on ledger.Day, after ledger.PersonRef, limit int) ([]ledger.PersonRef, error) {
 	var out []ledger.PersonRef
-	err := v.eachGap(store.ViewKey(viewGap, named(authority)), on, func(p ledger.PersonRef) bool {
-		if slices.Compare(p[:], after[:]) > 0 {
-			out = append(out, p)
-		}
+	err := v.eachGap(store.ViewKey(viewGap, named(authority)), on, after, func(p ledger.PersonRef) bool {
+		out = append(out, p)
 		return len(out) < limit
 	})
 	return out, err
@@ -44,21 +42,26 @@ func (v View) CountUnassigned(authority string, on ledger.Day) (int, error) {
 	if authority != "" {
 		prefix = store.ViewKey(viewGap, named(authority))
 	}
-	err := v.eachGap(prefix, on, func(ledger.PersonRef) bool { n++; return true })
+	err := v.eachGap(prefix, on, ledger.PersonRef{}, func(ledger.PersonRef) bool { n++; return true })
 	return n, err
 }
 
-func (v View) eachGap(prefix []byte, on ledger.Day, each func(ledger.PersonRef) bool) error {
+// eachGap walks those whose row holds a day. Only behind a person are rows read:
+// a list is asked for page by page.
+func (v View) eachGap(prefix []byte, on ledger.Day, after ledger.PersonRef, each func(ledger.PersonRef) bool) error {
 	for row, err := range v.R.Scan(prefix) {
 		if err != nil {
 			return err
+		}
+		p := ledger.PersonRef(row.Key[len(row.Key)-len(after):])
+		if slices.Compare(p[:], after[:]) <= 0 && !after.IsZero() {
+			continue
 		}
 		var spans []ledger.Days
 		if err := ledger.Unmarshal(row.Value, &spans); err != nil {
 			return err
 		}
-		var p ledger.PersonRef
-		if ledger.At(spans, on) && !each(ledger.PersonRef(row.Key[len(row.Key)-len(p):])) {
+		if ledger.At(spans, on) && !each(p) {
 			return nil
 		}
 	}

@@ -19,7 +19,7 @@ type benchFlags struct {
 	url, dir         string
 	tokens, people   string
 	duration, warmup time.Duration
-	clients          int
+	clients, rate    int
 	fresh            bool
 	signingKey       string
 }
@@ -27,8 +27,8 @@ type benchFlags struct {
 func (a *app) benchCommand() *cobra.Command {
 	var b benchFlags
 	cmd := &cobra.Command{
-		Use: "bench", Short: "Measure lookups against a running server, in a closed loop",
-		Long: "Measure lookups against a running server, in a closed loop. An answer counts only if it found plans and\n" +
+		Use: "bench", Short: "Measure lookups against a running server, in a closed loop or at a rate",
+		Long: "Measure lookups against a running server, in a closed loop or at a rate. An answer counts only if it found plans and\n" +
 			"holds a receipt. Tokens and NHS numbers are read from files beside the demo's env file.",
 		Args: exactly(0, ""),
 		RunE: func(*cobra.Command, []string) error { return a.bench(b) },
@@ -41,10 +41,11 @@ func (a *app) benchCommand() *cobra.Command {
 	f.DurationVar(&b.duration, "duration", 10*time.Second, "how long to measure")
 	f.DurationVar(&b.warmup, "warmup", time.Second, "how long to run before measuring")
 	f.IntVar(&b.clients, "clients", 64, "connections, each with one request in flight")
+	f.IntVar(&b.rate, "rate", 0, "so many lookups a second, each timed from when it was due (0: a closed loop)")
 	cmd.Flags().BoolVar(&b.fresh, "fresh-tokens", false, "every request has a token never seen before")
 	cmd.Flags().StringVar(&b.signingKey, "signing-key", "", "private key of the token issuer, PEM (DIR/secrets/tokens.pem)")
 	cmd.AddCommand(a.benchUploadCommand(&b), a.benchFHIRCommand(&b), a.benchCaseloadCommand(&b), a.benchVerifyCommand(), a.benchCPISCommand())
-	cmd.AddCommand(a.benchListenersCommand(&b), a.benchLettersCommand(&b))
+	cmd.AddCommand(a.benchListenersCommand(&b), a.benchLettersCommand(&b), a.benchNationCommand(&b))
 	return cmd
 }
 
@@ -58,7 +59,8 @@ type benchResult struct {
 	CPUPerLookup   *float64       `json:"cpuUsPerLookup,omitempty"` // all servers and this client
 	BytesPerLookup *float64       `json:"bytesPerLookup,omitempty"` // written to the disk by all servers
 	Clients        int            `json:"clients"`
-	Tokens         string         `json:"tokens"` // cached, or verified every time
+	Rate           int            `json:"rate,omitempty"` // asked for; absent: a closed loop
+	Tokens         string         `json:"tokens"`         // cached, or verified every time
 	ErrorKinds     map[string]int `json:"errorKinds,omitempty"`
 }
 
@@ -96,14 +98,14 @@ func (b *benchFlags) prepare() (*load, []string, demoEnv, error) {
 	if err != nil {
 		return nil, nil, nil, failing(ExitUnreadable, err)
 	}
-	if b.clients < 1 || b.clients > 20_000 || b.duration <= 0 {
-		return nil, nil, nil, failf(ExitUsage, "--clients and --duration must be greater than zero")
+	if b.clients < 1 || b.clients > 20_000 || b.duration <= 0 || b.rate < 0 || b.rate > 1_000_000 {
+		return nil, nil, nil, failf(ExitUsage, "--clients and --duration must be greater than zero, and --rate not less")
 	}
 	urls := env.list("CUSTOS_URL")
 	if b.url != "" {
 		urls = strings.Split(b.url, ",")
 	}
-	l := &load{clients: b.clients, check: checkFound}
+	l := &load{clients: b.clients, rate: b.rate, check: checkFound}
 	if l.addrs, err = addresses(urls); err != nil {
 		return nil, nil, nil, err
 	}
@@ -234,7 +236,7 @@ func (b *benchFlags) measure(l *load, pids []string) (benchResult, error) {
 	after, still := usageOf(pids)
 	out := benchResult{
 		Lookups: r.done, Errors: r.failed(), PerSecond: round(r.perSecond()), P50Ms: ms(r.p50), P99Ms: ms(r.p99),
-		Clients: l.clients, Tokens: "cached", ErrorKinds: r.errors,
+		Clients: l.clients, Rate: l.rate, Tokens: "cached", ErrorKinds: r.errors,
 	}
 	if known && still && r.done > 0 {
 		cpu := round(float64((after.cpu - before.cpu).Microseconds()) / float64(r.done))

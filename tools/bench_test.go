@@ -20,7 +20,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -90,6 +92,29 @@ func TestBenchCountsOnlyAnswersWithPlansAndReceipt(t *testing.T) {
 	require.GreaterOrEqual(t, r.P99Ms, r.P50Ms)
 	require.Len(t, seen, 6, "every token meets every person")
 	require.Contains(t, seen, `Bearer a {"nhsNumber":"9990000018"}`)
+}
+
+// At a rate nobody waits for anybody: a server that stands still is asked no less for it, and whoever was
+// due meanwhile has waited since then, not since there was a connection to ask on.
+func TestBenchAtARate(t *testing.T) {
+	var asked atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) == 10 {
+			time.Sleep(300 * time.Millisecond)
+		}
+		fmt.Fprint(w, found)
+	}))
+	defer s.Close()
+	code, out, errs := run(t, "bench", "--dir", demoFolder(t, s.URL, "a"), "--duration", "1s", "--warmup", "0s", "--clients", "1", "--rate", "100", "-o", "json")
+	require.Equal(t, 0, code, errs)
+	var r benchResult
+	require.NoError(t, json.Unmarshal([]byte(out), &r))
+	require.Equal(t, 100, r.Rate)
+	require.LessOrEqual(t, asked.Load(), int64(101))
+	require.Greater(t, asked.Load(), int64(50), "what was due while it stood still came after")
+	require.Greater(t, r.P99Ms, 250.0)
+	code, _, errs = run(t, "bench", "--dir", demoFolder(t, s.URL, "a"), "--rate", "-1")
+	require.Equal(t, ExitUsage, code, errs)
 }
 
 func TestBenchWithoutServer(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -108,26 +107,10 @@ func benchEnrolments(upload []byte, urn string) ([]byte, error) {
 
 // benchPost sends one request and reads the whole answer.
 func benchPost(url, token, media string, body []byte) ([]byte, error) {
-	if token == "" {
-		return nil, failf(ExitUsage, "the demo's env file lacks a token")
-	}
 	q, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, failing(ExitUsage, err)
 	}
-	q.Header.Set("Authorization", "Bearer "+token)
 	q.Header.Set("Content-Type", media)
-	res, err := http.DefaultClient.Do(q)
-	if err != nil {
-		return nil, failing(ExitNoServer, fmt.Errorf("%w: %w", errNoServer, err))
-	}
-	defer func() { _ = res.Body.Close() }() // only read
-	answer, err := io.ReadAll(io.LimitReader(res.Body, 256<<20))
-	if err != nil {
-		return nil, failing(ExitNoServer, fmt.Errorf("%w: %w", errNoServer, err))
-	}
-	if res.StatusCode != http.StatusOK {
-		return nil, failf(exitOf(res.StatusCode), "the service answered %d %s", res.StatusCode, problemCode(answer))
-	}
-	return answer, nil
+	return benchDo(q, token)
 }

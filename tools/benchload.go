@@ -8,13 +8,15 @@ import (
 	"time"
 )
 
-// load is a closed loop over raw HTTP/1.1 connections: each client sends its
-// next request when the answer to the last one has come. It does as little as
+// load is what clients ask over raw HTTP/1.1 connections. In a closed loop each
+// sends its next request when the answer to the last one has come; at a rate
+// requests are due at even times, whoever waits. It does as little as
 // it can for each, because it shares the machine with what it measures: one
 // thread waits for all of them (benchloop_linux.go).
 type load struct {
 	addrs   []string // host:port; clients are spread over them
 	clients int
+	rate    int                                         // requests a second; 0: a closed loop
 	next    func(client int, buf []byte) ([]byte, bool) // appends a request; false: there are no more
 	check   func(status int, body []byte) string        // what is wrong with an answer, in a word; "" if nothing
 }

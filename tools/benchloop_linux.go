@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // conn is one client: a connection with one request in flight.
@@ -31,6 +33,9 @@ type loop struct {
 	times     []uint32 // microseconds
 	errors    map[string]int
 	idle      int
+
+	due  time.Time // when the next request is to be sent, if there is a rate
+	free []int     // clients that wait for that
 }
 
 // run warms up, measures for a time and stops. begun is called when measuring begins.
@@ -53,8 +58,9 @@ func (l *load) run(warmup, duration time.Duration, begun func()) (loadResult, er
 			return loadResult{}, failing(ExitNoServer, fmt.Errorf("%w: %w", errNoServer, err))
 		}
 	}
+	p.due = time.Now()
 	for i := range p.conns {
-		p.send(i)
+		p.ready(i)
 	}
 	if err := p.until(time.Now().Add(warmup)); err != nil {
 		return loadResult{}, err
@@ -94,8 +100,29 @@ func (p *loop) dial(i int) error {
 	return syscall.EpollCtl(p.epoll, syscall.EPOLL_CTL_ADD, c.fd, &syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(i)})
 }
 
+// ready lets a client send its next request: at once, or when its turn comes.
+func (p *loop) ready(i int) {
+	if p.rate == 0 {
+		p.send(i, time.Now())
+		return
+	}
+	p.free = append(p.free, i)
+}
+
+// sendDue sends what is due by now. A request counts from when it was due,
+// also if every client was still waiting for an answer then.
+func (p *loop) sendDue(now time.Time) {
+	for len(p.free) > 0 && !p.due.After(now) {
+		last := len(p.free) - 1
+		i := p.free[last]
+		p.free = p.free[:last]
+		p.send(i, p.due)
+		p.due = p.due.Add(time.Second / time.Duration(p.rate))
+	}
+}
+
 // send sends a client's next request.
-func (p *loop) send(i int) {
+func (p *loop) send(i int, due time.Time) {
 	c := p.conns[i]
 	for {
 		var more bool
@@ -105,7 +132,7 @@ func (p *loop) send(i int) {
 			return
 		}
 		c.reset()
-		c.start = time.Now()
+		c.start = due
 		n, err := syscall.Write(c.fd, c.out)
 		if err == nil && n == len(c.out) {
 			return
@@ -146,7 +173,8 @@ func (p *loop) until(end time.Time) error {
 		if !now.Before(end) {
 			return nil
 		}
-		n, err := syscall.EpollWait(p.epoll, events, int(min(end.Sub(now), 100*time.Millisecond).Milliseconds())+1)
+		p.sendDue(now)
+		n, err := p.wait(events, min(end.Sub(now), 100*time.Millisecond))
 		if err != nil && !errors.Is(err, syscall.EINTR) {
 			return failing(ExitUnreadable, err)
 		}
@@ -160,6 +188,18 @@ func (p *loop) until(end time.Time) error {
 		}
 	}
 	return nil
+}
+
+// wait waits for answers, or until the next request is due, to the microsecond.
+func (p *loop) wait(events []syscall.EpollEvent, longest time.Duration) (int, error) {
+	if len(p.free) > 0 {
+		longest = max(0, min(longest, time.Until(p.due)))
+	}
+	at := unix.NsecToTimespec(longest.Nanoseconds())
+	if n, err := unix.Ppoll([]unix.PollFd{{Fd: int32(p.epoll), Events: unix.POLLIN}}, &at, nil); n <= 0 || err != nil {
+		return 0, err
+	}
+	return syscall.EpollWait(p.epoll, events, 0)
 }
 
 // receive reads what has come for a client and, once its answer is whole, goes on.
@@ -183,7 +223,7 @@ func (p *loop) receive(i int) {
 	switch {
 	case err != nil || n == 0:
 		if p.again(i, "connection lost") {
-			p.send(i)
+			p.ready(i)
 		}
 		return
 	case !whole:
@@ -196,5 +236,5 @@ func (p *loop) receive(i int) {
 			p.times = append(p.times, uint32(min(time.Since(c.start).Microseconds(), math.MaxUint32)))
 		}
 	}
-	p.send(i)
+	p.ready(i)
 }

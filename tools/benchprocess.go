@@ -47,6 +47,18 @@ func usageOf(pids []string) (u usage, ok bool) {
 	return u, true
 }
 
+// serversCPU adds up the servers' processor time alone.
+func serversCPU(pids []string) (sum time.Duration, ok bool) {
+	for _, pid := range pids {
+		cpu, err := processCPU(pid)
+		if err != nil {
+			return 0, false
+		}
+		sum += cpu
+	}
+	return sum, len(pids) > 0
+}
+
 func processCPU(pid string) (time.Duration, error) {
 	b, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {

@@ -23,12 +23,14 @@ type exportFlags struct {
 func (a *app) exportCommand() *cobra.Command {
 	var x exportFlags
 	cmd := &cobra.Command{
-		Use: "export", Short: "Write the entries for other programs: as JSON, as CSV, or as tiles that anybody can verify",
+		Use: "export", Short: "Write the entries for other programs: as JSON, as CSV, as FHIR, or as tiles that anybody can verify",
 		Long: "Write the entries for other programs.\n\n" +
 			"  ndjson  every entry in the clear form that it has, one JSON object a line; sealed payloads are the\n" +
 			"          commitments that entries hold, and recordBase64 is the exact bytes whose hash is hash\n" +
 			"  csv     who did what, a line an entry, as trail lists it; with --redact without persons and people,\n" +
 			"          with --pseudonyms with the same pseudonym for the same one, as the key in that file makes them\n" +
+			"  fhir    every access as a FHIR R4 AuditEvent, one a line, in the shape of IHE's Basic Audit Log Patterns\n" +
+			"          and claiming them where it has all they ask; --redact and --pseudonyms as with csv\n" +
 			"  tiles   the newest signed checkpoint with all it covers, as C2SP tlog-tiles: a new folder, or a zip\n" +
 			"          archive where --out ends in .zip; verify --tiles needs nothing else",
 		Args: exactly(0, ""),
@@ -36,10 +38,10 @@ func (a *app) exportCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&x.data, "data", "", "a node's data folder")
-	f.StringVar(&x.format, "format", "ndjson", "ndjson, csv or tiles")
+	f.StringVar(&x.format, "format", "ndjson", "ndjson, csv, fhir or tiles")
 	f.StringVar(&x.out, "out", "", "file to write to (standard output); for tiles a new folder or a zip archive")
-	f.BoolVar(&x.redact, "redact", false, "csv: leave persons and people out")
-	f.StringVar(&x.pseudonyms, "pseudonyms", "", "csv: file of a key, 32 bytes or more, that persons' and people's pseudonyms are made with")
+	f.BoolVar(&x.redact, "redact", false, "csv, fhir: leave persons and people out")
+	f.StringVar(&x.pseudonyms, "pseudonyms", "", "csv, fhir: file of a key, 32 bytes or more, that persons' and people's pseudonyms are made with")
 	return cmd
 }
 
@@ -67,8 +69,13 @@ func (a *app) export(x exportFlags) error {
 	}
 	w := bufio.NewWriterSize(to, 1<<16)
 	each := exportJSON(w)
-	if x.format == "csv" {
+	switch x.format {
+	case "csv":
 		each = exportCSV(w, f, hide)
+	case "fhir":
+		if each, err = exportFHIR(w, f, hide); err != nil {
+			return err
+		}
 	}
 	size := f.db.Head().Size
 	bar := a.progress(int64(size), "export")
@@ -97,14 +104,14 @@ func (a *app) export(x exportFlags) error {
 // hide checks the flags, and says what becomes of whoever is named.
 func (x *exportFlags) hide() (hiding, error) {
 	switch {
-	case !slices.Contains([]string{"ndjson", "csv", "tiles"}, x.format):
-		return nil, failf(ExitUsage, "--format takes ndjson, csv or tiles")
+	case !slices.Contains([]string{"ndjson", "csv", "fhir", "tiles"}, x.format):
+		return nil, failf(ExitUsage, "--format takes ndjson, csv, fhir or tiles")
 	case x.format == "tiles" && x.out == "":
 		return nil, failf(ExitUsage, "tiles are many files: --out names a new folder, or a zip archive")
 	case x.redact && x.pseudonyms != "":
 		return nil, failf(ExitUsage, "give --redact or --pseudonyms, not both")
-	case (x.redact || x.pseudonyms != "") && x.format != "csv":
-		return nil, failf(ExitUsage, "%s holds the exact bytes of the record, of which nothing can be hidden: --format csv", x.format)
+	case (x.redact || x.pseudonyms != "") && x.format != "csv" && x.format != "fhir":
+		return nil, failf(ExitUsage, "%s holds the exact bytes of the record, of which nothing can be hidden: --format csv or fhir", x.format)
 	case x.redact:
 		return func(string, string) string { return "" }, nil
 	case x.pseudonyms != "":

@@ -45,6 +45,7 @@ func (a *app) genCommand() *cobra.Command {
 	f.StringVar(&today, "today", "", "the day on which everything is true, YYYY-MM-DD (today)")
 	f.BoolVar(&xml, "xml", false, "write uploads as CP-IS message 01 as well")
 	f.StringVar(&out, "out", "", "folder to write to; made if need be")
+	cmd.AddCommand(a.genNationCommand())
 	return cmd
 }
 

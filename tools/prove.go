@@ -39,6 +39,12 @@ func (a *app) proveCommand() *cobra.Command {
 			if seq < 0 {
 				return failf(ExitUsage, "missing --seq")
 			}
+			if caseload && recordFile != "" {
+				return failf(ExitUsage, "--caseload takes no --record: the proof has every record in it")
+			}
+			if caseload && url != "" {
+				return a.proveCaseloadFrom(url, tokenFile, ledger.Seq(seq))
+			}
 			if caseload {
 				return a.proveCaseload(data, ledger.Seq(seq))
 			}

@@ -53,9 +53,6 @@ func (a *app) proveTrail(data, url, tokenFile, ref string) error {
 
 // proveCaseload writes the proof of whom one access to a caseload showed.
 func (a *app) proveCaseload(data string, seq ledger.Seq) error {
-	if data == "" {
-		return failf(ExitUsage, "--caseload takes --data")
-	}
 	f, err := openFolder(data)
 	if err != nil {
 		return err

@@ -2,22 +2,29 @@ package tools
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"custos/ledger"
+	"custos/ledger/store"
 	"custos/projection"
 )
 
 type replayFlags struct {
 	data, at, scratch string
 	seq, entry        int64
+	question          question
 }
 
 func (a *app) replayCommand() *cobra.Command {
 	var r replayFlags
 	cmd := &cobra.Command{
 		Use: "replay", Short: "Rebuild the views as they were at a time or an entry, and say what was known then",
+		Long: "Rebuild the views as they were at a time or an entry, and say what was known then. With --site and a\n" +
+			"person, answer two questions from the ledger alone, without any key: what a lookup there would have\n" +
+			"seen at that moment, decided under the rules and the policy of that moment; and what it did see, by\n" +
+			"the accesses recorded around it.",
 		Args: exactly(0, ""),
 		RunE: func(*cobra.Command, []string) error { return a.replay(r) },
 	}
@@ -26,6 +33,11 @@ func (a *app) replayCommand() *cobra.Command {
 	f.StringVar(&r.at, "at", "", "a time (RFC 3339), or a day, meaning its end in London")
 	f.Int64Var(&r.seq, "seq", -1, "up to and with this entry")
 	f.Int64Var(&r.entry, "entry", -1, "also say what this entry disclosed, by reference")
+	f.StringVar(&r.question.site, "site", "", "what somebody of this organisation would have seen, by its code")
+	f.StringVar(&r.question.person, "person", "", "with --site: of whom, by reference")
+	f.StringVar(&r.question.capability, "capability", "", "with --site: of whom, by the file with which an IG officer lets you know")
+	f.StringVar(&r.question.role, "role", "clinician", "with --site: in which role")
+	f.DurationVar(&r.question.around, "around", 24*time.Hour, "with --site: list accesses so far from the moment")
 	f.StringVar(&r.scratch, "scratch", "", "folder for temporary files, as large as the ledger (the system's)")
 	return cmd
 }
@@ -43,6 +55,7 @@ type replayReport struct {
 	Active        map[string]int   `json:"plansActive"`
 	Notifications map[string]int   `json:"notifications"` // by state
 	Entry         *disclosedReport `json:"entry,omitempty"`
+	Question      *answered        `json:"question,omitempty"`
 }
 
 type disclosedReport struct {
@@ -85,6 +98,18 @@ func (a *app) replay(r replayFlags) error {
 	if r.seq >= int64(size) {
 		return failf(ExitUsage, "the ledger has %d entries: there is no entry %d", size, r.seq)
 	}
+	var ask *asking
+	if r.question.given() {
+		at := until
+		if at == 0 {
+			if at, err = f.timeOf(ledger.Seq(r.seq)); err != nil {
+				return err
+			}
+		}
+		if ask, err = f.ask(r.question, at); err != nil {
+			return err
+		}
+	}
 	s, err := newScratch(r.scratch)
 	if err != nil {
 		return err
@@ -97,9 +122,18 @@ func (a *app) replay(r replayFlags) error {
 	err = f.entries(size, func(group []ledger.Entry) (bool, error) {
 		last := &group[len(group)-1]
 		if until != 0 && last.Time > until || r.seq >= 0 && int64(group[0].Seq) > r.seq {
-			return false, nil // a command is decided whole: its first entry decides whether it is in
+			// A command is decided whole: its first entry decides whether it is in.
+			if ask == nil || last.Time > ask.at+ask.span {
+				return false, nil
+			}
+			return true, ask.take(group, false)
 		}
 		bar.at(int64(last.Seq))
+		if ask != nil {
+			if err := ask.take(group, true); err != nil {
+				return false, err
+			}
+		}
 		return true, p.take(group)
 	})
 	if err != nil {
@@ -108,12 +142,28 @@ func (a *app) replay(r replayFlags) error {
 	if err := p.conclude(until); err != nil {
 		return failing(ExitUnreadable, err)
 	}
+	if ask != nil {
+		if err := ask.conclude(s, ask.at); err != nil {
+			return failing(ExitUnreadable, err)
+		}
+		p.out.Question = &ask.out
+	}
 	if r.entry >= 0 {
 		if p.out.Entry, err = p.disclosed(ledger.Seq(r.entry)); err != nil {
 			return err
 		}
 	}
 	return a.printReplay(&p.out)
+}
+
+// timeOf is the time of an entry.
+func (f *folder) timeOf(n ledger.Seq) (ledger.Time, error) {
+	e, err := guarded(func() (ledger.Entry, error) { return store.Entry(f.db, n) })
+	if err != nil {
+		f.struck = true
+		return 0, failf(ExitIntegrity, "entry %d does not read: %w", n, err)
+	}
+	return e.Time, nil
 }
 
 // replayed is a replay as it goes.
@@ -188,6 +238,9 @@ func (a *app) printReplay(o *replayReport) error {
 		return a.printJSON(o)
 	}
 	fmt.Fprintf(a.stdout, "%d entries, root %s, rules %d; as of %s (%s in London)\n", o.Entries, o.Root, o.Rules, o.At, o.Day)
+	if o.Question != nil {
+		return a.printAnswer(o.At, o.Question)
+	}
 	fmt.Fprintf(a.stdout, "%d people\n", o.People)
 	section := func(title string, counts map[string]int) error {
 		fmt.Fprintf(a.stdout, "%s\n", title)

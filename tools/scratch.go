@@ -69,10 +69,23 @@ func (s *scratch) removeOnInterrupt() {
 
 // replay folds one command's entries.
 func (s *scratch) replay(group []ledger.Entry) error {
-	if err := projection.Replay(s.txn, group); err != nil {
+	if err := s.fold(group); err != nil {
 		return err
 	}
+	return s.rest()
+}
+
+// view is the views with everything in them that was folded.
+func (s *scratch) view() projection.View { return projection.View{R: s.txn} }
+
+// fold folds one command's entries and keeps the batch open.
+func (s *scratch) fold(group []ledger.Entry) error {
 	s.since += len(group)
+	return projection.Replay(s.txn, group)
+}
+
+// rest commits what was folded, where it is enough for a batch.
+func (s *scratch) rest() error {
 	if s.since < scratchBatch {
 		return nil
 	}

@@ -27,6 +27,7 @@ type verifyReport struct {
 	Root       string        `json:"root"`      // base64, as checkpoints have it
 	ChainHead  string        `json:"chainHead"` // base64: the hash of the last entry
 	Levels     []levelReport `json:"levels"`
+	Findings   []lateRule    `json:"findings,omitempty"` // what came late, by level 5; no failure
 	FirstBad   *badEntry     `json:"firstBad,omitempty"`
 	Why        string        `json:"why,omitempty"`        // what failed, where no single entry can be named
 	Incomplete []string      `json:"incomplete,omitempty"` // why it cannot be said
@@ -53,9 +54,10 @@ const (
 	levelSealed
 	levelChain
 	levelDecisions
+	levelRules
 )
 
-var levelNames = []string{"signatures", "hashes and tree", "sealed rows", "chains and commands", "decisions and views"}
+var levelNames = []string{"signatures", "hashes and tree", "sealed rows", "chains and commands", "decisions and views", "rules"}
 
 type verifyFlags struct{ data, url, tiles, token, keys, pin, scratch string }
 
@@ -183,8 +185,12 @@ func (v *verification) run() error {
 	if h.Size == 0 {
 		v.missing("the ledger is empty: it was never opened, or its entries are gone")
 	}
-	if why := f.end().why; why != "" {
-		v.missing(why)
+	tail := f.end()
+	if tail.why != "" {
+		v.missing(tail.why)
+	}
+	if tail.wrong != "" {
+		v.wrong(tail.wrong)
 	}
 	for _, level := range []func() error{v.signatures, v.chain, v.sealed, v.decisions} {
 		if err := level(); err != nil {
@@ -264,6 +270,11 @@ func (v *verification) level(n int, ok bool, checked int64, started time.Time, d
 
 func (v *verification) printVerdict() {
 	r := &v.report
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Late+f.Silent+f.Open > 0 {
+			fmt.Fprintf(v.a.stdout, "late: %s: %s\n", f.Rule, *f)
+		}
+	}
 	switch r.Verdict {
 	case verified:
 		fmt.Fprintf(v.a.stdout, "VERIFIED: %d entries, root %s, chain head %s\n", r.Size, r.Root, r.ChainHead)

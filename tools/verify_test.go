@@ -32,7 +32,7 @@ func TestVerifyOfAnIntactFolder(t *testing.T) {
 	code, r := w.verify()
 	require.Zero(t, code, r)
 	require.Equal(t, verified, r.Verdict)
-	require.Len(t, r.Levels, 5)
+	require.Len(t, r.Levels, 6)
 	for _, l := range r.Levels {
 		require.True(t, l.OK, l)
 		require.NotZero(t, l.Checked, l)

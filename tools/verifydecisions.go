@@ -20,6 +20,7 @@ func (v *verification) decisions() error {
 	started := time.Now()
 	if !v.whole {
 		v.level(levelDecisions, false, 0, started, "not checked: the entries are not whole")
+		v.level(levelRules, false, 0, started, "not checked: the entries are not whole")
 		return nil
 	}
 	s, err := newScratch(v.flags.scratch)
@@ -32,14 +33,24 @@ func (v *verification) decisions() error {
 	defer bar.done()
 	commands, done := int64(0), int64(0)
 	wrong := ""
+	rules := newRulesPass(v)
 	err = groups(v.f.db, 0, size, func(group []ledger.Entry) (bool, error) {
-		if wrong, err = v.decide(s, group); err != nil || wrong != "" {
+		if wrong, err = v.decide(s, group); err != nil {
+			return false, err
+		}
+		if err := rules.before(s.view(), group); err != nil || wrong != "" {
 			return false, err
 		}
 		commands++
 		done += int64(len(group))
 		bar.at(done)
-		return true, s.replay(group)
+		if err := s.fold(group); err != nil {
+			return false, err
+		}
+		if err := rules.after(s.view(), group); err != nil {
+			return false, err
+		}
+		return true, s.rest()
 	})
 	var f *ledger.Fault
 	switch {
@@ -52,6 +63,7 @@ func (v *verification) decisions() error {
 	case err != nil:
 		return failing(ExitUnreadable, err)
 	}
+	stopped := wrong != ""
 	if wrong == "" {
 		wrong, err = guarded(func() (string, error) { return v.views(s) })
 		var damaged *damagedError
@@ -67,7 +79,7 @@ func (v *verification) decisions() error {
 		detail = fmt.Sprintf("%d commands decided again give the same %d entries; the views folded from them are the stored ones", commands, done)
 	}
 	v.level(levelDecisions, wrong == "", done, started, detail)
-	return nil
+	return rules.say(projection.View{R: s.db}, stopped)
 }
 
 // decide repeats one decision and compares. What was there before it is folded.

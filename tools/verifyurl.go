@@ -119,7 +119,7 @@ func (v *verification) records(n *source) error {
 	defer s.close()
 	bar := v.a.progress(v.report.Size, "entries")
 	defer bar.done()
-	p := remotePass{v: v, n: n, s: s, notes: v.notes, tiles: tileCheck{stored: n.tile}, second: newSecondTree(v.notes)}
+	p := remotePass{v: v, n: n, s: s, notes: v.notes, tiles: tileCheck{stored: n.tile}, second: newSecondTree(v.notes), rules: newRulesPass(v)}
 	defer p.second.stop()
 	for record, err := range n.bundles(v.report.Size) {
 		if err != nil {
@@ -138,8 +138,7 @@ func (v *verification) records(n *source) error {
 		v.wrong(other)
 	}
 	p.compareTiles()
-	p.say(started)
-	return nil
+	return p.say(started)
 }
 
 // compareTiles holds the files of hashes against those that the entries give:
@@ -167,6 +166,7 @@ type remotePass struct {
 	group   []ledger.Entry
 	done    int64 // entries decided again
 	second  *secondTree
+	rules   *rulesPass
 	hashes  string
 	links   string
 	again   string // what is wrong with a decision
@@ -235,8 +235,15 @@ func (p *remotePass) decide() error {
 	if errors.Is(err, ledger.ErrUnknownKind) {
 		return p.newer(p.group[0].Seq, p.group[0].Hash())
 	}
+	if err != nil {
+		return err
+	}
+	err = p.rules.before(p.s.view(), p.group)
 	if p.again = wrong; wrong == "" && err == nil {
-		err = p.s.replay(p.group)
+		if err = p.s.fold(p.group); err == nil {
+			err = p.rules.after(p.s.view(), p.group)
+		}
+		err = errors.Join(err, p.s.rest())
 		p.done += int64(len(p.group))
 	}
 	p.group = nil
@@ -244,7 +251,7 @@ func (p *remotePass) decide() error {
 }
 
 // say reports the levels in their order.
-func (p *remotePass) say(started time.Time) {
+func (p *remotePass) say(started time.Time) error {
 	v, head := p.v, p.checker.Head()
 	v.report.Root, v.report.ChainHead = b64(p.checker.Tree().Hash), b64(head.Last)
 	n := int64(head.Size)
@@ -264,6 +271,7 @@ func (p *remotePass) say(started time.Time) {
 	v.level(levelSealed, false, 0, started, "not checked: "+p.n.what+" has no ciphertext; verify a copy of a node's folder (--data)")
 	v.level(levelChain, p.links == "", n, started, detail(p.links, fmt.Sprintf("%d entries of whole commands; the own chains of %d people", n, p.checker.People())))
 	v.level(levelDecisions, p.again == "", p.done, started, detail(p.again, fmt.Sprintf("%d entries decided again give the same bytes; a node's own views are not part of this", p.done)))
+	return p.rules.say(p.s.view(), v.broken || p.unknown)
 }
 
 func (p *remotePass) whole(n int64) string {

@@ -92,7 +92,7 @@ func TestVerifyARunningNode(t *testing.T) {
 	}
 	code, out, errs := verify("--pin", pin)
 	require.Zero(t, code, out+errs)
-	for _, line := range []string{"L0 signatures           ok", "L1 hashes and tree      ok", "L2 sealed rows          -", "L3 chains and commands  ok", "L4 decisions and views  ok", "VERIFIED"} {
+	for _, line := range []string{"L0 signatures           ok", "L1 hashes and tree      ok", "L2 sealed rows          -", "L3 chains and commands  ok", "L4 decisions and views  ok", "L5 rules                ok", "VERIFIED"} {
 		require.Contains(t, out, line)
 	}
 	kept, err := os.ReadFile(pin)

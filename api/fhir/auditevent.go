@@ -27,6 +27,12 @@ type AuditAgent struct {
 	Role      []CodeableConcept `json:"role,omitempty"`
 	Who       *Reference        `json:"who,omitempty"`
 	Requestor bool              `json:"requestor"`
+	Network   *AuditNetwork     `json:"network,omitempty"`
+}
+
+// AuditNetwork is where an agent was on a network; or why that is not said.
+type AuditNetwork struct {
+	Extension []Extension `json:"extension,omitempty"`
 }
 
 // AuditSource is who says so.
@@ -43,6 +49,7 @@ type AuditEntity struct {
 	Role *Coding    `json:"role,omitempty"`
 	Name string     `json:"name,omitempty"`
 
+	Query  []byte        `json:"query,omitempty"` // base64Binary
 	Detail []AuditDetail `json:"detail,omitempty"`
 }
 
@@ -69,28 +76,6 @@ func Accessed(id, recorded string, patient Identifier, role string) AuditEvent {
 			{Type: &patientRole, Who: &Reference{Identifier: &patient}},
 			{Type: &assignedRole, Who: &by, Requestor: true},
 		}}
-}
-
-// What an audit trail calls accesses to a server over HTTP, in the words that
-// IHE's Basic Audit Log Patterns and the NHS's Patient Audit Record Service use.
-var (
-	RESTOperation = Coding{"http://terminology.hl7.org/CodeSystem/audit-event-type", "rest", "RESTful Operation"}
-
-	Recipient   = Concept("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "IRCP", "information recipient")
-	Destination = Concept("http://dicom.nema.org/resources/ontology/DCM", "110152", "Destination Role ID")
-	Server      = Coding{"http://terminology.hl7.org/CodeSystem/security-source-type", "4", "Application Server"}
-
-	Person      = Coding{"http://terminology.hl7.org/CodeSystem/audit-entity-type", "1", "Person"}
-	Transaction = Coding{System: "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType", Code: "XrequestId"}
-	Endpoint    = Coding{System: "http://hl7.org/fhir/resource-types", Code: "Endpoint"}
-
-	Patient    = Coding{"http://terminology.hl7.org/CodeSystem/object-role", "1", "Patient"}
-	Repository = Coding{"http://terminology.hl7.org/CodeSystem/object-role", "17", "Data Repository"}
-)
-
-// RESTful is an interaction, as the subtype of an access.
-func RESTful(code string) Coding {
-	return Coding{System: "http://hl7.org/fhir/restful-interaction", Code: code}
 }
 
 // PractitionerRole is somebody in a role at an organisation.

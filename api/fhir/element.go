@@ -107,4 +107,5 @@ type Extension struct {
 	ValueURL       string     `json:"valueUrl,omitempty"`
 	ValueInteger   *int64     `json:"valueInteger,omitempty"`
 	ValueReference *Reference `json:"valueReference,omitempty"`
+	ValueCode      string     `json:"valueCode,omitempty"`
 }

@@ -321,8 +321,9 @@ func (c *Config) policy() (*witness.Policy, error) {
 	return &p, nil
 }
 
-// defaultCacheMiB holds the parts of the ledger that lookups read again.
-const defaultCacheMiB = 256
+// defaultCacheMiB holds the parts of the ledger that lookups read again: few,
+// since their rows are kept as such, and the system keeps the files' pages.
+const defaultCacheMiB = 64
 
 func (c *Config) cacheMiB() int64 {
 	if c.CacheMiB > 0 {

@@ -49,7 +49,7 @@ var layers = map[string]layer{
 	"api/openapi/openapitest": {doors: []string{"github.com/getkin/kin-openapi"}},
 	"api/signin":              {doors: []string{"github.com/coreos/go-oidc", "golang.org/x/oauth2", "github.com/golang-jwt/jwt"}},
 	"api/signin/devprovider":  {doors: []string{"github.com/golang-jwt/jwt"}},
-	"tools":                   {ours: []string{"ledger", "ledger/store", "projection", "consensus/raftlog", "consensus/witness", "api/cpis", "tools/synthetic"}, doors: []string{"github.com/spf13/cobra"}},
+	"tools":                   {ours: []string{"ledger", "ledger/store", "projection", "consensus/raftlog", "consensus/witness", "api/cpis", "api/fhir", "tools/synthetic"}, doors: []string{"github.com/spf13/cobra"}},
 	"tools/synthetic":         {ours: []string{"ledger"}},
 	"cmd/custos-tools":        {ours: []string{"tools"}, doors: []string{"github.com/spf13/cobra"}},
 	"cmd/custosd": {

@@ -141,6 +141,7 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 		n.register()
 		return nil, errors.Join(err, n.cluster.Close(), n.forget())
 	}
+	spare.cached(c.cacheMiB() << 20)
 	go n.openLog(ctx)
 	return n, nil
 }
@@ -217,6 +218,7 @@ func (n *node) close() error {
 		}
 	}
 	errs = append(errs, n.cluster.Close(), n.forget())
+	spare.cached(-n.cfg.cacheMiB() << 20)
 	n.register()
 	return errors.Join(errs...)
 }

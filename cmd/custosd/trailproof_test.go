@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"net/http"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,5 +29,42 @@ func TestATrailIsProvedByARunningNode(t *testing.T) {
 	errs.Reset()
 	require.Equal(t, tools.ExitNotPermitted, tools.Main([]string{"prove", "--trail", "--url", o.url, "--token-file", o.token, "--ref", o.ref}, &proof, &errs))
 	require.Contains(t, errs.String(), "role-not-permitted")
+	require.NoError(t, os.Remove(file))
+}
+
+// TestACaseloadIsProvedByARunningNode: the proof is made of the tiles that a node
+// serves, and is the one that its folder gives.
+func TestACaseloadIsProvedByARunningNode(t *testing.T) {
+	o := newOffice(t)
+	nurse, err := os.ReadFile(o.path("T_SCHOOL_NURSE"))
+	require.NoError(t, err)
+	q, err := http.NewRequest(http.MethodPost, o.url+"/v1/caseloads/lookups", strings.NewReader(`{"school":"`+o.school+`"}`))
+	require.NoError(t, err)
+	q.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(nurse)))
+	q.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(q)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, res.StatusCode)
+	seq := res.Header.Get("Custos-Seq")
+	require.NoError(t, res.Body.Close())
+
+	prove := func(seq string, want int) (string, string) {
+		var proof, errs bytes.Buffer
+		require.Equal(t, want, tools.Main([]string{"prove", "--caseload", "--url", o.url, "--token-file", o.path("T_AUDITOR"), "--seq", seq}, &proof, &errs), errs.String())
+		return proof.String(), errs.String()
+	}
+	proof, _ := prove(seq, tools.ExitDone)
+	file := o.write("caseload", proof)
+	var said bytes.Buffer
+	require.Zero(t, tools.Main([]string{"check-trail", file, "--vkey", o.verifier}, &said, &said), said.String())
+	require.Regexp(t, "COMPLETE: entry "+seq+", an access to the caseload of school:"+o.school+", showed these [1-9][0-9]* people and no others", said.String())
+	require.NotContains(t, proof, o.known)
+
+	_, errs := prove("0", tools.ExitUsage)
+	require.Contains(t, errs, "it is no access to a caseload")
+	_, errs = prove("99999999", tools.ExitUsage)
+	require.Contains(t, errs, "there is no such entry")
+	var out, refused bytes.Buffer
+	require.Equal(t, tools.ExitNotPermitted, tools.Main([]string{"prove", "--caseload", "--url", o.url, "--token-file", o.path("T_SCHOOL_NURSE"), "--seq", seq}, &out, &refused), refused.String())
 	require.NoError(t, os.Remove(file))
 }

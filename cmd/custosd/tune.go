@@ -8,11 +8,20 @@ import (
 )
 
 // How far the heap may grow before the collector runs, in per cent of what is
-// live: in general, and while a file is taken in.
+// live: in general, and while a file is taken in. And how much the process takes
+// in general, whatever is live.
 const (
 	heapGrowth       = 400
 	heapGrowthOfFile = 100
+	memoryBound      = 2 << 30
 )
+
+// fileMemory is how much a process takes while a file is taken in, beside the
+// ledger's cache: what is live then, which no file makes greater (memory tables
+// 50 MiB, rows 50, keys 20, the file itself 20), and room for garbage. With the
+// cache as it is by default and the program's own text, which the runtime does
+// not count, it stays below 300 MiB (docs/SPEED.md).
+const fileMemory = 190 << 20
 
 // tune trades memory for speed: the collector runs four times less often,
 // within a bound. And it lets a few more goroutines run than there are cores: a
@@ -24,23 +33,37 @@ func tune() {
 		n := runtime.GOMAXPROCS(0)
 		runtime.GOMAXPROCS(n + min(n, 4))
 	}
+	setCollector(heapGrowth, memoryBound)
+}
+
+// setCollector says when the collector runs, where the environment does not.
+func setCollector(growth int, bound int64) {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(heapGrowth)
+		debug.SetGCPercent(growth)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(2 << 30)
+		debug.SetMemoryLimit(bound)
 	}
 }
 
 // spare is the process's collector.
 var spare collector
 
-// collector runs as often as usual while a file is taken in: a long file leaves
-// hundreds of megabytes behind that are not worth waiting for, and costs no more
-// processor so (docs/SPEED.md). The percentage is the process's, so files count.
+// collector runs more often while a file is taken in: a long file leaves
+// hundreds of megabytes behind that are not worth waiting for, and costs little
+// more processor so (docs/SPEED.md). What it sets is the process's, so files
+// count, and so do the caches of all nodes in it.
 type collector struct {
 	mu    sync.Mutex
 	files int
+	cache int64 // of the ledgers, in bytes
+}
+
+// cached says that another ledger has so large a cache.
+func (c *collector) cached(bytes int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cache += bytes
 }
 
 func (c *collector) begin() (end func()) {
@@ -54,10 +77,9 @@ func (c *collector) add(files int) {
 	was := c.files
 	c.files += files
 	switch {
-	case os.Getenv("GOGC") != "":
 	case was == 0:
-		debug.SetGCPercent(heapGrowthOfFile)
+		setCollector(heapGrowthOfFile, fileMemory+c.cache)
 	case c.files == 0:
-		debug.SetGCPercent(heapGrowth)
+		setCollector(heapGrowth, memoryBound)
 	}
 }

@@ -69,7 +69,7 @@ func (o Options) pebble() *pebble.Options {
 		ErrorIfNotExists:   true,
 		// Entries are read back from Pebble only by a follower far behind and at a start.
 		CacheSize:    4 << 20,
-		MemTableSize: 32 << 20,
+		MemTableSize: 8 << 20,
 		// The log is cut from the front: most of it never needs to be compacted downwards.
 		L0CompactionThreshold:       8,
 		L0StopWritesThreshold:       64,

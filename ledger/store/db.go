@@ -27,7 +27,7 @@ type Options struct {
 	Logger     *slog.Logger // what Pebble says; nothing by default
 	Fatal      func(error)  // what a write error does; ends the process by default
 	CacheBytes int64        // Pebble's block cache; 64 MiB by default
-	RowBytes   int64        // the cache of view rows that Apply reads; 64 MiB by default
+	RowBytes   int64        // the cache of view rows that Apply reads; 32 MiB by default
 	Scratch    bool         // for replays that are thrown away: no write-ahead log
 }
 
@@ -138,7 +138,7 @@ func (o Options) rowBytes() int64 {
 	if o.RowBytes > 0 {
 		return o.RowBytes
 	}
-	return 64 << 20
+	return 32 << 20
 }
 
 func (o Options) pebble() *pebble.Options {
@@ -150,7 +150,8 @@ func (o Options) pebble() *pebble.Options {
 		FS: o.FS, FormatMajorVersion: pebbleFormat, Cache: pebble.NewCache(size), DisableWAL: o.Scratch,
 		// Most rows are new and are not read again soon: rewriting them early costs
 		// more than looking into a few more tables (measured: 30 % fewer bytes written).
-		MemTableSize: 32 << 20, MemTableStopWritesThreshold: 4, L0CompactionThreshold: 10, L0StopWritesThreshold: 60,
+		// Memory tables stand on the collector's heap, which is why they are small.
+		MemTableSize: 16 << 20, MemTableStopWritesThreshold: 4, L0CompactionThreshold: 10, L0StopWritesThreshold: 60,
 		Logger: pebbleLogger{o.Logger, o.Fatal},
 	}
 	if po.FS == nil {

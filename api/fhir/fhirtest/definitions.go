@@ -51,7 +51,10 @@ var definitions = map[string]string{
 		type 0..1 CodeableConcept
 		role 0..* CodeableConcept
 		who 0..1 Reference
-		requestor 1..1 boolean`,
+		requestor 1..1 boolean
+		network 0..1 AuditEvent.agent.network`,
+	"AuditEvent.agent.network": `
+		extension 0..* Extension`,
 	"AuditEvent.source": `
 		site 0..1 string
 		observer 1..1 Reference
@@ -61,6 +64,7 @@ var definitions = map[string]string{
 		type 0..1 Coding
 		role 0..1 Coding
 		name 0..1 string
+		query 0..1 base64Binary
 		detail 0..* AuditEvent.entity.detail`,
 	"AuditEvent.entity.detail": `
 		type 1..1 string
@@ -144,6 +148,7 @@ var definitions = map[string]string{
 		url 1..1 uri
 		valueUrl 0..1 uri
 		valueInteger 0..1 integer
+		valueCode 0..1 code
 		valueReference 0..1 Reference`,
 	"Coding": `
 		system 0..1 uri
@@ -180,4 +185,6 @@ var primitives = map[string]string{
 	"unsignedInt": `0|[1-9]\d*`,
 	"integer":     `-?(0|[1-9]\d*)`,
 	"boolean":     `true|false`,
+
+	"base64Binary": `([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?`,
 }

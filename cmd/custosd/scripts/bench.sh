@@ -22,16 +22,26 @@ echo "$(nproc) cores, $(go version | cut -d' ' -f3), $(uname -sr), $time a run"
 say "CP-IS message 01 of 225,000 records, read"
 bin/custos-tools bench cpis --records 225000 -o json
 
+say "a node just started takes in 225,000 records, with nothing beside it: its speed, and its memory"
+start "$dir"
+stop
+resume "$dir"
+bin/custos-tools bench upload --dir "$dir" --url "$CUSTOS_URL" --xml --rows 225000 -o json
+stop
+
 say "one node"
 start "$dir"
 echo "$(size) entries"; resident
 lookups "64 clients, tokens cached" --url "$CUSTOS_URL" --clients 64
 lookups "256 clients, tokens cached" --url "$CUSTOS_URL" --clients 256
 lookups "64 clients, every token verified" --url "$CUSTOS_URL" --clients 64 --fresh-tokens
+lookups "2,000 a second, which wait for nobody" --url "$CUSTOS_URL" --clients 64 --rate 2000
 echo "as FHIR asks, beside POST /v1/lookups:"
 bin/custos-tools bench fhir --dir "$dir" --url "$CUSTOS_URL" --duration "$time" --rounds 3 -o json
 echo "an upload of 100,000 rows, and what it does to lookups beside it:"
 bin/custos-tools bench upload --dir "$dir" --url "$CUSTOS_URL" --beside-lookups -o json
+echo "the same beside 2,000 lookups a second, which wait for nobody:"
+bin/custos-tools bench upload --dir "$dir" --url "$CUSTOS_URL" --beside-lookups --rate 2000 -o json
 echo "CP-IS message 01 of 225,000 records over HTTP, to the committed acknowledgement, beside lookups:"
 bin/custos-tools bench upload --dir "$dir" --url "$CUSTOS_URL" --xml --rows 225000 --beside-lookups -o json
 echo "a caseload of 2,000 people, each read recorded with an entry for everybody on it:"
@@ -49,6 +59,18 @@ stop
 say "verified, by level"
 bin/custos-tools bench verify --data "$CUSTOS_DATA" --keys "$CUSTOS_KEYS" -o json
 rm -rf "$dir" "$dir.log"
+
+say "one node: 1,000 listeners, and how soon they hear of a lookup"
+start "$dir"
+resident
+bin/custos-tools bench listeners --dir "$dir" --url "$CUSTOS_URL" -o json
+resident
+stop
+rm -rf "$dir" "$dir.log"
+
+# The whole of it is make bench-nation; here a small part of the plans and rows.
+NATION_PLANS=${NATION_PLANS:-12000} NATION_SCHOOLS=${NATION_SCHOOLS:-24000} NATION_ROWS=${NATION_ROWS:-240000} \
+  "$(dirname "$0")/bench-nation.sh"
 
 say "three processes"
 start "$dir" --nodes 3
