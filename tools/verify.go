@@ -185,8 +185,12 @@ func (v *verification) run() error {
 	if h.Size == 0 {
 		v.missing("the ledger is empty: it was never opened, or its entries are gone")
 	}
-	if why := f.end().why; why != "" {
-		v.missing(why)
+	tail := f.end()
+	if tail.why != "" {
+		v.missing(tail.why)
+	}
+	if tail.wrong != "" {
+		v.wrong(tail.wrong)
 	}
 	for _, level := range []func() error{v.signatures, v.chain, v.sealed, v.decisions} {
 		if err := level(); err != nil {
