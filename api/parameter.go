@@ -13,7 +13,7 @@ var queryParameters = map[string][]string{
 	"POST /v1/uploads":         {"sequence", "dry-run", "snapshot"},
 	"GET /v1/notifications":    listParameters,
 	"GET /v1/site-notices":     listParameters,
-	"GET /v1/figures":          {"from", "to"},
+	"GET /v1/figures":          {"from", "to", "by", "team"},
 	"GET /v1/policies/{ods}":   {"on"},
 	"POST /v1/organisations":   {"sort"},
 	"GET /FHIR/R4/CareTeam":    {"patient:identifier", "_format"},
