@@ -94,6 +94,7 @@ type Server struct {
 	searched   ledger.Seq // entries that an officer's search may look through if it names nobody
 	fhirVisits visitCache // the same, in FHIR's form
 	alarms     caseloadAlarms
+	waiting    unopenedCount
 	public     *edge
 	match      matcher   // asks the register of demographics; nil: there is none, and rows are not asked about
 	guests     *inFlight // whoever is not known yet
@@ -132,6 +133,7 @@ func New(cfg Config) (*Server, error) {
 	s.watchWitnesses()
 	s.watchReviews()
 	s.watchCaseloads()
+	s.watchUnopened()
 	s.watchUnassigned()
 	s.watchDirectory()
 	if cfg.Machines != nil {
