@@ -69,6 +69,27 @@ type notReady struct{ Node }
 func (*notReady) Ready() bool       { return false }
 func (*notReady) Published() []byte { return nil }
 
+// behind is a node that has started and does not know yet what the others know.
+type behind struct{ Node }
+
+func (*behind) CaughtUp() bool { return false }
+
+// TestANodeThatIsBehindAnswersNothing: its views are of before it stopped. What it
+// made of them would be incomplete, and a list from them would hide what is new.
+func TestANodeThatIsBehindAnswersNothing(t *testing.T) {
+	w := newWorld(t)
+	w.plans(uploader, 1, ann(nil))
+	size := w.size()
+	w.seam.Node = &behind{Node: w.node}
+	w.lookup(doctor, object{"nhsNumber": nhs(1)}).problem("unavailable")
+	w.upload(uploader, 2, ann(nil)).problem("unavailable")
+	w.call(socialWorker, "GET", "/v1/notifications", nil).problem("unavailable")
+	require.Len(t, w.call(doctor, "GET", "/v1/directory", nil).ok(200)["authorities"], 2, "whom to ring is known all the same")
+	require.Equal(t, size, w.size())
+	w.seam.Node = w.node
+	w.lookup(doctor, object{"nhsNumber": nhs(1)}).recorded(200)
+}
+
 func TestOrganisations(t *testing.T) {
 	w := newWorld(t)
 	w.plans(uploader, 1, ann(nil))

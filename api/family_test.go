@@ -10,13 +10,34 @@ import (
 	"custos/ledger"
 )
 
-// One family through all of it, from an unborn child's plan to 365 days after the
-// last plan's end. When the test ends every decision is repeated from the entries
-// alone, with no key and no server (world.close).
+// TestAFamily: on one node, every decision is repeated from the entries alone when
+// the story ends (world.close). TestAFamilyWhileLeadersDie has it on three.
 func TestAFamily(t *testing.T) {
 	w := newWorld(t)
+	w.family(w.dueIfAny)
+}
+
+// dueIfAny has what is due told, until nothing is.
+func (w *world) dueIfAny() {
+	w.t.Helper()
+	for range 100 {
+		until := ledger.Of(w.now())
+		any, err := w.node.View().AnyDue(until)
+		require.NoError(w.t, err)
+		if !any {
+			return
+		}
+		w.command(ledger.SystemActor("n1"), &ledger.TellDue{Until: until})
+	}
+}
+
+// family is one family's story through all of it, from an unborn child's plan to
+// 365 days after the last plan's end. told has what is due told, and waits for it.
+func (w *world) family(told func()) {
+	t := w.t
+	w.secret("Motherwellby", "Sorrel Workington")
 	day := func(n int) string { return (ledger.Of(w.now()).Day() + ledger.Day(n)).String() }
-	after := func(days int) { w.forward(time.Duration(days) * 24 * time.Hour); w.dueIfAny() }
+	after := func(days int) { w.forward(time.Duration(days) * 24 * time.Hour); told() }
 	twin := func(n int, kind, start, end, id string) planRow {
 		return ann(func(p *planRow) {
 			p.NHSNumber, p.FamilyName, p.GivenNames, p.DateOfBirth = nhs(n), "Motherwellby", "Twin", "2026-03-04"
@@ -33,7 +54,7 @@ func TestAFamily(t *testing.T) {
 	id := w.notifications(socialWorker, "?mine=yes")[0]["id"]
 	for _, rung := range []string{"team", "manager"} {
 		w.forward(61 * time.Minute)
-		w.due()
+		told()
 		require.Equal(t, rung, w.notifications(manager, "?state=escalated")[0]["for"])
 	}
 	path := fmt.Sprintf("/v1/notifications/%v", id)
@@ -111,19 +132,5 @@ func TestAFamily(t *testing.T) {
 			}
 		}
 		require.Equal(t, c.looks, looks, "person %d", c.person)
-	}
-}
-
-// dueIfAny has what is due told, until nothing is.
-func (w *world) dueIfAny() {
-	w.t.Helper()
-	for range 100 {
-		until := ledger.Of(w.now())
-		any, err := w.node.View().AnyDue(until)
-		require.NoError(w.t, err)
-		if !any {
-			return
-		}
-		w.command(ledger.SystemActor("n1"), &ledger.TellDue{Until: until})
 	}
 }

@@ -163,6 +163,10 @@ func (s *Server) answerArrival(ctx context.Context, who *Identity, from *Sender,
 		return hl7.Refused(m.Control(), now, hl7.Ours(p.Code))
 	}
 	defer s.slots.release()
+	if !s.node.CaughtUp() {
+		s.stats.arrivals.WithLabelValues("unavailable").Inc()
+		return hl7.Refused(m.Control(), now, hl7.Ours("unavailable"))
+	}
 	sum := sha256.Sum256(message)
 	id := ledger.DeriveID("arrival", []byte(who.Organisation), []byte(who.Subject), []byte(came.Control), sum[:])
 	out, err := s.arrive(ctx, who, cameTo(came, from), func(as *Identity) (*draft, error) {

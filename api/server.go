@@ -39,6 +39,8 @@ type Node interface {
 	// Published is the newest signed checkpoint, with what cosignatures there are
 	// for its size, or nil before the first.
 	Published() []byte
+	// CaughtUp says whether this node knows, since it started, what the leader knew then.
+	CaughtUp() bool
 	// Ready says whether a record can be committed now.
 	Ready() bool
 	// Status is what the operator sees.
@@ -92,6 +94,7 @@ type Server struct {
 	searched   ledger.Seq // entries that an officer's search may look through if it names nobody
 	fhirVisits visitCache // the same, in FHIR's form
 	alarms     caseloadAlarms
+	waiting    unopenedCount
 	public     *edge
 	match      matcher   // asks the register of demographics; nil: there is none, and rows are not asked about
 	guests     *inFlight // whoever is not known yet
@@ -130,6 +133,7 @@ func New(cfg Config) (*Server, error) {
 	s.watchWitnesses()
 	s.watchReviews()
 	s.watchCaseloads()
+	s.watchUnopened()
 	s.watchUnassigned()
 	s.watchDirectory()
 	if cfg.Machines != nil {

@@ -298,6 +298,35 @@ func TestThreeNodes(t *testing.T) {
 	c.requireEqual(0, 1, 2)
 }
 
+// TestANodeThatStartsIsBehind: a node knows nothing of what it missed until a leader
+// has said how far it is, and it is as far.
+func TestANodeThatStartsIsBehind(t *testing.T) {
+	c := newRealCluster(t, 3, nil)
+	leader := c.leader()
+	require.True(t, c.nodes[leader].CaughtUp())
+	require.NoError(t, genesis(t.Context(), c.nodes[leader]))
+	away := (leader + 1) % 3
+	c.requireEqual(0, 1, 2)
+	c.stop(away)
+	for i := range uint64(20) {
+		_, err := c.nodes[leader].Propose(t.Context(), lookUp(i))
+		require.NoError(t, err)
+	}
+	missed := c.nodes[leader].tree().N
+	for i := range c.nodes { // alone it hears of nobody
+		if i != away {
+			c.stop(i)
+		}
+	}
+	c.start(away)
+	time.Sleep(2 * pingEvery)
+	require.False(t, c.nodes[away].CaughtUp())
+	require.False(t, c.nodes[away].Ready())
+	c.start(leader)
+	require.Eventually(t, c.nodes[away].CaughtUp, 20*time.Second, time.Millisecond)
+	require.GreaterOrEqual(t, c.nodes[away].tree().N, missed)
+}
+
 // requireEqual waits until the nodes hold the same tree.
 func (c *realCluster) requireEqual(nodes ...int) {
 	c.t.Helper()

@@ -58,7 +58,10 @@ type Node struct {
 	wait    sync.WaitGroup
 	mu      sync.Mutex // guards closed, and adding to wait
 	closed  bool
-	inbound sync.Map // net.Conn -> struct{}: connections that peers opened
+
+	catchUp  atomic.Uint64 // what the first leader that was heard of had applied then; zero: none was heard of
+	caughtUp atomic.Bool   // and this node has applied it
+	inbound  sync.Map      // net.Conn -> struct{}: connections that peers opened
 }
 
 // handle is the ledger's database, which a received snapshot replaces.

@@ -86,6 +86,7 @@ func (p *peers) heard(node string, m ping) {
 	x.seen, x.ping = time.Now(), m
 	p.mu.Unlock()
 	if m.Leading {
+		p.n.catchUp.CompareAndSwap(0, m.Applied)
 		p.n.learn(m.Note)
 		if p.n.witnesses != nil && len(m.Cosigned) > 0 {
 			p.n.witnesses.learn(m.Cosigned)

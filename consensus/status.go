@@ -80,6 +80,20 @@ func (n *Node) Status() Status {
 	return s
 }
 
+// CaughtUp tells whether this node has, since it started, had all that the leader of that moment had applied. Until then
+// its views may be from before the crash that it starts from: what is made or shown from them may be long untrue.
+func (n *Node) CaughtUp() bool {
+	if n.caughtUp.Load() {
+		return true
+	}
+	to := n.catchUp.Load()
+	if n.leading.Load() == nil && (to == 0 || n.applied() < to) {
+		return false
+	}
+	n.caughtUp.Store(true)
+	return true
+}
+
 // Ready tells whether a record can be committed now: this node leads, or it hears of a leader that says so.
 func (n *Node) Ready() bool {
 	if n.refusal.Load() != nil {
@@ -89,7 +103,7 @@ func (n *Node) Ready() bool {
 		return !n.peers.clockOff() && n.doubts.Load() == 0
 	}
 	leader := n.leader()
-	if leader == "" || leader == n.id.Node {
+	if leader == "" || leader == n.id.Node || !n.CaughtUp() {
 		return false
 	}
 	p, _, _, fresh := n.peers.info(leader)

@@ -260,6 +260,27 @@ func (n *Notification) Names(plans []Plan, as []Tag) bool {
 	return false
 }
 
+// TeamOf returns the team that the newest plan names of which a notification
+// tells; the zero tag where it names none.
+func (n *Notification) TeamOf(plans []Plan) (team Tag) {
+	newest := Seq(0)
+	for i := range plans {
+		if p := &plans[i]; p.allocated(n) && p.Seq >= newest {
+			newest, team = p.Seq, p.Team
+		}
+	}
+	return team
+}
+
+// Late reports whether nobody has opened a notification in the time that its
+// authority gives the lowest rung; ok is false of one that has no ladder.
+func (n *Notification) Late(now Time) (late, ok bool) {
+	if n.Rung == 0 {
+		return false, false
+	}
+	return n.Opened == 0 && (n.Escalated != 0 || n.Due != 0 && now > n.Due), true
+}
+
 // isOf reports whether one of the tags names the plan's worker or team.
 func (p *Plan) isOf(as []Tag) bool {
 	for _, t := range as {

@@ -379,6 +379,10 @@ func (v View) learn(x *tracker, to ledger.Seq) error {
 			ids = []ledger.Seq{ev.Notification}
 		case *ledger.NotificationAcknowledged:
 			ids = []ledger.Seq{ev.Notification}
+		case *ledger.NotificationWithdrawn:
+			ids = []ledger.Seq{ev.Notification}
+		case *ledger.NotificationActioned:
+			ids = []ledger.Seq{ev.Notification}
 		case *ledger.NotificationDelivered:
 			ids, err = v.attempted(ev.Attempt)
 		case *ledger.NotificationFailed:

@@ -84,6 +84,17 @@ func TestStateEntries(t *testing.T) {
 		w.lookup(doctor, nhsMother, nil)
 		w.state() // check, at the end, decides it again with nothing forgotten
 	})
+	t.Run("one that is withdrawn leaves the outbox, also where that is found in the entries", func(t *testing.T) {
+		_, _, a := w.lookup(doctor, nhsChild, func(q *ledger.LookUp) { q.Attendance = ledger.Tag{3} })
+		before := w.state()
+		c := w.command(doctor, &ledger.CorrectAccess{Access: a.Seq})
+		id := doctor.ID()
+		w.seal(c, ledger.HolderActor, id[:], ledger.PayloadReason, 0, ledger.NoteDetails{Text: "the wrong child"})
+		r, _ := w.step(c)
+		require.Nil(t, r.Refusal)
+		require.NoError(t, w.forget())
+		require.Equal(t, before.Undelivered, w.state().Undelivered, "one withdrawn, and its correction queued")
+	})
 	t.Run("an earlier tree that witnesses signed", func(t *testing.T) {
 		tree, err := w.db.TreeAt(7)
 		require.NoError(t, err)

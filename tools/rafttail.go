@@ -12,6 +12,7 @@ type end struct {
 	notes    [][]byte // signed checkpoints that travelled with batches, unverified
 	commands int      // in batches that the ledger has not applied
 	why      string   // why the ledger may lack its end; "" if raft/ gives no reason to think so
+	wrong    string   // what no crash makes: the two contradict each other
 }
 
 // end reads the batches of raft/ that the ledger has not applied, and the
@@ -36,6 +37,9 @@ func (f *folder) end() end {
 		if err := f.raft.GetLog(i, &l); err != nil {
 			out.why = fmt.Sprintf("raft/ does not read after the ledger's end: %v", err)
 			return out
+		}
+		if at := f.db.Applied(); i == at.Index && l.Term != at.Term {
+			out.wrong = fmt.Sprintf("the ledger has applied index %d as of term %d, and raft/ has it of term %d", i, at.Term, l.Term)
 		}
 		if l.Type != logCommand {
 			continue

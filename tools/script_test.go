@@ -190,6 +190,12 @@ var forgeries = map[string]func(w *world, n ledger.Seq){
 		require.NoError(w.t, os.RemoveAll(w.dir))
 		require.NoError(w.t, os.CopyFS(w.dir, os.DirFS(other.dir)))
 	},
+	"repeat-record": func(w *world, n ledger.Seq) {
+		w.tamper(func(b *pebble.Batch, get func([]byte) []byte) { _ = b.Set(rowKey('e', n), get(rowKey('e', n-1)), nil) })
+	},
+	// Another history, signed by a key of the log's name: under the log's own entry 0, and under one that names that key.
+	"sign-again": func(w *world, _ ledger.Seq) { w.signedAgain(false) },
+	"open-again": func(w *world, _ ledger.Seq) { w.signedAgain(true) },
 	// A ledger that nobody signed.
 	"never-signed": func(w *world, _ ledger.Seq) {
 		other := newWorldOf(w.t, false)
@@ -315,6 +321,24 @@ var forgeries = map[string]func(w *world, n ledger.Seq){
 		require.NoError(w.t, os.Truncate(logs[len(logs)-1], 0))
 	},
 	"lose-raft": func(w *world, _ ledger.Seq) { require.NoError(w.t, os.RemoveAll(filepath.Join(w.dir, "raft"))) },
+}
+
+// signedAgain puts another history in the ledger's place, signed by a stranger.
+func (w *world) signedAgain(opened bool) {
+	w.t.Helper()
+	skey, vkey, err := note.GenerateKey(nil, testOrigin)
+	require.NoError(w.t, err)
+	s, err := note.NewSigner(skey)
+	require.NoError(w.t, err)
+	if !opened {
+		vkey = w.vkey
+	}
+	other := newWorldSigned(w.t, s, vkey, true)
+	other.upload(1, nhsChild, nhsSister)
+	other.lookup("somebody-else", nhsNobody)
+	other.close()
+	require.NoError(w.t, os.RemoveAll(w.dir))
+	require.NoError(w.t, os.CopyFS(w.dir, os.DirFS(other.dir)))
 }
 
 // lastSigned reads the newest checkpoint of the stopped ledger.

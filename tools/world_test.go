@@ -56,11 +56,16 @@ func newWorld(t testing.TB) *world { return newWorldOf(t, true) }
 // newWorldOf makes a world; signing says whether it has the log's key.
 func newWorldOf(t testing.TB, signing bool) *world {
 	t.Helper()
-	w := &world{t: t, signing: signing, dir: t.TempDir(), keyDir: t.TempDir(), held: map[string]ledger.DataKey{}, now: time.Date(2026, 3, 3, 14, 0, 0, 0, time.UTC)}
+	s, vkey := testSigner(t)
+	return newWorldSigned(t, s, vkey, signing)
+}
+
+// newWorldSigned is a world with a log key of its own.
+func newWorldSigned(t testing.TB, signer note.Signer, vkey string, signing bool) *world {
+	t.Helper()
+	w := &world{t: t, signing: signing, signer: signer, vkey: vkey, dir: t.TempDir(), keyDir: t.TempDir(), held: map[string]ledger.DataKey{}, now: time.Date(2026, 3, 3, 14, 0, 0, 0, time.UTC)}
 	random := mathrand.New(mathrand.NewSource(1))
 	var err error
-	w.signer, w.vkey = testSigner(t)
-	vkey := w.vkey
 	require.NoError(t, os.WriteFile(filepath.Join(w.keyDir, "log.vkey"), []byte(vkey+"\n"), 0o644))
 	log := ledger.DeriveID("test log")
 	w.keys, err = ledger.NewKeyring(ledger.Secrets{Log: log, Person: map[byte][]byte{1: bytes.Repeat([]byte{1}, 32)},
