@@ -12,6 +12,9 @@ import (
 // What the other answers hold: caseloads, opened notifications, uploads.
 
 func (a *Assembler) caseload(v View, out *Answer, entries []ledger.Entry) error {
+	if err := v.fetchDetails(entries); err != nil {
+		return err
+	}
 	for i := range entries {
 		ev, ok := entries[i].Event.(*ledger.SubjectAccessed)
 		if !ok {

@@ -23,7 +23,7 @@ func (v View) Enrolled(place ledger.Place) ([]ledger.PersonRef, error) {
 		}
 		out = append(out, ledger.PersonRef(row.Key[len(prefix):]))
 	}
-	return out, nil
+	return out, v.fetch(out, place)
 }
 
 // Places implements [ledger.View].

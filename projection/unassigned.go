@@ -33,7 +33,10 @@ func (v View) Unassigned(authority string, on ledger.Day, after ledger.PersonRef
 		out = append(out, p)
 		return len(out) < limit
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return out, v.fetch(out, "")
 }
 
 // CountUnassigned counts them; without an authority, on every one's list.

@@ -66,8 +66,8 @@ type lateness struct {
 }
 
 type firstOf struct {
-	day ledger.Day
-	at  ledger.Time
+	Day ledger.Day
+	At  ledger.Time
 }
 
 func newLateness() *lateness {
@@ -85,7 +85,7 @@ func (l *lateness) begin(group []ledger.Entry) {
 			c.from = first.Time
 		}
 	}
-	if day := first.Time.Day(); len(l.days) == 0 || l.days[len(l.days)-1].day != day {
+	if day := first.Time.Day(); len(l.days) == 0 || l.days[len(l.days)-1].Day != day {
 		l.days = append(l.days, firstOf{day, first.Time})
 	}
 	l.batch(first)
@@ -129,11 +129,11 @@ func (l *lateness) tasks(view projection.View, group []ledger.Entry) error {
 
 // firstSince is the time of the first entry on a day or after it.
 func (l *lateness) firstSince(day ledger.Day) ledger.Time {
-	n := sort.Search(len(l.days), func(i int) bool { return l.days[i].day >= day })
+	n := sort.Search(len(l.days), func(i int) bool { return l.days[i].Day >= day })
 	if n == len(l.days) {
 		return l.last
 	}
-	return l.days[n].at
+	return l.days[n].At
 }
 
 // follow takes note of what an entry has others wait for, on the views with it in them.

@@ -32,14 +32,20 @@ const scratchBatch = 2000
 const scratchCache = 192 << 20
 
 func newScratch(parent string) (*scratch, error) {
+	return openScratch(parent, func(dir string) error { return store.Init(dir, scratchOptions) })
+}
+
+var scratchOptions = store.Options{Scratch: true, CacheBytes: scratchCache, RowBytes: scratchCache}
+
+// openScratch opens a temporary folder that holds what begin puts there.
+func openScratch(parent string, begin func(dir string) error) (*scratch, error) {
 	dir, err := os.MkdirTemp(parent, "custos-replay-")
 	if err != nil {
 		return nil, failing(ExitUnreadable, err)
 	}
 	s := &scratch{dir: dir}
-	o := store.Options{Scratch: true, CacheBytes: scratchCache, RowBytes: scratchCache}
-	if err = store.Init(dir, o); err == nil {
-		s.db, err = store.Open(dir, o)
+	if err = begin(dir); err == nil {
+		s.db, err = store.Open(dir, scratchOptions)
 	}
 	if err != nil {
 		return nil, failing(ExitUnreadable, errors.Join(err, os.RemoveAll(dir)))
@@ -48,6 +54,9 @@ func newScratch(parent string) (*scratch, error) {
 	s.removeOnInterrupt()
 	return s, nil
 }
+
+// keepOnInterrupt leaves it to somebody else what an interrupt does.
+func (s *scratch) keepOnInterrupt() { signal.Stop(s.stop) }
 
 // removeOnInterrupt removes the folder, which may be large, before the signal
 // takes its course.

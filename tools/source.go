@@ -85,17 +85,17 @@ func fileSource(files fs.FS) func(context.Context, string) ([]byte, error) {
 	}
 }
 
-// bundles walks the records up to a size.
-func (s *source) bundles(size int64) iter.Seq2[[]byte, error] {
+// bundles walks the records from one up to a size.
+func (s *source) bundles(from, size int64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		for at := int64(0); at < size; at += tileWidth {
+		for at := from / tileWidth * tileWidth; at < size; at += tileWidth {
 			t := tlog.Tile{H: torchwood.TileHeight, L: -1, N: at / tileWidth, W: int(min(tileWidth, size-at))}
 			rest, err := s.get(context.Background(), "/"+torchwood.TilePath(t))
 			for i := 0; i < t.W && err == nil; i++ {
 				var record []byte
 				if record, rest, err = torchwood.ReadTileEntry(rest); err != nil {
 					err = failf(ExitIntegrity, "%s's tile of entries %d to %d ends early", s.what, at, at+int64(t.W)-1)
-				} else if !yield(record, nil) {
+				} else if at+int64(i) >= from && !yield(record, nil) {
 					return
 				}
 			}

@@ -59,7 +59,7 @@ const (
 
 var levelNames = []string{"signatures", "hashes and tree", "sealed rows", "chains and commands", "decisions and views", "rules"}
 
-type verifyFlags struct{ data, url, tiles, token, keys, pin, scratch string }
+type verifyFlags struct{ data, url, tiles, token, keys, pin, scratch, resume string }
 
 func (a *app) verifyCommand() *cobra.Command {
 	var v verifyFlags
@@ -81,6 +81,7 @@ func (a *app) verifyCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error { return a.verify(v) },
 	}
 	v.add(cmd)
+	cmd.Flags().StringVar(&v.resume, "resume", "", "folder of your own that keeps how far decisions were repeated: if stopped, or as the ledger grows, they go on from there")
 	return cmd
 }
 
@@ -107,6 +108,8 @@ type verification struct {
 	opened *ledger.LogOpened
 	notes  []signedTree
 	links  func() // reports level 3
+	resume *resumption
+	log    ledger.ID
 
 	watch func(group []ledger.Entry) error // sees each command that was decided again and holds; nil: nobody
 }
@@ -152,6 +155,11 @@ func (v *verification) run() error {
 	if given > 1 {
 		return failf(ExitUsage, "give one of --data, --url and --tiles")
 	}
+	var err error
+	if v.resume, err = openResume(v.flags.resume); err != nil {
+		return err
+	}
+	defer v.resume.close()
 	elsewhere := v.runURL
 	if v.flags.tiles != "" {
 		elsewhere = v.runTiles
@@ -180,6 +188,9 @@ func (v *verification) run() error {
 		_ = f.close() // read-only: there is nothing to lose
 	}()
 	h := f.db.Head()
+	if err := v.resume.of(h.Log, int64(h.Size)); err != nil {
+		return err
+	}
 	v.report.Size = int64(h.Size)
 	v.report.Root, v.report.ChainHead = b64(f.db.Tree().Hash), b64(h.Last)
 	if h.Size == 0 {
@@ -289,6 +300,9 @@ func (v *verification) printVerdict() {
 			why = append(why, r.Why)
 		}
 		fmt.Fprintf(v.a.stdout, "FAILED: %s\n", strings.Join(why, "; "))
+		if v.flags.resume != "" {
+			fmt.Fprintln(v.a.stdout, "Before you act on this, verify again without --resume: that folder may be what was changed.")
+		}
 	}
 }
 

@@ -88,6 +88,10 @@ func (p *chainPass) walk() error {
 		if err := p.signed(); err != nil {
 			return nil
 		}
+		if int64(p.n) == p.v.resume.was.Size && !p.v.resume.agree(p.checker.Tree()) {
+			p.hashes = p.v.changedSince()
+			return nil
+		}
 		bar.at(int64(p.n))
 	}
 	if p.n < size {
@@ -124,6 +128,15 @@ func (p *chainPass) signed() error {
 		p.known = s.N
 	}
 	return nil
+}
+
+// changedSince says that entries are others than those of which decisions were
+// repeated before.
+func (v *verification) changedSince() string {
+	n := v.resume.was.Size
+	why := fmt.Sprintf("the progress in --resume is of another tree of %d entries: entries 0 to %d are not all those that were verified before", n, n-1)
+	v.bad(0, why)
+	return why
 }
 
 // fault places the blame: a chain that breaks at an entry may be broken by the

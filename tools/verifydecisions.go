@@ -23,18 +23,25 @@ func (v *verification) decisions() error {
 		v.level(levelRules, false, 0, started, "not checked: the entries are not whole")
 		return nil
 	}
-	s, err := newScratch(v.flags.scratch)
+	s, err := v.resume.scratch(v.flags.scratch)
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	v.resume.listen(s)
 	size := v.f.db.Head().Size
+	before := v.resume.was
 	bar := v.a.progress(int64(size), "decisions")
 	defer bar.done()
-	commands, done := int64(0), int64(0)
+	commands, done := before.Commands, before.Size
 	wrong := ""
 	rules := newRulesPass(v)
-	err = groups(v.f.db, 0, size, func(group []ledger.Entry) (bool, error) {
+	if before.Size > 0 {
+		if err := rules.restore(&before.Rules); err != nil {
+			return err
+		}
+	}
+	err = groups(v.f.db, ledger.Seq(before.Size), size, func(group []ledger.Entry) (bool, error) {
 		if wrong, err = v.decide(s, group); err != nil {
 			return false, err
 		}
@@ -50,10 +57,15 @@ func (v *verification) decisions() error {
 		if err := rules.after(s.view(), group); err != nil {
 			return false, err
 		}
-		return true, s.rest()
+		if err := s.rest(); err != nil {
+			return false, err
+		}
+		return true, v.resume.keep(s, commands, rules, false)
 	})
 	var f *ledger.Fault
 	switch {
+	case errors.Is(err, errStopped):
+		return err
 	case errors.As(err, &f):
 		wrong = f.Error()
 		v.bad(f.Seq, wrong)
@@ -77,6 +89,13 @@ func (v *verification) decisions() error {
 	detail := wrong
 	if detail == "" {
 		detail = fmt.Sprintf("%d commands decided again give the same %d entries; the views folded from them are the stored ones", commands, done)
+		if before.Size > 0 {
+			detail += fmt.Sprintf("; the first %d entries in an earlier run (--resume)", before.Size)
+		}
+		s.txn = s.db.Begin()
+		if err := v.resume.keep(s, commands, rules, true); err != nil {
+			return err
+		}
 	}
 	v.level(levelDecisions, wrong == "", done, started, detail)
 	return rules.say(projection.View{R: s.db}, stopped)

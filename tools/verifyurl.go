@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"sort"
 	"time"
@@ -68,7 +69,7 @@ func (v *verification) served(n *source, signed []byte) (ok bool, err error) {
 		v.level(levelSignatures, false, 0, started, "entry 0 names no log")
 		return false, nil
 	}
-	v.opened = opened
+	v.opened, v.log = opened, e.Log
 	verifier, own, err := v.verifier(started)
 	if verifier == nil {
 		if err == nil && !v.broken {
@@ -112,16 +113,26 @@ func (v *verification) served(n *source, signed []byte) (ok bool, err error) {
 // records checks levels 1, 3 and 4 in one pass, without keeping the records.
 func (v *verification) records(n *source) error {
 	started := time.Now()
-	s, err := newScratch(v.flags.scratch)
+	if err := v.resume.of(v.log, v.report.Size); err != nil {
+		return err
+	}
+	s, err := v.resume.scratch(v.flags.scratch)
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	v.resume.listen(s)
 	bar := v.a.progress(v.report.Size, "entries")
 	defer bar.done()
-	p := remotePass{v: v, n: n, s: s, notes: v.notes, tiles: tileCheck{stored: n.tile}, second: newSecondTree(v.notes), rules: newRulesPass(v)}
+	p := remotePass{v: v, n: n, s: s, notes: v.notes, tiles: tileCheck{stored: n.tile}, second: newSecondTree(v.notes), rules: newRulesPass(v), before: v.resume.was}
 	defer p.second.stop()
-	for record, err := range n.bundles(v.report.Size) {
+	if p.before.Size > 0 {
+		p.commands = p.before.Commands
+		if err := p.rules.restore(&p.before.Rules); err != nil {
+			return err
+		}
+	}
+	for record, err := range p.all() {
 		if err != nil {
 			return err
 		}
@@ -133,12 +144,34 @@ func (v *verification) records(n *source) error {
 		}
 		bar.at(int64(p.checker.Head().Size))
 	}
+	if p.again == "" && !v.broken && !p.unknown && int64(p.checker.Head().Size) == v.report.Size {
+		if err := v.resume.keep(s, p.commands, p.rules, true); err != nil {
+			return err
+		}
+	}
 	if other := p.second.end(p.checker.Tree()); other != "" && p.hashes == "" && !v.broken && !p.unknown {
 		p.hashes = other
 		v.wrong(other)
 	}
 	p.compareTiles()
 	return p.say(started)
+}
+
+// all walks every record: those that decisions were repeated of before are in the
+// auditor's own folder, and are hashed again from there; the rest is asked for.
+func (p *remotePass) all() iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for record, err := range p.s.db.Records(0, ledger.Seq(p.before.Size)) {
+			if !yield(record, err) {
+				return
+			}
+		}
+		for record, err := range p.n.bundles(p.before.Size, p.v.report.Size) {
+			if !yield(record, err) {
+				return
+			}
+		}
+	}
 }
 
 // compareTiles holds the files of hashes against those that the entries give:
@@ -171,6 +204,9 @@ type remotePass struct {
 	links   string
 	again   string // what is wrong with a decision
 	unknown bool
+
+	before   progressMade // what an earlier run decided again
+	commands int64
 }
 
 func (p *remotePass) add(record []byte) error {
@@ -204,6 +240,13 @@ func (p *remotePass) add(record []byte) error {
 			return nil
 		}
 		p.known = signed.N
+	}
+	if n := int64(p.checker.Head().Size); n <= p.before.Size {
+		if n == p.before.Size && !p.v.resume.agree(p.checker.Tree()) {
+			p.hashes = p.v.changedSince()
+		}
+		p.done = n
+		return nil
 	}
 	if p.group = append(p.group, e); len(p.group) < e.Of {
 		return nil
@@ -243,8 +286,11 @@ func (p *remotePass) decide() error {
 		if err = p.s.fold(p.group); err == nil {
 			err = p.rules.after(p.s.view(), p.group)
 		}
-		err = errors.Join(err, p.s.rest())
 		p.done += int64(len(p.group))
+		p.commands++
+		if err = errors.Join(err, p.s.rest()); err == nil && int64(p.checker.Head().Size) < p.v.report.Size {
+			err = p.v.resume.keep(p.s, p.commands, p.rules, false)
+		}
 	}
 	p.group = nil
 	return err
@@ -270,7 +316,11 @@ func (p *remotePass) say(started time.Time) error {
 	v.level(levelHashes, p.hashes == "", n, started, detail(p.hashes, p.whole(n)))
 	v.level(levelSealed, false, 0, started, "not checked: "+p.n.what+" has no ciphertext; verify a copy of a node's folder (--data)")
 	v.level(levelChain, p.links == "", n, started, detail(p.links, fmt.Sprintf("%d entries of whole commands; the own chains of %d people", n, p.checker.People())))
-	v.level(levelDecisions, p.again == "", p.done, started, detail(p.again, fmt.Sprintf("%d entries decided again give the same bytes; a node's own views are not part of this", p.done)))
+	decided := fmt.Sprintf("%d entries decided again give the same bytes; a node's own views are not part of this", p.done)
+	if p.before.Size > 0 {
+		decided += fmt.Sprintf("; the first %d in an earlier run (--resume)", p.before.Size)
+	}
+	v.level(levelDecisions, p.again == "", p.done, started, detail(p.again, decided))
 	return p.rules.say(p.s.view(), v.broken || p.unknown)
 }
 

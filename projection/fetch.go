@@ -1,0 +1,57 @@
+package projection
+
+import (
+	"custos/ledger"
+	"custos/ledger/store"
+)
+
+// fetch brings into the writer's cache what deciding about a list of people
+// reads of each: with 200,000 plans in a ledger they are on the disk, and one walk
+// over them costs a fraction of four searches for each (docs/SPEED.md). place is
+// where they are enrolled, or empty.
+func (v View) fetch(people []ledger.PersonRef, place ledger.Place) error {
+	t, writing := v.R.(*store.Txn)
+	if !writing || len(people) < 2 {
+		return nil
+	}
+	keys := make([][]byte, 0, 4*len(people))
+	for _, p := range people {
+		keys = append(keys, personKey(p, partHead), numberKey(p), plansKey(p))
+		if place != "" {
+			keys = append(keys, enrolmentKey(p, place))
+		}
+	}
+	return t.Fetch(keys)
+}
+
+// fetchDetails does it for what is shown of them: plans' sealed details and the
+// keys these are sealed under. Where a number was replaced, or a plan's row
+// changed, it is read by itself.
+func (v View) fetchDetails(entries []ledger.Entry) error {
+	t, writing := v.R.(*store.Txn)
+	if !writing || len(entries) < 2 {
+		return nil
+	}
+	keys := make([][]byte, 0, 2*len(entries))
+	for i := range entries {
+		ev, ok := entries[i].Event.(*ledger.SubjectAccessed)
+		if !ok {
+			continue
+		}
+		p := entries[i].Person.Ref
+		plans, err := v.Plans(p)
+		if err != nil {
+			return err
+		}
+		for _, seq := range ev.Disclosed {
+			if plan, ok := find(plans, seq); ok {
+				holder := p
+				if !plan.Holder.IsZero() {
+					holder = plan.Holder
+				}
+				keys = append(keys, store.SealedRow(plan.Details(), 0), store.KeyRow(ledger.HolderPerson, holder[:], plan.Key))
+			}
+		}
+	}
+	return t.Fetch(keys)
+}
