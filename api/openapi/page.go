@@ -22,6 +22,7 @@ type page struct {
 	Title   string
 	About   []template.HTML
 	Groups  []*group
+	Errors  []answer
 	Schemas []schema
 }
 
@@ -31,13 +32,15 @@ type group struct {
 }
 
 type operation struct {
-	Method, Path, Anchor, Summary, Text string
-	Open                                bool   // it asks for no token
-	Server                              string // where, if not where the others are
-	Parameters                          []parameter
-	Body                                []media
-	Optional                            bool // the body may be left out
-	Answers                             []answer
+	Method, Path, Anchor, Summary string
+	Text                          template.HTML
+	Open                          bool   // it asks for no token
+	Server                        string // where, if not where the others are
+	Parameters                    []parameter
+	Usual                         []parameter // headers that many operations have
+	Body                          []media
+	Optional                      bool // the body may be left out
+	Answers                       []answer
 }
 
 type parameter struct {
@@ -56,6 +59,7 @@ type media struct {
 type answer struct {
 	Status, Text string
 	Good         bool
+	Shared       string // the name under which it is told once for all
 	Headers      []string
 	Media        []media
 }
@@ -85,6 +89,9 @@ func (d *Document) Page() ([]byte, error) {
 			}
 		}
 	}
+	for _, r := range d.members(d.root, "components", "responses") {
+		p.Errors = append(p.Errors, d.answer(r))
+	}
 	for _, s := range d.members(d.root, "components", "schemas") {
 		p.Schemas = append(p.Schemas, d.schema(s))
 	}
@@ -95,23 +102,36 @@ func (d *Document) Page() ([]byte, error) {
 
 func (d *Document) operation(path, m member) operation {
 	o := operation{Method: strings.ToUpper(m.name), Path: path.name, Anchor: d.word(m.value, "operationId"),
-		Summary: d.word(m.value, "summary"), Text: d.word(m.value, "description"), Server: d.word(first(d.items(path.value, "servers")), "description")}
+		Summary: d.word(m.value, "summary"), Text: prose(d.word(m.value, "description")), Server: d.word(first(d.items(path.value, "servers")), "description")}
 	security := d.at(m.value, "security")
 	o.Open = security != nil && len(security.Content) == 0
 	for _, n := range append(append([]*yaml.Node{}, d.items(path.value, "parameters")...), d.items(m.value, "parameters")...) {
-		o.Parameters = append(o.Parameters, parameter{Name: d.word(n, "name"), In: d.word(n, "in"), Text: d.word(n, "description"),
-			Required: d.word(n, "required") == "true", Type: d.typeOf(d.raw(n, "schema")), Example: d.example(n)})
+		p := parameter{Name: d.word(n, "name"), In: d.word(n, "in"), Text: d.word(n, "description"),
+			Required: d.word(n, "required") == "true", Type: d.typeOf(d.raw(n, "schema")), Example: d.example(n)}
+		if reference(n) != "" && p.In == "header" {
+			o.Usual = append(o.Usual, p)
+		} else {
+			o.Parameters = append(o.Parameters, p)
+		}
 	}
 	o.Body = d.media(m.value, "requestBody")
 	o.Optional = d.word(m.value, "requestBody", "required") != "true"
 	for _, r := range d.members(m.value, "responses") {
-		a := answer{Status: r.name, Text: d.word(r.value, "description"), Good: r.name < "400", Media: d.media(r.value)}
-		for _, h := range d.members(r.value, "headers") {
-			a.Headers = append(a.Headers, h.name)
+		a := answer{Status: r.name, Good: r.name < "400"}
+		if a.Shared = reference(r.value); a.Shared == "" {
+			a = d.answer(r)
 		}
 		o.Answers = append(o.Answers, a)
 	}
 	return o
+}
+
+func (d *Document) answer(r member) answer {
+	a := answer{Status: r.name, Text: d.word(r.value, "description"), Good: r.name < "400", Media: d.media(r.value)}
+	for _, h := range d.members(r.value, "headers") {
+		a.Headers = append(a.Headers, h.name)
+	}
+	return a
 }
 
 func (d *Document) media(n *yaml.Node, names ...string) (out []media) {

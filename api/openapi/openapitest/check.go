@@ -58,7 +58,7 @@ func (d *Document) check(o *Operation, e *exchange) error {
 	if answer == nil {
 		return errors.New("the status is not described")
 	}
-	if err := answered(answer.Value, e); err != nil {
+	if err := d.answered(answer.Value, e); err != nil {
 		return err
 	}
 	if e.status < 300 {
@@ -74,7 +74,7 @@ func telling(name string) bool {
 		"Idempotency-Key", "Clear-Site-Data"}, name)
 }
 
-func answered(r *openapi3.Response, e *exchange) error {
+func (d *Document) answered(r *openapi3.Response, e *exchange) error {
 	described := map[string]*openapi3.Header{}
 	for name, h := range r.Headers {
 		described[http.CanonicalHeaderKey(name)] = h.Value
@@ -113,7 +113,7 @@ func answered(r *openapi3.Response, e *exchange) error {
 	if err := content(form, media.Schema.Value, e.got); err != nil {
 		return fmt.Errorf("the body: %w", err)
 	}
-	return nil
+	return d.streamed(media, string(e.got.text))
 }
 
 // asked looks at a request that was answered well.
@@ -220,6 +220,37 @@ func content(form string, s *openapi3.Schema, b body) error {
 		return nil
 	}
 	return visit(s, string(b.text))
+}
+
+// streamed holds the data of server-sent events to the schemas that the media
+// type's x-events names for them.
+func (d *Document) streamed(m *openapi3.MediaType, text string) error {
+	of, ok := m.Extensions["x-events"].(map[string]any)
+	if !ok {
+		return nil
+	}
+	event := ""
+	for line := range strings.Lines(text) {
+		if name, ok := strings.CutPrefix(line, "event: "); ok {
+			event = strings.TrimSpace(name)
+		}
+		data, ok := strings.CutPrefix(line, "data: ")
+		if !ok || !strings.HasSuffix(line, "\n") { // the last may have been cut off
+			continue
+		}
+		name, known := of[event].(string)
+		if !known {
+			return fmt.Errorf("the event %s is not described", event)
+		}
+		var v any
+		if err := json.Unmarshal([]byte(data), &v); err != nil {
+			return err
+		}
+		if err := visit(d.T.Components.Schemas[name].Value, v); err != nil {
+			return fmt.Errorf("the event %s: %w", event, err)
+		}
+	}
+	return nil
 }
 
 // text holds a parameter or a header to its schema.
