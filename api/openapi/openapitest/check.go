@@ -275,10 +275,27 @@ func text(s *openapi3.Schema, v string) error {
 // visit says where a value is not as its schema has it, and not what it is: the
 // value may be somebody's.
 func visit(s *openapi3.Schema, v any) error {
-	err := s.VisitJSON(v)
-	var where *openapi3.SchemaError
-	if errors.As(err, &where) {
-		return fmt.Errorf("%s, at /%s", where.Reason, strings.Join(where.JSONPointer(), "/"))
+	if err := s.VisitJSON(v); err != nil {
+		return errors.New(reason(err))
 	}
-	return err
+	return nil
+}
+
+func reason(err error) string {
+	var all openapi3.MultiError
+	if errors.As(err, &all) {
+		var out []string
+		for _, one := range all {
+			out = append(out, reason(one))
+		}
+		return strings.Join(out, "; or ")
+	}
+	var where *openapi3.SchemaError
+	if !errors.As(err, &where) {
+		return "it is not as its schema has it"
+	}
+	if where.Origin != nil {
+		return reason(where.Origin)
+	}
+	return where.Reason + ", at /" + strings.Join(where.JSONPointer(), "/")
 }
