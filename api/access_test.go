@@ -525,7 +525,7 @@ func TestFreshEdge(t *testing.T) {
 	before := w.size()
 	fresh, err := New(w.server.cfg)
 	require.NoError(t, err)
-	w.http.Config.Handler = fresh.Public()
+	w.http.Config.Handler = asDescribed(t, fresh.Public())
 	out, _ := w.lookup(doctor, object{"nhsNumber": nhs(1)}).recorded(200)
 	require.Equal(t, "Featherstonehaugh", out["person"].(object)["familyName"])
 	require.Equal(t, doctor.name, list(out["accessHistory"])[0].(object)["name"])

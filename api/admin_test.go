@@ -156,11 +156,11 @@ func TestAdminListener(t *testing.T) {
 	w.lookup(doctor, object{"nhsNumber": nhs(1)}).recorded(200)
 	w.lookup(nurse, object{"nhsNumber": nhs(1)}).denied("role-not-permitted")
 	w.call(nobody, "GET", "/v1/directory", nil).problem("token-missing")
-	admin := httptest.NewServer(w.server.Admin())
+	admin := httptest.NewServer(w.inner())
 	defer admin.Close()
 	get := func(path string) string {
 		rec := httptest.NewRecorder()
-		w.server.Admin().ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
+		w.inner().ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
 		require.Equal(t, 200, rec.Code, path)
 		return rec.Body.String()
 	}

@@ -25,7 +25,7 @@ func (w *world) assign(who caller, body object) ledger.Seq {
 
 func (w *world) metric(name string) string {
 	rec := httptest.NewRecorder()
-	w.server.Admin().ServeHTTP(rec, httptest.NewRequestWithContext(w.t.Context(), http.MethodGet, "/metrics", nil))
+	w.inner().ServeHTTP(rec, httptest.NewRequestWithContext(w.t.Context(), http.MethodGet, "/metrics", nil))
 	for line := range strings.Lines(rec.Body.String()) {
 		var value string
 		if n, _ := fmt.Sscanf(line, name+" %s", &value); n == 1 {

@@ -53,7 +53,7 @@ func (s *Server) authorities() ([]directoryEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []directoryEntry
+	out := []directoryEntry{} // what nobody is in is an empty list
 	for i := range all {
 		if all[i].Sort == ledger.SortAuthority {
 			out = append(out, directoryOf(&all[i], s.moment()))

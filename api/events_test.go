@@ -229,6 +229,7 @@ func TestASlowListenerIsCutOff(t *testing.T) {
 	w.server.streams.write = 500 * time.Millisecond
 	p := pipes{make(chan net.Conn)}
 	srv := w.server.PublicServer("")
+	srv.Handler = asDescribed(t, srv.Handler)
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(p) }()
 	here, there := net.Pipe()

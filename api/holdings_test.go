@@ -149,7 +149,7 @@ func TestRowsThatMatchNobody(t *testing.T) {
 	require.Equal(t, json.Number("1"), mine(manager)["raised"])
 	require.NotContains(t, mine(operator), "rows")
 	rec := httptest.NewRecorder()
-	w.server.Admin().ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	w.inner().ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
 	require.Contains(t, rec.Body.String(), "custos_unmatched_raised 1")
 
 	// It comes again and matches.

@@ -35,7 +35,7 @@ func (w *world) hook(who caller, body object, more ...header) *reply {
 // metrics is what the admin listener says of the edge.
 func (w *world) metrics() string {
 	rec := httptest.NewRecorder()
-	w.server.Admin().ServeHTTP(rec, httptest.NewRequestWithContext(w.t.Context(), http.MethodGet, "/metrics", nil))
+	w.inner().ServeHTTP(rec, httptest.NewRequestWithContext(w.t.Context(), http.MethodGet, "/metrics", nil))
 	return rec.Body.String()
 }
 

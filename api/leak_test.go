@@ -98,6 +98,9 @@ func TestNothingPersonalInClear(t *testing.T) {
 		for _, rt := range routeTable {
 			path, body, _ := w.sample(rt, e.Seq)
 			path, _, _ = strings.Cut(path, "?")
+			if rt.path != eventsPath { // a good answer to it has no end
+				w.call(who, rt.method, path, body)
+			}
 			w.call(who, rt.method, path+"?nhsNumber="+nhs(1)+"&name=Featherstonehaugh", body)
 			w.call(who, rt.method, path+"/"+nhs(1), body)
 			w.call(who, rt.method, strings.Replace(path, "/v1", "/v1/Featherstonehaugh", 1), body)

@@ -50,6 +50,7 @@ func newMachineWorld(t *testing.T) *machineWorld {
 	s, err := New(Config{Node: w.seam, NodeID: "n1", Keyring: w.world.keys, Tokens: verifier, Machines: w.tokens, Issuer: ourTokens, Logger: slog.New(slog.NewJSONHandler(&w.log, nil))})
 	require.NoError(t, err)
 	w.front.Config = s.PublicServer("")
+	w.front.Config.Handler = asDescribed(t, w.front.Config.Handler)
 	w.front.Start()
 	t.Cleanup(w.front.Close)
 	return w

@@ -173,10 +173,7 @@ type policyPlace struct {
 }
 
 // getPolicies lists what each place has ever said, and will.
-func (s *Server) getPolicies(w http.ResponseWriter, r *http.Request, _ *Identity) error {
-	if len(r.URL.Query()) != 0 {
-		return problem("query-parameter")
-	}
+func (s *Server) getPolicies(w http.ResponseWriter, _ *http.Request, _ *Identity) error {
 	view := s.node.View()
 	places, err := view.PolicyPlaces()
 	if err != nil {

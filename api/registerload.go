@@ -32,9 +32,6 @@ var registerSorts = map[string]bool{ledger.SortPractice: true, ledger.SortTrust:
 
 // postSchools takes the register of schools in the shape of GIAS.
 func (s *Server) postSchools(w http.ResponseWriter, r *http.Request, who *Identity) error {
-	if len(r.URL.Query()) != 0 {
-		return problem("query-parameter")
-	}
 	return s.loadRegister(w, r, who, "schools", newSchools)
 }
 

@@ -106,8 +106,7 @@ type openRoute struct {
 	summary      string
 }
 
-// openRoutes lists them. It is a function because the description of the
-// routes is one of them.
+// openRoutes lists them.
 func openRoutes() []openRoute {
 	return []openRoute{
 		{"GET", "/livez", (*Server).livez, "the process runs"},
@@ -116,7 +115,8 @@ func openRoutes() []openRoute {
 		{"GET", "/tile/{tile}", (*Server).tile, "up to 256 hashes of the tree, as C2SP tlog-tiles"},
 		{"GET", "/cds-services", (*Server).hookServices, "the CDS Hooks services, described"},
 		{"GET", "/FHIR/R4/metadata", (*Server).fhirMetadata, "what is answered in FHIR R4"},
-		{"GET", "/openapi.json", (*Server).openAPI, "this interface, described"},
+		{"GET", "/openapi.yaml", (*Server).openAPIYAML, "this interface, described"},
+		{"GET", "/openapi.json", (*Server).openAPIJSON, "the same, as JSON"},
 		{"GET", "/docs", (*Server).docs, "this interface, for reading"},
 		{"GET", "/docs/problems", (*Server).docsProblems, "what each error code means"},
 		{"GET", "/docs/downtime", (*Server).docsDowntime, "what to do while no record can be made"},
@@ -199,7 +199,11 @@ func (s *Server) authenticated(t route) http.HandlerFunc {
 			writeProblem(w, r, s.deny(r.Context(), who, action))
 			return
 		}
-		if err := t.handle(s, w, r, who); err != nil {
+		err := t.unasked(r)
+		if err == nil {
+			err = t.handle(s, w, r, who)
+		}
+		if err != nil {
 			writeProblem(w, r, s.settle(r, who, action, err))
 		}
 	}

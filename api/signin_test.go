@@ -117,6 +117,7 @@ func newSignWorld(t *testing.T) *signWorld {
 	t.Cleanup(func() { require.NoError(t, w.verifier.Close()) })
 	w.server = w.edge(front, nil)
 	w.front.Config = w.server.PublicServer("")
+	w.front.Config.Handler = asDescribed(t, w.front.Config.Handler)
 	w.front.StartTLS()
 	t.Cleanup(w.front.Close)
 	return w
@@ -280,6 +281,7 @@ func TestSignIn(t *testing.T) {
 	w.plans(uploader, 1, ann(nil))
 	b := w.browser()
 	require.Contains(t, b.ask("GET", "/signin", nil).page(200, "").body, "Sign in with NHS CIS2")
+	require.Equal(t, "/signin", b.ask("GET", "/signin/roles", nil).to(), "nobody has a role to choose yet")
 	var token string
 	w.changing(func(_ string, _, claims map[string]any) { claims["extra"] = true })
 	back := b.signIn("cis2", "two", "AAL2_ANY")
@@ -665,11 +667,11 @@ func TestLogoutReachesEveryNode(t *testing.T) {
 			rw.WriteHeader(http.StatusBadGateway)
 			return
 		}
-		w.server.Public().ServeHTTP(rw, r)
+		asDescribed(t, w.server.Public()).ServeHTTP(rw, r)
 	}))
 	t.Cleanup(other.Close)
 	told := w.edge(w.front.URL, []string{other.URL})
-	second := httptest.NewTLSServer(told.Public())
+	second := httptest.NewTLSServer(asDescribed(t, told.Public()))
 	t.Cleanup(second.Close)
 	b := w.browser()
 	b.signIn("cis2", "one", "AAL2_ANY").to()
@@ -710,7 +712,7 @@ func TestProviderIsDown(t *testing.T) {
 	require.Contains(t, a.body, "/docs/downtime")
 	require.NotEmpty(t, a.header.Get("Retry-After"))
 	rec := httptest.NewRecorder()
-	fresh.Public().ServeHTTP(rec, httptest.NewRequest("GET", "/signin/start/cis2", nil))
+	asDescribed(t, fresh.Public()).ServeHTTP(rec, httptest.NewRequest("GET", "/signin/start/cis2", nil))
 	require.Equal(t, 503, rec.Code)
 	require.Contains(t, rec.Body.String(), "sign-in-unavailable")
 	late.ask("GET", "/signin/start/cis2", nil).page(503, "sign-in-unavailable") // nobody is sent to where nobody answers

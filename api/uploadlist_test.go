@@ -21,7 +21,7 @@ func TestUploadsAreListedWithTheirAlarms(t *testing.T) {
 	w := newWorld(t)
 	admin := func(path string) string {
 		rec := httptest.NewRecorder()
-		w.server.Admin().ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
+		w.inner().ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
 		require.Equal(t, 200, rec.Code)
 		return rec.Body.String()
 	}

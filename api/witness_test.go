@@ -35,7 +35,7 @@ func TestWhatWitnessesSayIsShown(t *testing.T) {
 	require.NoError(t, err)
 	get := func(path string) *httptest.ResponseRecorder {
 		r := httptest.NewRecorder()
-		s.Admin().ServeHTTP(r, httptest.NewRequest(http.MethodGet, path, nil))
+		innerAsDescribed(t, s).ServeHTTP(r, httptest.NewRequest(http.MethodGet, path, nil))
 		return r
 	}
 	require.Equal(t, 200, get("/readyz").Code)

@@ -33,9 +33,9 @@ type worklist struct {
 // numbers that are no longer used: an authority its own, the operator how many
 // each has. Nobody can be told from the list; whom the rows
 // name is in the authority's holdings, whose reading is recorded.
-func (s *Server) getUnmatched(w http.ResponseWriter, r *http.Request, who *Identity) error {
+func (s *Server) getUnmatched(w http.ResponseWriter, _ *http.Request, who *Identity) error {
 	view := s.node.View()
-	all, operator, err := authoritiesOf(view, r, who)
+	all, operator, err := authoritiesOf(view, who)
 	if err != nil {
 		return err
 	}

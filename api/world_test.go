@@ -211,6 +211,7 @@ func worldUnder(t testing.TB, rules int) *world {
 	require.NoError(t, err)
 	w.http = httptest.NewUnstartedServer(nil)
 	w.http.Config = w.server.PublicServer("")
+	w.http.Config.Handler = asDescribed(t, w.http.Config.Handler)
 	w.http.Listener = Listener(w.http.Listener)
 	w.http.Start()
 	w.client = w.http.Client()
