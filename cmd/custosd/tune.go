@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"sync"
 )
 
@@ -78,8 +79,22 @@ func (c *collector) add(files int) {
 	c.files += files
 	switch {
 	case was == 0:
-		setCollector(heapGrowthOfFile, fileMemory+c.cache)
+		setCollector(heapGrowthOfFile, boundOfFile(c.cache, live()))
 	case c.files == 0:
 		setCollector(heapGrowth, memoryBound)
 	}
+}
+
+// boundOfFile is the process's bound while a file is taken in. A node that holds
+// much already is not starved for it: a bound near what is live would have the
+// collector run all the time.
+func boundOfFile(cache, live int64) int64 {
+	return max(fileMemory+cache, min(memoryBound, 2*live))
+}
+
+// live is what the collector last found in use, in bytes.
+func live() int64 {
+	m := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(m)
+	return int64(m[0].Value.Uint64())
 }

@@ -43,6 +43,11 @@ func TestMemoryIsBoundedWhileAFileIsTakenIn(t *testing.T) {
 	c.cached(-128 * mib)
 	c.begin()()
 
+	// A node that holds much already is not starved.
+	require.Equal(t, int64(1000*mib), boundOfFile(64*mib, 500*mib))
+	require.Equal(t, int64(memoryBound), boundOfFile(64*mib, 5000*mib))
+	require.Equal(t, int64(5000*mib+fileMemory), boundOfFile(5000*mib, 500*mib))
+
 	// What the environment says is left alone.
 	t.Setenv("GOMEMLIMIT", "off")
 	debug.SetMemoryLimit(math.MaxInt64)
