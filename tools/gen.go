@@ -27,12 +27,9 @@ func (a *app) genCommand() *cobra.Command {
 			if err := required(map[string]string{"out": out}); err != nil {
 				return err
 			}
-			c.Today = ledger.Of(time.Now()).Day()
-			if today != "" {
-				var err error
-				if c.Today, err = ledger.ParseDay(today); err != nil {
-					return failf(ExitUsage, "--today: %w", err)
-				}
+			var err error
+			if c.Today, err = givenDay(today); err != nil {
+				return err
 			}
 			return a.gen(c, out, xml)
 		},
@@ -47,6 +44,18 @@ func (a *app) genCommand() *cobra.Command {
 	f.StringVar(&out, "out", "", "folder to write to; made if need be")
 	cmd.AddCommand(a.genNationCommand())
 	return cmd
+}
+
+// givenDay reads --today, which is today if it is not given.
+func givenDay(text string) (ledger.Day, error) {
+	if text == "" {
+		return ledger.Of(time.Now()).Day(), nil
+	}
+	day, err := ledger.ParseDay(text)
+	if err != nil {
+		return day, failf(ExitUsage, "--today: %w", err)
+	}
+	return day, nil
 }
 
 func (a *app) gen(c synthetic.GenConfig, out string, xml bool) error {

@@ -5,11 +5,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"custos/ledger"
 	"custos/tools/synthetic"
 )
 
@@ -27,12 +25,9 @@ func (a *app) genNationCommand() *cobra.Command {
 			if err := required(map[string]string{"out": out}); err != nil {
 				return err
 			}
-			n.Today = ledger.Of(time.Now()).Day()
-			if today != "" {
-				var err error
-				if n.Today, err = ledger.ParseDay(today); err != nil {
-					return failf(ExitUsage, "--today: %w", err)
-				}
+			var err error
+			if n.Today, err = givenDay(today); err != nil {
+				return err
 			}
 			if rows < 0 || file < 1 {
 				return failf(ExitUsage, "--rows and --file-rows must be greater than zero")
