@@ -48,7 +48,7 @@ func setCollector(growth int, bound int64) {
 }
 
 // spare is the process's collector.
-var spare collector
+var spare = collector{memory: memory}
 
 // collector runs more often while a file is taken in: a long file leaves
 // hundreds of megabytes behind that are not worth waiting for, and costs little
@@ -58,6 +58,8 @@ type collector struct {
 	mu    sync.Mutex
 	files int
 	cache int64 // of the ledgers, in bytes
+
+	memory func() (live, used int64)
 }
 
 // cached says that another ledger has so large a cache.
@@ -79,22 +81,24 @@ func (c *collector) add(files int) {
 	c.files += files
 	switch {
 	case was == 0:
-		setCollector(heapGrowthOfFile, boundOfFile(c.cache, live()))
+		live, used := c.memory()
+		setCollector(heapGrowthOfFile, boundOfFile(c.cache, live, used))
 	case c.files == 0:
 		setCollector(heapGrowth, memoryBound)
 	}
 }
 
-// boundOfFile is the process's bound while a file is taken in. A node that holds
-// much already is not starved for it: a bound near what is live would have the
-// collector run all the time.
-func boundOfFile(cache, live int64) int64 {
-	return max(fileMemory+cache, min(memoryBound, 2*live))
+// boundOfFile is the process's bound while a file is taken in. What a node that
+// has been answering for a while uses already, or needs twice, it keeps: to be
+// pressed below that, the collector would run all the time, and everybody who
+// looks somebody up would wait for it.
+func boundOfFile(cache, live, used int64) int64 {
+	return max(fileMemory+cache, min(memoryBound, max(used, 2*live)))
 }
 
-// live is what the collector last found in use, in bytes.
-func live() int64 {
-	m := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+// memory is what the collector last found live, and what the process uses as the bound counts it, in bytes.
+func memory() (live, used int64) {
+	m := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	metrics.Read(m)
-	return int64(m[0].Value.Uint64())
+	return int64(m[0].Value.Uint64()), int64(m[1].Value.Uint64() - m[2].Value.Uint64())
 }

@@ -25,8 +25,10 @@ func TestMemoryIsBoundedWhileAFileIsTakenIn(t *testing.T) {
 		require.Equal(t, growth, got)
 		require.Equal(t, bound, debug.SetMemoryLimit(-1))
 	}
+
 	const mib = 1 << 20
-	var c collector
+	live, used := int64(50*mib), int64(100*mib)
+	c := collector{memory: func() (int64, int64) { return live, used }}
 	c.cached(64 * mib)
 	first := c.begin()
 	in(100, 254*mib)
@@ -43,10 +45,15 @@ func TestMemoryIsBoundedWhileAFileIsTakenIn(t *testing.T) {
 	c.cached(-128 * mib)
 	c.begin()()
 
-	// A node that holds much already is not starved.
-	require.Equal(t, int64(1000*mib), boundOfFile(64*mib, 500*mib))
-	require.Equal(t, int64(memoryBound), boundOfFile(64*mib, 5000*mib))
-	require.Equal(t, int64(5000*mib+fileMemory), boundOfFile(5000*mib, 500*mib))
+	// A node that uses much already is not pressed below that, nor one that needs much.
+	used = 600 * mib
+	end = c.begin()
+	in(100, 600*mib)
+	end()
+	require.Equal(t, int64(1000*mib), boundOfFile(64*mib, 500*mib, 600*mib))
+	require.Equal(t, int64(700*mib), boundOfFile(64*mib, 100*mib, 700*mib))
+	require.Equal(t, int64(memoryBound), boundOfFile(64*mib, 5000*mib, 5000*mib))
+	require.Equal(t, int64(5000*mib+fileMemory), boundOfFile(5000*mib, 500*mib, 700*mib))
 
 	// What the environment says is left alone.
 	t.Setenv("GOMEMLIMIT", "off")
