@@ -48,7 +48,7 @@ func TestBenchLoadsANation(t *testing.T) {
 		ReadsBeforeTheRows, ReadsAfterTheRows []list
 	}
 	require.NoError(t, json.Unmarshal([]byte(run(0, "--plans", "1000", "--schools", "40", "--authorities", "5", "--caseload", "300",
-		"--rows", "900", "--file-rows", "200", "--reads", "2")), &got))
+		"--rows", "900", "--file-rows", "200", "--reads", "16")), &got))
 	require.Equal(t, 900, got.EnrolmentRows)
 	require.GreaterOrEqual(t, got.RowsRecorded, 900/45)
 	require.Less(t, got.RowsRecorded, 100)
