@@ -30,7 +30,7 @@ func TestTheCDDLIsTheProgram(t *testing.T) {
 		rule := reach(want, reflect.TypeOf(fresh()).Elem())
 		numbers[fmt.Sprintf("request %d", k)] = rule
 	}
-	for _, part := range []any{Actor{}, Sealed{}, WrappedKey{}, PlanDetails{}, AccessDetails{}, ProfileDetails{}, RowDetails{}, NoteDetails{}, AppointmentDetails{}} {
+	for _, part := range []any{Actor{}, Sealed{}, WrappedKey{}, PlanDetails{}, AccessDetails{}, ProfileDetails{}, RowDetails{}, NoteDetails{}, AppointmentDetails{}, LinkDetails{}} {
 		reach(want, reflect.TypeOf(part))
 	}
 	for _, m := range regexp.MustCompile(`(?m)^; ((?:event|request) \d+)\n([a-z-]+) = \{`).FindAllStringSubmatch(text, -1) {

@@ -59,6 +59,8 @@ const (
 	RequestReadUnassigned     RequestKind = 100
 	RequestReadWanted         RequestKind = 101
 	RequestRecordCallBack     RequestKind = 102
+	RequestOpenLinks          RequestKind = 104
+	RequestFollowLinks        RequestKind = 105
 	RequestReadTrail          RequestKind = 112
 	RequestCopySubject        RequestKind = 114
 	RequestReleaseKey         RequestKind = 113
@@ -125,6 +127,8 @@ var requests = map[RequestKind]func() Request{
 	RequestReadWanted:         func() Request { return new(ReadWanted) },
 	RequestRecordRegister:     func() Request { return new(RecordRegister) },
 	RequestRecordCallBack:     func() Request { return new(RecordCallBack) },
+	RequestOpenLinks:          func() Request { return new(OpenLinks) },
+	RequestFollowLinks:        func() Request { return new(FollowLinks) },
 	RequestReadTrail:          func() Request { return new(ReadTrail) },
 	RequestCopySubject:        func() Request { return new(CopySubject) },
 	RequestReleaseKey:         func() Request { return new(ReleaseKey) },

@@ -111,6 +111,7 @@ func restOfStory(w *world, auditor Actor) {
 	releases(w)
 	if w.view.log.Rules >= 3 {
 		caseloads3(w, auditor)
+		links4(w, auditor)
 	} else {
 		w.refuse(RefusedRules, w.cmd(as(RoleTeamLeader, nursing, "leader"), &EndAssignment{Place: school, Of: 1, To: w.now.Day()}))
 		w.refuse(RefusedRules, w.cmd(as(RoleSocialWorkManager, authorityA, "manager"), &ReadUnassigned{Authority: authorityA}))

@@ -102,6 +102,14 @@ type enrolling struct {
 	source string
 	spans  map[stayKey][]Enrolment
 	places map[PersonRef][]Place
+	links  map[PersonRef]Links
+
+	policy   *Seq      // by which the source may keep links; nil: not asked yet
+	followed PersonRef // whose links are followed; zero: these are rows that the actor sent
+}
+
+func newEnrolling(d *decider, source string) *enrolling {
+	return &enrolling{d: d, source: source, spans: map[stayKey][]Enrolment{}, places: map[PersonRef][]Place{}, links: map[PersonRef]Links{}}
 }
 
 type stayKey struct {
@@ -126,23 +134,61 @@ func (n *enrolling) own(e *Enrolment) bool {
 }
 
 func (n *enrolling) row(r *EnrolmentRow) error {
-	d := n.d
-	if r.Change == EnrolmentLeaves || r.Change == EnrolmentWithdrawn {
+	waiting, err := n.linked(r.Person)
+	if err != nil {
+		return err
+	}
+	waits := len(waiting.Each) > 0
+	if waits { // what came before this row waits: the row must wait behind it
+		if done, err := n.link(r); done || err != nil {
+			return err
+		}
+		n.links[r.Person] = Links{} // folding what follows lets them go: they are no longer what the source last said
+	}
+	if r.leaves() {
 		if done, err := n.out(r); done || err != nil {
 			return err
 		}
 	}
-	visible, err := d.hasVisiblePlan(r.Person)
-	switch {
-	case err != nil:
+	visible, err := n.d.hasVisiblePlan(r.Person)
+	if err != nil {
 		return err
-	case !visible:
-		d.record(&EnrolmentNotKept{N: r.N}, r.Person)
+	}
+	if !visible {
+		if !waits && !r.leaves() { // nothing is known that could be left
+			if done, err := n.link(r); done || err != nil {
+				return err
+			}
+		}
+		n.d.record(&EnrolmentNotKept{N: r.N}, r.Person)
 		return nil
-	case r.Change == EnrolmentLeaves || r.Change == EnrolmentWithdrawn:
+	}
+	if r.leaves() {
 		return n.reject(r, RowEnrolmentUnknown)
 	}
-	o, ok, err := d.Organisation(r.Place.Code())
+	return n.stands(r)
+}
+
+// leaves reports whether the row ends or withdraws what was said.
+func (r *EnrolmentRow) leaves() bool {
+	return r.Change == EnrolmentLeaves || r.Change == EnrolmentWithdrawn
+}
+
+// kept records a row about a person with a visible plan, which a link held.
+func (n *enrolling) kept(r *EnrolmentRow) error {
+	if !r.leaves() {
+		return n.stands(r)
+	}
+	done, err := n.out(r)
+	if done || err != nil {
+		return err
+	}
+	return n.reject(r, RowEnrolmentUnknown)
+}
+
+// stands records a join or a move at a place that is there.
+func (n *enrolling) stands(r *EnrolmentRow) error {
+	o, ok, err := n.d.Organisation(r.Place.Code())
 	switch {
 	case err != nil:
 		return err
@@ -155,7 +201,7 @@ func (n *enrolling) row(r *EnrolmentRow) error {
 }
 
 func (n *enrolling) reject(r *EnrolmentRow, code string) error {
-	n.d.record(&EnrolmentRejected{N: r.N, Code: code}, PersonRef{})
+	n.d.record(&EnrolmentRejected{N: r.N, Code: code}, n.followed)
 	return nil
 }
 
@@ -166,6 +212,10 @@ func (n *enrolling) in(r *EnrolmentRow) error {
 		return err
 	}
 	e := &Enrolled{Row: *r}
+	e.Row.Link = Tag{}
+	if !n.followed.IsZero() {
+		e.Source = n.source
+	}
 	for i := range have {
 		h := &have[i]
 		switch {
@@ -252,11 +302,13 @@ func (n *enrolling) out(r *EnrolmentRow) (bool, error) {
 	if found == nil {
 		return false, nil
 	}
+	row := *r
+	row.Link = Tag{}
 	if r.Change == EnrolmentLeaves {
-		n.end(&EnrolmentEnded{Row: *r, Of: found.Seq})
+		n.end(&EnrolmentEnded{Row: row, Of: found.Seq})
 		return true, nil
 	}
-	e := &EnrolmentTakenBack{Row: *r, Of: found.Seq}
+	e := &EnrolmentTakenBack{Row: row, Of: found.Seq}
 	seq := n.d.record(e, r.Person)
 	n.spans[stayKey{r.Person, r.Place}] = e.Apply(have, seq, n.d.now)
 	return true, nil

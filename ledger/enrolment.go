@@ -40,6 +40,7 @@ type EnrolmentRow struct {
 	Fault  string    `cbor:"6,keyasint,omitempty"`
 
 	Change EnrolmentChange `cbor:"7,keyasint,omitempty"` // of rules version 3
+	Link   Tag             `cbor:"8,keyasint,omitzero"`  // of rules version 4: what equal rows have in common, where it may be sealed
 }
 
 // Enrol asks to record some enrolments.
@@ -57,6 +58,9 @@ type EnrolmentsRecorded struct {
 type Enrolled struct {
 	Row EnrolmentRow `cbor:"1,keyasint"`
 	Of  Seq          `cbor:"2,keyasint,omitempty"` // the enrolment it changes
+	// Source is whose word it is where a node followed a link of it, from rules
+	// version 4 on. Else it is the actor's organisation's.
+	Source string `cbor:"3,keyasint,omitempty"`
 }
 
 // EnrolmentNotKept records that a row named a person without a visible plan:
@@ -111,6 +115,11 @@ func (q *Enrol) withRows(group []Entry) (Request, error) {
 				return nil, ErrGroup
 			}
 			out.Rows = append(out.Rows, EnrolmentRow{N: e.N, Person: group[i].Person.Ref})
+		case *EnrolmentLinked:
+			if group[i].Person == nil {
+				return nil, ErrGroup
+			}
+			out.Rows = append(out.Rows, EnrolmentRow{N: e.N, Person: group[i].Person.Ref, Link: e.Link})
 		case *EnrolmentRejected:
 			out.Rows = append(out.Rows, EnrolmentRow{N: e.N, Fault: e.Code})
 		}
@@ -124,7 +133,7 @@ func (q *Enrol) decide(d *decider) error {
 		return nil
 	}
 	d.record(&EnrolmentsRecorded{Rows: len(q.Rows), Profile: d.profile}, PersonRef{})
-	n := enrolling{d: d, source: d.c.Actor.Organisation, spans: map[stayKey][]Enrolment{}, places: map[PersonRef][]Place{}}
+	n := newEnrolling(d, d.c.Actor.Organisation)
 	for i := range q.Rows {
 		r := &q.Rows[i]
 		if code := r.fault(); code != "" {

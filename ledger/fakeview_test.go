@@ -27,6 +27,7 @@ type fakeView struct {
 	places        map[PersonRef][]Place
 	unkept        map[PersonRef][]string
 	wanted        map[string]map[PersonRef]bool
+	links         map[linksOf]Links
 	standings     map[string]map[Item]Standing
 	rejected      map[ID][]HeldRow
 	numbers       map[PersonRef]Number
@@ -52,7 +53,7 @@ func newFakeView() *fakeView {
 		notifications: map[Seq]Notification{}, uploads: map[ID]Upload{}, lastUploads: map[string]LastUpload{},
 		uploadAt: map[string]map[int64]ID{}, enrolments: map[Place]map[PersonRef][]Enrolment{},
 		assignments: map[Place][]Assignment{}, caseloads: map[string]Time{}, looked: map[Seq]Time{}, places: map[PersonRef][]Place{},
-		unkept: map[PersonRef][]string{}, wanted: map[string]map[PersonRef]bool{},
+		unkept: map[PersonRef][]string{}, wanted: map[string]map[PersonRef]bool{}, links: map[linksOf]Links{},
 		standings: map[string]map[Item]Standing{}, rejected: map[ID][]HeldRow{},
 		numbers: map[PersonRef]Number{}, outboxes: map[string]Outbox{}, attempts: map[Seq]Attempt{},
 		policies: map[string][]DatedPolicy{}, glasses: map[Seq]Glass{},
@@ -408,13 +409,19 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.enrol(ref, x.Row.Place, func(have []Enrolment) []Enrolment {
 			source := ""
 			if e.Rules >= 3 {
-				source = actor.Organisation
+				source = cmp.Or(x.Source, actor.Organisation)
 			}
 			return x.Apply(have, source, e.Seq, e.Time)
 		})
-		delete(v.wanted[actor.Organisation], ref)
+		if x.Source == "" {
+			v.asked(ref, actor.Organisation, false)
+			v.pass(ref, actor.Organisation)
+		}
 	case *EnrolmentNotKept:
 		v.unkept[ref] = append(v.unkept[ref], actor.Organisation)
+		delete(v.links, linksOf{ref, actor.Organisation})
+	case *EnrolmentLinked, *LinksOpened, *LinksFollowed, *EnrolmentRejected:
+		v.link(e, ref, actor.Organisation, q)
 	case *CallBackRecorded:
 		o := v.organisations[x.Code]
 		o.CallBack = x.Phone
@@ -425,8 +432,10 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.organisations[x.Row.Code] = x.Row.Apply(v.organisations[x.Row.Code])
 	case *EnrolmentEnded:
 		v.enrol(ref, x.Row.Place, func(have []Enrolment) []Enrolment { return x.Apply(have, e.Seq, e.Time) })
+		v.pass(ref, actor.Organisation)
 	case *EnrolmentTakenBack:
 		v.enrol(ref, x.Row.Place, func(have []Enrolment) []Enrolment { return x.Apply(have, e.Seq, e.Time) })
+		v.pass(ref, actor.Organisation)
 	case *Assigned:
 		v.assignments[x.Place] = append(v.assignments[x.Place], x.Assignment)
 	case *AssignmentEnded:
@@ -699,11 +708,8 @@ func (v *fakeView) want(ref PersonRef) {
 				kept = kept || e.Source == source
 			}
 		}
-		if !kept {
-			if v.wanted[source] == nil {
-				v.wanted[source] = map[PersonRef]bool{}
-			}
-			v.wanted[source][ref] = true
+		if len(v.links[linksOf{ref, source}].Each) == 0 && !kept {
+			v.asked(ref, source, true)
 		}
 	}
 }

@@ -37,6 +37,7 @@ var tales4 = []tale{
 	{"sealed", nil, taleOfSealed},
 	{"begun", nil, taleOfBegun},
 	{"hours", nil, taleOfHours},
+	{"links", []Kind{KindEnrolmentLinked, KindLinksOpened, KindLinksFollowed}, taleOfLinks},
 }
 
 // told is a tale with the rules version that it is told under.

@@ -85,10 +85,13 @@ const (
 	KindOrganisationListed Kind = 107
 	KindEnrolmentsWanted   Kind = 108
 	KindCallBackRecorded   Kind = 109
+	KindEnrolmentLinked    Kind = 110
+	KindLinksOpened        Kind = 111
 
 	KindTrailRead     Kind = 112
 	KindKeyReleased   Kind = 113
 	KindSubjectCopied Kind = 114
+	KindLinksFollowed Kind = 115
 
 	KindCorrected  Kind = 128 // reserved
 	KindRectified  Kind = 129 // reserved
@@ -173,6 +176,9 @@ var events = map[Kind]func() Event{
 	KindOrganisationListed:       func() Event { return new(OrganisationListed) },
 	KindEnrolmentsWanted:         func() Event { return new(EnrolmentsWanted) },
 	KindCallBackRecorded:         func() Event { return new(CallBackRecorded) },
+	KindEnrolmentLinked:          func() Event { return new(EnrolmentLinked) },
+	KindLinksOpened:              func() Event { return new(LinksOpened) },
+	KindLinksFollowed:            func() Event { return new(LinksFollowed) },
 	KindTrailRead:                func() Event { return new(TrailRead) },
 	KindSubjectCopied:            func() Event { return new(SubjectCopied) },
 	KindKeyReleased:              func() Event { return new(KeyReleased) },
@@ -193,7 +199,8 @@ var kindNames = map[Kind]string{
 	KindEnrolmentRejected: "enrolment-rejected", KindAssigned: "assigned", KindAssignmentEnded: "assignment-ended", KindUnassignedRead: "unassigned-read",
 	KindSchoolRecorded: "school-recorded", KindOrganisationListed: "organisation-listed", KindEnrolmentsWanted: "enrolments-wanted",
 	KindCallBackRecorded: "call-back-recorded",
-	KindEnrolmentEnded:   "enrolment-ended", KindEnrolmentTakenBack: "enrolment-taken-back",
+	KindEnrolmentLinked:  "enrolment-linked", KindLinksOpened: "links-opened", KindLinksFollowed: "links-followed",
+	KindEnrolmentEnded: "enrolment-ended", KindEnrolmentTakenBack: "enrolment-taken-back",
 	KindCaseloadAccessed: "caseload-accessed",
 	KindSubjectAccessed:  "subject-accessed", KindTrailRead: "trail-read", KindSubjectCopied: "subject-copied",
 	KindKeyReleased:  "key-released",

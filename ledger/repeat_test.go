@@ -219,7 +219,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 		}
 		return out
 	}
-	switch rapid.IntRange(0, 27).Draw(t, "request") {
+	switch rapid.IntRange(0, 28).Draw(t, "request") {
 	case 0, 1, 2:
 		able(RoleClinician, emergency, "555001")
 		q := &LookUp{Person: ref, Declared: Declared(rapid.IntRange(0, 2).Draw(t, "declared")), Confirmed: maybe("confirmed"), Reasoned: maybe("reasoned")}
@@ -271,7 +271,7 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 			r.Change = EnrolmentChange(rapid.IntRange(0, 3).Draw(t, "enrolment change"))
 			list = append(list, r)
 		}
-		return w.cmd(actor, &Enrol{Rows: list})
+		return w.linkedRows(t, actor, list)
 	case 15:
 		able(RoleTeamLeader, nursing, "lead")
 		if held := w.view.assignments[place]; len(held) > 0 && maybe("end") {
@@ -285,6 +285,8 @@ func anyCommand(t *rapid.T, w *world, uploads []ID) *Command {
 		return w.cmd(actor, q, PayloadReason)
 	case 27:
 		return w.cmd(system(), &TellDue{Until: w.now})
+	case 28:
+		return w.anyLinks(t, place, day("link from"))
 	case 20:
 		able(RoleClinician, emergency, "555001")
 		return w.cmd(actor, &Trace{Trace: tag("trace")}, PayloadReason)

@@ -26,6 +26,7 @@ const (
 	PayloadNote                           // [NoteDetails], held by the authority
 	PayloadReason                         // [NoteDetails], held by the actor
 	PayloadAppointment                    // [AppointmentDetails], held by the person
+	PayloadLink                           // [LinkDetails], held by the person; from rules version 4
 )
 
 // Sealed is one encrypted payload that a command carries: nonce and ciphertext

@@ -57,6 +57,8 @@ type View interface {
 	Wanted(source string, after PersonRef, limit int) ([]PersonRef, error) // whose enrolments it is asked for again, in order of reference
 	// Unassigned lists who, on a day, has a visible plan and is in no live caseload, for an authority, in order of reference.
 	Unassigned(authority string, on Day, after PersonRef, limit int) ([]PersonRef, error)
+	// Links is what a source has linked of a person and nobody has followed; from rules version 4.
+	Links(p PersonRef, source string) (Links, error)
 	Letter(Seq) (Letter, bool, error)
 	Letterbox(authority string, w Way) (Letterbox, error) // zero if there was no letter
 }

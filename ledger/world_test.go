@@ -112,7 +112,7 @@ func (w *world) cmd(a Actor, q Request, payloads ...Payload) *Command {
 func (w *world) sealed(p Payload, row int) Sealed {
 	w.n++
 	holder := map[Payload]Holder{PayloadPlan: HolderPerson, PayloadAccess: HolderPerson, PayloadProfile: HolderActor,
-		PayloadRow: HolderAuthority, PayloadNote: HolderAuthority, PayloadReason: HolderActor, PayloadAppointment: HolderPerson}[p]
+		PayloadRow: HolderAuthority, PayloadNote: HolderAuthority, PayloadReason: HolderActor, PayloadAppointment: HolderPerson, PayloadLink: HolderPerson}[p]
 	return Sealed{Payload: p, Holder: holder, Key: DeriveID("key", []byte{byte(holder)}), Row: row,
 		Ciphertext: fmt.Appendf(nil, "ciphertext %d", w.n)}
 }
