@@ -74,6 +74,7 @@ var enrolmentMessages = map[string]string{
 	"place-closed":           "the place closed before that day",
 	"place-unknown":          "the place is not recorded here",
 	"not-kept":               "the person has no visible plan, so the enrolment is not kept; it is asked for again if one appears",
+	"linked":                 "the person has no visible plan, so the row is kept sealed, as policy allows, and followed when one appears",
 	"csv-row-columns":        "the row has too many or too few fields",
 	"csv-row-quote":          "a quotation mark is out of place",
 	"csv-row-encoding":       "the row is not valid UTF-8 text",
@@ -117,6 +118,10 @@ func (s *Server) postEnrolments(w http.ResponseWriter, r *http.Request, who *Ide
 	if p != nil {
 		return p
 	}
+	links, err := s.mayLink(who.Organisation)
+	if err != nil {
+		return err
+	}
 	var became enrolmentResults
 	for done := false; !done; {
 		q := &ledger.Enrol{}
@@ -140,6 +145,14 @@ func (s *Server) postEnrolments(w http.ResponseWriter, r *http.Request, who *Ide
 			return err
 		}
 		d.command.Bulk = true
+		for i := range q.Rows {
+			if !links {
+				break
+			}
+			if err := d.link(&q.Rows[i]); err != nil {
+				return err
+			}
+		}
 		out, err := d.propose(r.Context(), q)
 		if err != nil {
 			return err

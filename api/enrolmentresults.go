@@ -31,6 +31,8 @@ func (b *enrolmentResults) add(records [][]byte) error {
 			}
 		case *ledger.EnrolmentNotKept:
 			b.became("not-kept", "not-kept")
+		case *ledger.EnrolmentLinked:
+			b.became("linked", "linked")
 		case *ledger.EnrolmentRejected:
 			b.became("rejected", ev.Code)
 		}

@@ -17,8 +17,9 @@ type draft struct {
 	s       *Server
 	command ledger.Command
 	actor   *actor
-	keys    []ledger.DataKey // made here and recorded by this command
-	profile bool             // the actor's name travels with it
+	keys    []ledger.DataKey          // made here and recorded by this command
+	profile bool                      // the actor's name travels with it
+	linking map[ledger.PersonRef]bool // of whom a row was sealed: see link
 }
 
 // draft begins a command of a caller. Its id is the request's Idempotency-Key,

@@ -154,7 +154,7 @@ func (n *enrolling) row(r *EnrolmentRow) error {
 	if err != nil {
 		return err
 	}
-	if !visible {
+	if !visible || r.concealed(n.d) { // of what an edge concealed, a plan that has just appeared finds the link
 		if !waits && !r.leaves() { // nothing is known that could be left
 			if done, err := n.link(r); done || err != nil {
 				return err

@@ -420,6 +420,9 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 	case *EnrolmentNotKept:
 		v.unkept[ref] = append(v.unkept[ref], actor.Organisation)
 		delete(v.links, linksOf{ref, actor.Organisation})
+		if plans, _ := v.Plans(ref); e.Rules >= 4 && len(plans) > 0 {
+			v.asked(ref, actor.Organisation, true)
+		}
 	case *EnrolmentLinked, *LinksOpened, *LinksFollowed, *EnrolmentRejected:
 		v.link(e, ref, actor.Organisation, q)
 	case *CallBackRecorded:

@@ -148,6 +148,16 @@ func (l *Links) seqs() []Seq {
 	return out
 }
 
+// Sound reports whether nothing is wrong with a row in itself.
+func (r *EnrolmentRow) Sound() bool { return r.fault() == "" }
+
+// Conceal leaves of a row no more than a link's entry holds of it. What
+// consensus replicates has rows in clear; of somebody without a plan, whose row
+// is sealed, an edge need not say there where.
+func (r *EnrolmentRow) Conceal() { *r = EnrolmentRow{N: r.N, Person: r.Person, Link: r.Link} }
+
+func (r *EnrolmentRow) concealed(d *decider) bool { return d.four() && r.Place == "" }
+
 // linked is what waits of a person, with what this command has added.
 func (n *enrolling) linked(p PersonRef) (Links, error) {
 	if !n.d.four() {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,9 +14,13 @@ type linking struct {
 	*world
 	source Actor
 	sealed map[Seq]LinkDetails // what is sealed, by its entry: what a node with keys reads
+
+	conceals bool // rows go without what is sealed of them
 }
 
-func (w *world) linking(a Actor) *linking { return &linking{w, a, map[Seq]LinkDetails{}} }
+func (w *world) linking(a Actor) *linking {
+	return &linking{world: w, source: a, sealed: map[Seq]LinkDetails{}}
+}
 
 func linkTag(r *EnrolmentRow) Tag {
 	return tag(fmt.Sprint(r.Person, r.Place, r.From, r.To, r.Change))
@@ -30,7 +35,13 @@ func (l *linking) send(rows ...EnrolmentRow) []string {
 		}
 		rows[i].Link = linkTag(&rows[i])
 	}
-	c := l.cmd(l.source, &Enrol{Rows: rows})
+	sent := slices.Clone(rows)
+	for i := range sent {
+		if l.conceals && sent[i].Sound() && (!sent[i].leaves() || len(l.view.links[linksOf{sent[i].Person, l.source.Organisation}].Each) > 0) {
+			sent[i].Conceal()
+		}
+	}
+	c := l.cmd(l.source, &Enrol{Rows: sent})
 	for i := range rows {
 		c.Sealed = append(c.Sealed, l.world.sealed(PayloadLink, rows[i].N))
 	}
@@ -231,6 +242,22 @@ func TestLinksAreFollowed(t *testing.T) {
 	require.Equal(t, []string{"left"}, l.send(EnrolmentRow{Place: area, To: day(0), Change: EnrolmentLeaves}))
 }
 
+// What an edge concealed because there was no plan is followed though one has
+// appeared in between; what then may not be linked is asked for.
+func TestConcealedRowsMeetAPlan(t *testing.T) {
+	w := newWorld(t)
+	w.keepsLinks(nursing)
+	l := w.linking(clerk)
+	l.conceals = true
+	w.load(authorityA, 1, row(1), row(2))
+	require.Equal(t, []string{"linked"}, l.send(EnrolmentRow{Place: school, From: begin.Day()}))
+	l.follow(1)
+	require.Equal(t, [][2]int{{0, 999}}, w.enrolled(1, school))
+	w.says(nursing, w.now.Day(), Policy{Links: No})
+	require.Equal(t, []string{"not kept"}, l.send(EnrolmentRow{Person: person(2), Place: school, From: begin.Day()}))
+	require.Equal(t, []PersonRef{person(2)}, l.wants())
+}
+
 // Once, whoever tries how often; and never what was opened before the last word.
 func TestLinksAreFollowedOnce(t *testing.T) {
 	w := newWorld(t)
@@ -354,6 +381,7 @@ func TestAnyLinksComeToWhatTheirRowsSay(t *testing.T) {
 			w.keepsLinks(nursing)
 		}
 		a, b := open.linking(clerk), shut.linking(clerk)
+		conceals := rapid.Bool().Draw(rt, "conceals")
 		if rapid.Bool().Draw(rt, "something is kept") {
 			shut.load(authorityA, sequence, plan)
 			for _, l := range []*linking{a, b} {
@@ -365,6 +393,7 @@ func TestAnyLinksComeToWhatTheirRowsSay(t *testing.T) {
 			shut.load(authorityA, sequence, gone)
 			sequence++
 		}
+		b.conceals = conceals
 		for range rapid.IntRange(1, 12).Draw(rt, "rows") {
 			r := EnrolmentRow{Place: rapid.SampledFrom([]Place{school, other, area}).Draw(rt, "place"),
 				From: begin.Day() + Day(rapid.IntRange(-4, 4).Draw(rt, "from")), Change: EnrolmentChange(rapid.IntRange(0, 3).Draw(rt, "change"))}

@@ -182,6 +182,8 @@ func (a *Assembler) fill(r store.Reader, out *Answer, main *ledger.Entry, entrie
 		n, _, err := v.Notification(ev.Notification)
 		out.Notification = &n
 		return err
+	case *ledger.LinksOpened:
+		return a.links(v, out, main, ev)
 	case *ledger.NotificationAttempted:
 		return a.delivery(v, out, main.Seq, ev)
 	case *ledger.TrailRead:

@@ -1,6 +1,7 @@
 package projection
 
 import (
+	"cmp"
 	"slices"
 
 	"custos/ledger"
@@ -72,9 +73,11 @@ func foldEnrolment(t *store.Txn, e, first *ledger.Entry) error {
 	case *ledger.Enrolled:
 		source := ""
 		if e.Rules >= 3 {
-			source = first.Actor.Organisation
-			if err := t.DeleteCold(wantedKey(source, p)); err != nil {
-				return err
+			source = cmp.Or(ev.Source, first.Actor.Organisation)
+			if ev.Source == "" { // of links, what became of all of them decides
+				if err := t.DeleteCold(wantedKey(source, p)); err != nil {
+					return err
+				}
 			}
 		}
 		place = ev.Row.Place
@@ -154,7 +157,11 @@ func foldWanted(t *store.Txn, p ledger.PersonRef) error {
 		if err != nil {
 			return err
 		}
-		if !kept {
+		waits, err := v.Links(p, source)
+		if err != nil {
+			return err
+		}
+		if !kept && len(waits.Each) == 0 {
 			if err := t.SetIndex(wantedKey(source, p)); err != nil {
 				return err
 			}

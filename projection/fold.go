@@ -61,6 +61,15 @@ func foldEvent(t *store.Txn, e, first *ledger.Entry) error {
 			if err := foldNumberBirth(t, e); err != nil {
 				return err
 			}
+			if ev, ok := e.Event.(*ledger.NumberSuperseded); ok && e.Rules >= 4 {
+				end, err := (View{t}).Follow(ev.New)
+				if err != nil {
+					return err
+				}
+				if err := foldDueLinks(t, end); err != nil {
+					return err
+				}
+			}
 			return foldNumberGaps(t, e)
 		}
 	case *ledger.PersonMatched:
@@ -100,7 +109,16 @@ func foldEvent(t *store.Txn, e, first *ledger.Entry) error {
 	case *ledger.LetterAsked:
 		return foldLetterAsked(t, e, ev)
 	case *ledger.Enrolled, *ledger.EnrolmentEnded, *ledger.EnrolmentTakenBack:
-		return foldEnrolment(t, e, first)
+		if err := foldEnrolment(t, e, first); err != nil {
+			return err
+		}
+		return foldPassed(t, e, first)
+	case *ledger.EnrolmentNotKept:
+		return foldPassed(t, e, first)
+	case *ledger.EnrolmentLinked, *ledger.LinksOpened, *ledger.LinksFollowed:
+		return foldLink(t, e, first)
+	case *ledger.EnrolmentRejected:
+		return foldRefusedLink(t, e, first)
 	case *ledger.Assigned, *ledger.AssignmentEnded:
 		return foldAssignment(t, e)
 	case *ledger.CaseloadAccessed:

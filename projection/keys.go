@@ -50,6 +50,7 @@ const (
 	viewDueDay       = 'G' // day, person -> nothing: days on which a plan may be a task
 	viewDuePolicy    = '7' // day, sequence number, place -> nothing: policies that have not begun; from rules version 4
 	viewArrival      = 'J' // organisation, day -> Arrivals; from rules version 3
+	viewDueLinks     = '8' // person, source -> nothing: links to follow, where a plan was recorded; from rules version 4
 	viewPolicy       = 'C' // place -> []ledger.DatedPolicy; from rules version 3
 	viewState        = 'Z' // -> the tracker; from rules version 3, as are the next
 	viewIndexTree    = '0' // four bits of a person's key a byte -> a page of the index
@@ -61,6 +62,7 @@ const (
 const (
 	partHead      = 'c' // -> the end of the person's own chain, how many accesses its history has had
 	partEnrolment = 'e' // place -> []ledger.Enrolment
+	partLink      = 'l' // source -> ledger.Links; from rules version 4
 	partStayed    = 'g' // -> stayed; from rules version 3
 	partFollowing = 'f' // the person of a number that leads to this one -> nothing; from rules version 2, as is the next
 	partAttending = 'm' // authority, attendance or zeros -> the newest notification of it; from rules version 3
@@ -243,6 +245,14 @@ func enrolmentOf(key []byte) (p ledger.PersonRef, at ledger.Place, ok bool) {
 
 func wantedKey(source string, p ledger.PersonRef) []byte {
 	return store.ViewKey(viewWanted, named(source), p[:])
+}
+
+func linksKey(p ledger.PersonRef, source string) []byte {
+	return personKey(p, partLink, []byte(source)...)
+}
+
+func dueLinksKey(p ledger.PersonRef, source string) []byte {
+	return store.ViewKey(viewDueLinks, p[:], []byte(source))
 }
 
 func lookedKey(assignment ledger.Seq) []byte {

@@ -104,6 +104,11 @@ func foldRecorded(t *store.Txn, e, first *ledger.Entry, ev *ledger.PlanRecorded)
 				return err
 			}
 		}
+		if e.Rules >= 4 && e.Person.N > 1 { // the plan's own entry may be the first about the person
+			if err := foldDueLinks(t, p); err != nil {
+				return err
+			}
+		}
 		if ev.Change == ledger.PlanNew { // a correction's person is in the index
 			if err := foldHolder(t, ev.Authority, p, plans); err != nil {
 				return err

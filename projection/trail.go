@@ -1,6 +1,7 @@
 package projection
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -242,6 +243,18 @@ func (v View) TrailRow(n ledger.Seq) (TrailRow, error) {
 		row.Profile = ev.Profile
 	case *ledger.Enrolled:
 		row.Place, row.Of = ev.Row.Place, ev.Of
+		row.Organisation = cmp.Or(ev.Source, row.Organisation)
+	case *ledger.LinksOpened:
+		row.Organisation = ev.Source
+	case *ledger.LinksFollowed:
+		row.Organisation, row.Of, row.Code = ev.Source, ev.Of, ev.Code
+	case *ledger.EnrolmentLinked:
+		row.Of = ev.Of
+	case *ledger.EnrolmentRejected:
+		row.Code = ev.Code
+		if q, ok := first.Request.(*ledger.FollowLinks); ok {
+			row.Organisation = q.Source
+		}
 	case *ledger.EnrolmentEnded:
 		row.Place, row.Of = ev.Row.Place, ev.Of
 	case *ledger.EnrolmentTakenBack:

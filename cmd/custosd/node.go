@@ -135,7 +135,7 @@ func startNode(c *Config, o nodeOptions) (*node, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n.opened, n.openStop = ctx, cancel
-	if err := errors.Join(n.startMESH(ctx, keys, o.clock, o.log), n.startLetters(ctx)); err != nil {
+	if err := errors.Join(n.startMESH(ctx, keys, o.clock, o.log), n.startLetters(ctx), n.startLinks(ctx, keys, o.clock, o.log)); err != nil {
 		cancel()
 		n.running.Wait()
 		n.register()
