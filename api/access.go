@@ -259,6 +259,7 @@ func (s *Server) writePlans(j *jsonWriter, plans []projection.PlanShown, now led
 		j.field("name", o.Name)
 		j.field("officeHours", o.Directory.OfficeHours)
 		j.field("emergencyDuty", o.Directory.EmergencyDuty)
+		j.optional("ringNow", o.Directory.NumberAt(now))
 		if unconfirmed(&o, now) {
 			j.key("unconfirmed") // nobody has confirmed these numbers for 90 days
 			j.boolean(true)

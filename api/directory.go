@@ -19,15 +19,17 @@ func unconfirmed(o *ledger.Organisation, now ledger.Time) bool {
 }
 
 type directoryEntry struct {
-	ODS           string   `json:"ods"`
-	Name          string   `json:"name"`
-	OfficeHours   string   `json:"officeHours"`
-	EmergencyDuty string   `json:"emergencyDuty"`
-	Hours         string   `json:"hours,omitempty"`
-	BankHolidays  []string `json:"bankHolidays,omitempty"`
-	Confirmed     string   `json:"confirmed,omitempty"`
-	Unconfirmed   bool     `json:"unconfirmed,omitempty"` // nobody has confirmed it for 90 days
-	ChildHealth   []string `json:"childHealth,omitempty"`
+	ODS           string    `json:"ods"`
+	Name          string    `json:"name"`
+	OfficeHours   string    `json:"officeHours"`
+	EmergencyDuty string    `json:"emergencyDuty"`
+	Hours         string    `json:"hours,omitempty"`
+	Week          *weekBody `json:"week,omitempty"`
+	BankHolidays  []string  `json:"bankHolidays,omitempty"`
+	RingNow       string    `json:"ringNow,omitempty"` // the number that is answered at this moment, where the authority has said its hours
+	Confirmed     string    `json:"confirmed,omitempty"`
+	Unconfirmed   bool      `json:"unconfirmed,omitempty"` // nobody has confirmed it for 90 days
+	ChildHealth   []string  `json:"childHealth,omitempty"`
 }
 
 // siteEntry is where a care site is rung back.
@@ -40,7 +42,7 @@ type siteEntry struct {
 // directoryOf is an authority's entry.
 func directoryOf(o *ledger.Organisation, now ledger.Time) directoryEntry {
 	e := directoryEntry{ODS: o.Code, Name: o.Name, OfficeHours: o.Directory.OfficeHours, EmergencyDuty: o.Directory.EmergencyDuty,
-		Hours: o.Directory.Hours, BankHolidays: o.Directory.BankHolidays, ChildHealth: o.Directory.ChildHealth, Unconfirmed: unconfirmed(o, now)}
+		Week: weekOf(&o.Directory), RingNow: o.Directory.NumberAt(now), Hours: o.Directory.Hours, BankHolidays: o.Directory.BankHolidays, ChildHealth: o.Directory.ChildHealth, Unconfirmed: unconfirmed(o, now)}
 	if o.Directory.Confirmed != 0 {
 		e.Confirmed = o.Directory.Confirmed.String()
 	}
@@ -97,6 +99,7 @@ type directoryBody struct {
 	OfficeHours   string   `json:"officeHours" strict:"required"`
 	EmergencyDuty string   `json:"emergencyDuty" strict:"required"`
 	Hours         string   `json:"hours"`
+	Week          weekBody `json:"week"`
 	BankHolidays  []string `json:"bankHolidays"`
 	ChildHealth   []string `json:"childHealth"` // services that may see who is in no caseload
 }
@@ -135,12 +138,21 @@ func (s *Server) putDirectory(w http.ResponseWriter, r *http.Request, who *Ident
 			return err
 		}
 	}
+	week, err := in.Week.week()
+	if err != nil {
+		return err
+	}
+	if len(week) > 0 {
+		if err := s.needs(4); err != nil {
+			return err
+		}
+	}
 	d, err := s.draft(w, r, who, content)
 	if err != nil {
 		return err
 	}
 	out, err := d.propose(r.Context(), &ledger.RecordDirectory{Code: ods, Directory: ledger.Directory{
-		OfficeHours: in.OfficeHours, EmergencyDuty: in.EmergencyDuty, Hours: in.Hours, BankHolidays: in.BankHolidays, ChildHealth: in.ChildHealth}})
+		OfficeHours: in.OfficeHours, EmergencyDuty: in.EmergencyDuty, Hours: in.Hours, BankHolidays: in.BankHolidays, ChildHealth: in.ChildHealth, Week: week}})
 	if err != nil {
 		return err
 	}

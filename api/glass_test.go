@@ -204,7 +204,8 @@ func TestReviewOfARestrictedChild(t *testing.T) {
 	id := fmt.Sprint(out["breakGlass"].(object)["review"])
 	site, _ := w.call(siteOfficer, http.MethodPost, "/v1/reviews/"+id+"/open", nil).recorded(200)
 	requireFields(t, site, "id", "insteadOf", "reviewBy", "restricted", "seq", "receipt")
-	national, _ := w.call(officer, http.MethodPost, "/v1/reviews/"+id+"/open", nil).recorded(200)
+	w.call(officer, http.MethodPost, "/v1/reviews/"+id+"/open", nil).denied("assurance-too-low")
+	national, _ := w.call(officer, http.MethodPost, "/v1/reviews/"+id+"/open", nil, w.signedIn(officer, "AAL3_ANY")).recorded(200)
 	require.Equal(t, nhs(1), national["nhsNumber"])
 }
 

@@ -115,6 +115,22 @@ func TestTheHistoryOfARestrictedChildIsSealed(t *testing.T) {
 		require.Empty(t, out["accessHistory"])
 	}
 	require.Positive(t, lookers)
-	entries, _ := w.trail(officer, object{"nhsNumber": nhs(1)})
-	require.Contains(t, column(entries, "name"), doctor.name)
+	strong := w.signedIn(officer, "AAL3_ANY")
+	for path, body := range map[string]object{
+		"/v1/trails":         {"nhsNumber": nhs(1), "reason": "complaint ref 5521"},
+		"/v1/subject-copies": {"nhsNumber": nhs(1), "for": "representative", "harmConsidered": true, "competent": true, "reason": "seen by the panel"},
+		"/v1/key-releases":   {"nhsNumber": nhs(1), "auditor": "aud-1", "days": 3, "reason": "complaint ref 5521"},
+	} {
+		w.call(officer, "POST", path, body).denied("assurance-too-low")
+		w.call(officer, "POST", path, body, w.signedIn(officer, "AAL2_ANY")).denied("assurance-too-low")
+		out, _ := w.call(officer, "POST", path, body, strong).recorded(map[bool]int{false: 200, true: 201}[path == "/v1/key-releases"])
+		if path == "/v1/trails" {
+			var entries []object
+			for _, x := range list(out["entries"]) {
+				entries = append(entries, x.(object))
+			}
+			require.Contains(t, column(entries, "name"), doctor.name)
+			require.Contains(t, column(entries, "code"), "assurance-too-low", "who tried is in the child's own trail")
+		}
+	}
 }

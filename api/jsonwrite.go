@@ -80,6 +80,17 @@ func (j *jsonWriter) time(t ledger.Time) {
 	j.b = append(j.b[:len(j.b)-1], '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), 'Z', '"')
 }
 
+// value appends what encoding/json makes of a value.
+func (j *jsonWriter) value(v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	j.sep()
+	j.b = append(j.b, b...)
+	return nil
+}
+
 // field and its kin append a key and its value.
 func (j *jsonWriter) field(k, v string) { j.key(k); j.text(v) }
 

@@ -275,7 +275,17 @@ func (s *Server) openNotification(w http.ResponseWriter, r *http.Request, who *I
 	if err := s.writePlans(j, a.Plans, a.At, true); err != nil {
 		return err
 	}
-	if a.Visit.Role != ledger.RoleSystem { // a task tells of a plan, and of nobody's visit
+	switch {
+	case a.Notification.Type == ledger.NotifyPolicy:
+		begun, err := s.begunPolicy(s.node.View(), a.Notification)
+		if err != nil {
+			return err
+		}
+		j.key("policy")
+		if err := j.value(begun); err != nil {
+			return err
+		}
+	case a.Visit.Role != ledger.RoleSystem: // a task tells of a plan, and of nobody's visit
 		if err := s.writeSeen(j, a); err != nil {
 			return err
 		}

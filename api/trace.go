@@ -85,6 +85,7 @@ func (s *Server) writeAuthorities(j *jsonWriter, codes []string) error {
 		j.field("name", o.Name)
 		j.field("officeHours", o.Directory.OfficeHours)
 		j.field("emergencyDuty", o.Directory.EmergencyDuty)
+		j.optional("ringNow", o.Directory.NumberAt(s.moment()))
 		j.close('}')
 	}
 	j.close(']')

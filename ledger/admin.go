@@ -109,11 +109,14 @@ type Directory struct {
 	// Of rules version 3.
 	ChildHealth []string `cbor:"6,keyasint,omitempty"` // services that may see who of the authority is in no caseload
 	Ladders     []Ladder `cbor:"7,keyasint,omitempty"` // how its notifications climb, in order of days; kept by a request of their own
+
+	// Of rules version 4.
+	Week []Opening `cbor:"8,keyasint,omitempty"` // when the office is open, Monday first; nothing, or seven days
 }
 
 // IsZero reports whether nothing is known.
 func (d Directory) IsZero() bool {
-	return d.OfficeHours == "" && d.EmergencyDuty == "" && d.Hours == "" && len(d.BankHolidays) == 0 && len(d.Ladders) == 0
+	return d.OfficeHours == "" && d.EmergencyDuty == "" && d.Hours == "" && len(d.BankHolidays) == 0 && len(d.Ladders) == 0 && len(d.Week) == 0
 }
 
 // RecordOrganisation asks to record an organisation and its policy.
@@ -222,12 +225,18 @@ func (q *RecordOrganisation) decide(d *decider) error {
 	if !o.Directory.IsZero() {
 		o.Directory.Confirmed = d.now
 		o.Directory.Ladders = was.Directory.Ladders
+		if d.four() {
+			o.Directory.Week = was.Directory.Week // the authority's own to say
+		}
 	}
 	d.record(&OrganisationRecorded{Organisation: o}, PersonRef{})
 	return nil
 }
 
 func (q *RecordDirectory) decide(d *decider) error {
+	if len(q.Directory.Week) > 0 && !d.under(4) {
+		return nil
+	}
 	if q.Code != d.c.Actor.Organisation {
 		d.deny(RefusedOtherAuthority, 0)
 		return nil
@@ -238,6 +247,10 @@ func (q *RecordDirectory) decide(d *decider) error {
 	}
 	if !ok || o.Sort != SortAuthority {
 		d.deny(RefusedOrganisation, 0)
+		return nil
+	}
+	if !soundWeek(q.Directory.Week) {
+		d.refuse(RefusedState)
 		return nil
 	}
 	dir := q.Directory

@@ -50,6 +50,15 @@ func (t Time) Day() Day {
 	return Day(d)
 }
 
+// minute returns how many minutes past midnight a clock in London shows.
+func (t Time) minute() int {
+	const day = 24 * Hour
+	if summerTime(int64(t / Second)) {
+		t += Hour
+	}
+	return int(((t%day + day) % day) / Minute)
+}
+
 // Start returns the moment at which the day begins in Europe/London.
 func (d Day) Start() Time {
 	s := int64(d) * 86400

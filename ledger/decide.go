@@ -86,10 +86,11 @@ var rules = map[int]func(*decider) error{
 	1: decideV1,
 	2: decideV2,
 	3: decideV3,
+	4: decideV4,
 }
 
 // CurrentRules is the version that a new log opens with.
-const CurrentRules = 3
+const CurrentRules = 4
 
 // Decide is pure: the same view, head and command give the same decision on
 // every node, today and in an audit years later. An error means that the node
@@ -175,11 +176,19 @@ func decideV2(d *decider) error { return decideV1(d) }
 // lookup is decided by the policy that holds where it is made.
 func decideV3(d *decider) error { return decideV1(d) }
 
+// decideV4 takes the same steps. What differs is what asks [decider.four]: what is
+// sealed of a restricted person takes a strong sign-in, and places are told when
+// a policy begins.
+func decideV4(d *decider) error { return decideV1(d) }
+
 // two reports whether the command is decided under version 2 or a later one.
 func (d *decider) two() bool { return d.out.Rules >= 2 }
 
 // three reports whether it is decided under version 3 or a later one.
 func (d *decider) three() bool { return d.out.Rules >= 3 }
+
+// four reports whether it is decided under version 4 or a later one.
+func (d *decider) four() bool { return d.out.Rules >= 4 }
 
 // under is for a request that came with a version: before that is in force, it
 // is refused and leaves no trace.

@@ -1,8 +1,10 @@
 package ledger
 
-import "slices"
-
-import "sort"
+import (
+	"cmp"
+	"slices"
+	"sort"
+)
 
 // fakeView is the smallest fold that decisions can be tested against: maps
 // filled from entries, one switch. It keeps no history and no rows on disk.
@@ -38,6 +40,7 @@ type fakeView struct {
 	letterboxes   map[string]Letterbox
 	attending     map[string]Seq
 	dueDays       map[DueDay]bool
+	duePolicies   []DuePolicy
 	births        map[PersonRef]Birth
 	err           error // if set, every read fails with it
 }
@@ -200,6 +203,13 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 				}
 			}
 		}
+		for place, said := range v.policies {
+			for i := range said {
+				if x.From < 4 && x.To >= 4 && said[i].From > e.Time.Day() {
+					v.duePolicies = append(v.duePolicies, DuePolicy{said[i].From, said[i].Seq, place})
+				}
+			}
+		}
 		v.log.Rules = x.To
 	case *StateRecorded:
 		v.uncovered = e.Seq + 1
@@ -225,6 +235,9 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 		v.glasses[x.Glass] = g
 	case *PolicyRecorded:
 		v.policies[x.Place] = AddPolicy(v.policies[x.Place], x, e.Seq, e.Time)
+		if e.Rules >= 4 && x.From > e.Time.Day() {
+			v.duePolicies = append(v.duePolicies, DuePolicy{x.From, e.Seq, x.Place})
+		}
 	case *ActorProfiled:
 		v.profiles[string(id[:])+string(x.Profile[:])] = e.Seq
 	case *UploadOpened:
@@ -361,6 +374,7 @@ func (v *fakeView) foldEntry(e *Entry, actor Actor, q Request) {
 			v.plans[p] = LosePlans(v.plans[p], x, e.Time.Day())
 		}
 	case *TransitionsDue:
+		v.duePolicies = slices.DeleteFunc(v.duePolicies, func(p DuePolicy) bool { return slices.Contains(x.Begun, p.Seq) })
 		for at := range v.dueDays {
 			if x.Through != 0 && !at.after(DueDay{x.Through, x.Person}) {
 				delete(v.dueDays, at)
@@ -444,6 +458,12 @@ func (v *fakeView) DueDays(through Day, limit int) ([]DueDay, error) {
 		}
 	}
 	sort.Slice(out, func(i, j int) bool { return out[j].after(out[i]) })
+	return out[:min(limit, len(out))], v.err
+}
+
+func (v *fakeView) DuePolicies(through Day, limit int) ([]DuePolicy, error) {
+	out := slices.DeleteFunc(slices.Clone(v.duePolicies), func(p DuePolicy) bool { return p.Day > through })
+	slices.SortFunc(out, func(a, b DuePolicy) int { return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Seq, b.Seq)) })
 	return out[:min(limit, len(out))], v.err
 }
 

@@ -3,7 +3,8 @@ package ledger
 // Break-glass: in an emergency, somebody strongly signed in looks up what the
 // policy of the place would deny, says why, and a second person reviews it.
 
-// strongAssurance is the level of sign-in that breaks the glass.
+// strongAssurance is the level of sign-in that breaks the glass, and from rules
+// version 4 on also what is sealed of a restricted person.
 const strongAssurance = "AAL3"
 
 // ReviewWithin is how soon somebody else must have reviewed it.
@@ -148,6 +149,11 @@ func (q *Review) decide(d *decider) error {
 	case g.Actor == d.c.Actor.ID():
 		d.deny(RefusedSecondPerson, 0)
 		return nil
+	}
+	if q.Finding == FindingOpened && May(d.c.Actor.Role, ActReadTrail) {
+		if denied, err := d.sealedFrom(g.Person); err != nil || denied {
+			return err
+		}
 	}
 	e := &Reviewed{Glass: q.Glass, Finding: q.Finding, Profile: d.profile}
 	switch q.Finding {

@@ -32,10 +32,37 @@ var tales3 = []tale{
 	{"messages", nil, taleOfMessages},
 }
 
+// tales4 are those of version 4, told in the same world. Their folder is testdata/v4/<name>.
+var tales4 = []tale{
+	{"sealed", nil, taleOfSealed},
+	{"begun", nil, taleOfBegun},
+	{"hours", nil, taleOfHours},
+}
+
+// told is a tale with the rules version that it is told under.
+type told struct {
+	tale
+	rules int
+}
+
+// allTales are the tales of every version from the third on.
+func allTales() []told {
+	var out []told
+	for _, s := range tales3 {
+		out = append(out, told{s, 3})
+	}
+	for _, s := range tales4 {
+		out = append(out, told{s, 4})
+	}
+	return out
+}
+
 // goldenWorld3 is the beginning of every tale of rules version 3.
-func goldenWorld3(t testing.TB) *world {
+func goldenWorld3(t testing.TB) *world { return goldenWorld(t, 3) }
+
+func goldenWorld(t testing.TB, rules int) *world {
 	w := blankWorld(t)
-	w.grant(w.cmd(system(), &OpenLog{ID: ID{0xc3}, Origin: "log.example/three", Verifier: "log.example/three+00000000+AA==", Synthetic: true, Rules: 3}))
+	w.grant(w.cmd(system(), &OpenLog{ID: ID{0xc3}, Origin: "log.example/three", Verifier: "log.example/three+00000000+AA==", Synthetic: true, Rules: rules}))
 	for _, o := range []Organisation{
 		{Code: authorityA, Name: "Aldershire", Sort: SortAuthority},
 		{Code: authorityB, Name: "Borchester", Sort: SortAuthority},
@@ -49,9 +76,9 @@ func goldenWorld3(t testing.TB) *world {
 	return w
 }
 
-// golden3 is what one tale's files must hold.
-func golden3(t testing.TB, s tale) map[string][][]byte {
-	w := goldenWorld3(t)
+// goldenTale is what one tale's files must hold.
+func goldenTale(t testing.TB, s told) map[string][][]byte {
+	w := goldenWorld(t, s.rules)
 	s.tell(w)
 	out, all := map[string][][]byte{}, map[string][][]byte{}
 	for _, group := range w.groups {
@@ -62,18 +89,18 @@ func golden3(t testing.TB, s tale) map[string][][]byte {
 	}
 	for _, k := range s.kinds {
 		name := fmt.Sprintf("%03d-%s.hex", uint16(k), k)
-		require.NotEmpty(t, all[name], "every kind of version 3 has a golden file")
+		require.NotEmpty(t, all[name], "every kind has a golden file: %s", k)
 		out[name] = all[name]
 	}
 	return out
 }
 
-func (s tale) dir() string { return filepath.Join("testdata/v3", s.name) }
+func (s told) dir() string { return filepath.Join(fmt.Sprintf("testdata/v%d", s.rules), s.name) }
 
-// sinceRules3 are the kinds that came with rules version 3.
+// sinceRules3 are the kinds that came with rules version 3 or a later one.
 func sinceRules3() map[Kind]bool {
 	out := map[Kind]bool{}
-	for _, s := range tales3 {
+	for _, s := range allTales() {
 		for _, k := range s.kinds {
 			out[k] = true
 		}

@@ -152,8 +152,8 @@ func readHex(t testing.TB, path string) [][]byte {
 func TestGoldenFiles(t *testing.T) {
 	compareGolden(t, goldenDir, golden(t))
 	compareGolden(t, goldenDir2, golden2(t))
-	for _, s := range tales3 {
-		compareGolden(t, s.dir(), golden3(t, s))
+	for _, s := range allTales() {
+		compareGolden(t, s.dir(), goldenTale(t, s))
 	}
 }
 
@@ -180,7 +180,7 @@ func TestGoldenLedgerIsDecidedAgain(t *testing.T) {
 			require.True(t, strings.Contains(formatText(t), hex.EncodeToString(root[:])), "FORMAT.md gives the golden ledger's root, %s", hex.EncodeToString(root[:]))
 		})
 	}
-	for _, s := range tales3 {
+	for _, s := range allTales() {
 		t.Run(s.dir(), func(t *testing.T) { decidedAgain(t, s.dir()) })
 	}
 }

@@ -92,22 +92,6 @@ func (l *Ladder) has(r Rung) Time {
 	return Time(minutes) * Minute
 }
 
-// works reports whether the authority works at a moment.
-func (d *Directory) works(at Time) bool {
-	day := at.Day()
-	if weekday := (int(day)%7 + 7 + 4) % 7; weekday == 0 || weekday == 6 { // 1 January 1970 was a Thursday
-		return false
-	}
-	for _, holiday := range d.BankHolidays {
-		if holiday == day.String() {
-			return false
-		}
-	}
-	l := d.LadderOn(day)
-	minute := int((at - day.Start()) / Minute)
-	return l.Opens <= minute && minute < l.Closes
-}
-
 // after returns the rung that follows on one at a moment. While the authority
 // does not work nobody but the emergency duty team reads anything; while it
 // does, nobody is above the manager.

@@ -19,6 +19,9 @@ const (
 	NotifyUnread      // to the site that saw a person: nobody of the authority has acknowledged it
 	NotifyBirth       // a baby of a mother with an unborn child's plan was born
 	NotifyPregnancyEnded
+
+	// From rules version 4.
+	NotifyPolicy // to a place: what it says of itself, or was told to, holds from today; it is of nobody
 )
 
 // String returns the type as lists spell it.
@@ -44,6 +47,8 @@ func (t NotificationType) String() string {
 		return "birth"
 	case NotifyPregnancyEnded:
 		return "pregnancy-ended"
+	case NotifyPolicy:
+		return "policy-start"
 	}
 	return "unknown"
 }
@@ -268,7 +273,7 @@ func (d *decider) ownNotification(id Seq, site bool) (Notification, bool, error)
 	switch {
 	case err != nil:
 		return n, false, err
-	case !ok || site != (n.Type == NotifyUnread):
+	case !ok || n.Type != NotifyPolicy && site != (n.Type == NotifyUnread): // a place with a policy may be either
 		d.refuse(RefusedNotFound)
 		return n, false, nil
 	case n.Authority != d.c.Actor.Organisation:

@@ -83,6 +83,23 @@ func upwards(v View, code string, o *Organisation, out []spoken) ([]spoken, erro
 	}
 }
 
+// PlacesAbove lists the places above one, the nation last.
+func PlacesAbove(v View, code string) ([]string, error) {
+	o, _, err := v.Organisation(code)
+	if err != nil {
+		return nil, err
+	}
+	up, err := upwards(v, code, &o, nil)
+	if err != nil || len(up) == 0 {
+		return nil, err
+	}
+	var out []string
+	for _, s := range up[1:] {
+		out = append(out, s.place)
+	}
+	return out, nil
+}
+
 // hear believes a place on whatever no nearer place has said. Of one item the
 // newest entry that says something counts, and silence is something.
 func (h *HeldPolicy) hear(s *spoken, on Day) {

@@ -59,6 +59,9 @@ func (q *ReleaseKey) decide(d *decider) error {
 		d.refuse(RefusedState)
 		return nil
 	}
+	if denied, err := d.sealedFrom(q.Person); err != nil || denied {
+		return err
+	}
 	d.record(&KeyReleased{To: q.To, Until: q.Until, Binding: q.Binding, Profile: d.profile}, q.Person, d.sealed(PayloadReason)...)
 	return nil
 }

@@ -67,6 +67,9 @@ func (q *CopySubject) decide(d *decider) error {
 		// Whoever is competent to ask, asks; a parent then has no copy in their place.
 		d.refuse(RefusedReview)
 	default:
+		if denied, err := d.sealedFrom(q.Person); err != nil || denied {
+			return err
+		}
 		d.record(&SubjectCopied{For: q.For, Competent: q.Competent, Withheld: q.Withheld, Profile: d.profile}, q.Person, d.sealed(PayloadReason)...)
 	}
 	return nil

@@ -43,6 +43,11 @@ func (q *ReadTrail) decide(d *decider) error {
 		d.deny(RefusedOwnOrganisation, 0)
 		return nil
 	}
+	if !own {
+		if denied, err := d.sealedFrom(q.Person); err != nil || denied {
+			return err
+		}
+	}
 	d.record(&TrailRead{Own: own, Profile: d.profile}, q.Person, d.sealed(PayloadReason)...)
 	return nil
 }

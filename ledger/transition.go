@@ -24,6 +24,10 @@ type TransitionsDue struct {
 	Tasks   int       `cbor:"2,keyasint,omitempty"` // authorities that have a task
 	Through Day       `cbor:"3,keyasint,omitempty"`
 	Person  PersonRef `cbor:"4,keyasint,omitzero"`
+
+	// Begun are, from rules version 4 on, the policies of a day to come that hold
+	// from now on. Each has its place told.
+	Begun []Seq `cbor:"5,keyasint,omitempty"`
 }
 
 // NotificationEscalated puts a notification that nobody acknowledged on a higher rung.
@@ -37,6 +41,13 @@ type NotificationEscalated struct {
 type DueDay struct {
 	Day    Day
 	Person PersonRef
+}
+
+// DuePolicy is a policy that begins on a day, and where.
+type DuePolicy struct {
+	Day   Day
+	Seq   Seq
+	Place string
 }
 
 // Kind implements [Event].
@@ -64,7 +75,11 @@ func (q *TellDue) decide(d *decider) error {
 	if err != nil {
 		return err
 	}
-	if len(due) == 0 && len(days) == 0 {
+	begun, err := d.policiesDue(until, MaxDue-len(due)-len(days))
+	if err != nil {
+		return err
+	}
+	if len(due) == 0 && len(days) == 0 && len(begun) == 0 {
 		d.refuse(RefusedState)
 		return nil
 	}
@@ -83,7 +98,19 @@ func (q *TellDue) decide(d *decider) error {
 		}
 		head.Tasks += n
 	}
+	for _, p := range begun {
+		head.Begun = append(head.Begun, p.Seq)
+		d.record(&NotificationQueued{Type: NotifyPolicy, Authority: p.Place, Of: p.Seq, Organisation: p.Place}, PersonRef{})
+	}
 	return nil
+}
+
+// policiesDue lists the policies whose day has come.
+func (d *decider) policiesDue(until Time, limit int) ([]DuePolicy, error) {
+	if !d.four() || limit <= 0 {
+		return nil, nil
+	}
+	return d.DuePolicies(until.Day(), limit)
 }
 
 // climb puts a notification on its next rung. Above the highest, the site that

@@ -37,6 +37,9 @@ type View interface {
 	Root(size Seq) (Hash, bool, error)                // of the tree as it was; false where it never was so large
 	Due(until Time, limit int) ([]Seq, error)         // notifications that climb by then, in order of time
 	DueDays(through Day, limit int) ([]DueDay, error) // in order of days, then of people
+	// DuePolicies lists policies of days to come, and of days that have come since
+	// anybody asked, in order of days, then of entries. From rules version 4.
+	DuePolicies(through Day, limit int) ([]DuePolicy, error)
 	Birth(baby PersonRef) (Birth, bool, error)
 	Babies(mother PersonRef) ([]PersonRef, error) // in order of reference
 	// Attending is the newest notification that an authority has of a person's

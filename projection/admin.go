@@ -43,6 +43,11 @@ func foldAdmin(t *store.Txn, e, first *ledger.Entry) error {
 				return err
 			}
 		}
+		if ev.From < 4 && ev.To >= 4 {
+			if err := raiseToFour(t, e.Time.Day()); err != nil {
+				return err
+			}
+		}
 		return set(t, logKey(), l)
 	case *ledger.OrganisationRecorded:
 		o := ev.Organisation

@@ -48,7 +48,7 @@ func (a *Assembler) notification(v View, out *Answer, ev *ledger.NotificationOpe
 	for i := range out.Plans {
 		restricted = restricted || out.Plans[i].Plan.Restricted
 	}
-	own := n.Type == ledger.NotifyUnread // told to the place itself, of its own lookup
+	own := n.Type == ledger.NotifyUnread || n.Type == ledger.NotifyPolicy // told to the place itself, of its own lookup or of nobody
 	if !own && ledger.Hide(restricted, reader).Whereabouts {
 		out.Visit = &Visit{Seq: n.Of, At: n.Queued}
 		return nil

@@ -2,6 +2,7 @@ package projection
 
 import (
 	"encoding/binary"
+	"errors"
 
 	"custos/ledger"
 	"custos/ledger/store"
@@ -79,7 +80,7 @@ func foldEvent(t *store.Txn, e, first *ledger.Entry) error {
 	case *ledger.PregnancyEnded:
 		return foldPregnancyEnded(t, e, ev)
 	case *ledger.TransitionsDue:
-		return foldDue(t, ev)
+		return errors.Join(foldDue(t, ev), foldBegun(t, ev, e.Time.Day()))
 	case *ledger.NotificationEscalated:
 		return change(t, ev.Notification, func(n *ledger.Notification) { n.Climb(ev, e.Time) })
 	case *ledger.NotificationActioned:

@@ -48,6 +48,7 @@ const (
 	viewGlass        = 'B' // open or concluded, sequence number -> ledger.Glass; from rules version 3
 	viewDue          = 'F' // time, notification -> nothing: those that climb; from rules version 3, as is the next
 	viewDueDay       = 'G' // day, person -> nothing: days on which a plan may be a task
+	viewDuePolicy    = '7' // day, sequence number, place -> nothing: policies that have not begun; from rules version 4
 	viewArrival      = 'J' // organisation, day -> Arrivals; from rules version 3
 	viewPolicy       = 'C' // place -> []ledger.DatedPolicy; from rules version 3
 	viewState        = 'Z' // -> the tracker; from rules version 3, as are the next
@@ -200,6 +201,10 @@ func dueKey(at ledger.Time, n ledger.Seq) []byte {
 // dueDayKey orders days before 1970 before those after it.
 func dueDayKey(day ledger.Day, p ledger.PersonRef) []byte {
 	return store.ViewKey(viewDueDay, binary.BigEndian.AppendUint32(nil, uint32(int64(day)+1<<31)), p[:])
+}
+
+func duePolicyKey(p ledger.DuePolicy) []byte {
+	return store.ViewKey(viewDuePolicy, binary.BigEndian.AppendUint32(nil, uint32(int64(p.Day)+1<<31)), u64(uint64(p.Seq)), []byte(p.Place))
 }
 
 func babyKey(mother, baby ledger.PersonRef) []byte { return personKey(mother, partBaby, baby[:]...) }

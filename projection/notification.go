@@ -93,7 +93,10 @@ func (v View) NotificationsWhere(authority string, after *ledger.Seq, limit int,
 func foldNotificationQueued(t *store.Txn, e *ledger.Entry, ev *ledger.NotificationQueued) error {
 	n := ledger.Notification{
 		ID: e.Seq, Type: ev.Type, Authority: ev.Authority, State: ledger.NotificationIsQueued, Of: ev.Of, Plans: ev.Plans,
-		Person: e.Person.Ref, Organisation: ev.Organisation, Queued: e.Time, After: ev.After,
+		Organisation: ev.Organisation, Queued: e.Time, After: ev.After,
+	}
+	if e.Person != nil { // that a policy begins is of nobody
+		n.Person = e.Person.Ref
 	}
 	if !ev.Attending.IsZero() {
 		n.Tell(e.Time)

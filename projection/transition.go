@@ -46,7 +46,11 @@ func (v View) AnyDue(until ledger.Time) (bool, error) {
 		return len(due) > 0, err
 	}
 	days, err := v.DueDays(until.Day(), 1)
-	return len(days) > 0, err
+	if err != nil || len(days) > 0 {
+		return len(days) > 0, err
+	}
+	begun, err := v.DuePolicies(until.Day(), 1)
+	return len(begun) > 0, err
 }
 
 func dueDayOf(key []byte) ledger.DueDay {

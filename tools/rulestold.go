@@ -203,6 +203,7 @@ func (p *rulesPass) climbed(c command, e *ledger.Entry, ev *ledger.NotificationE
 // counted wants as much told as the head of what fell due says.
 func (p *rulesPass) counted(c command, ev *ledger.TransitionsDue) string {
 	climbed, tasks := 0, 0
+	var begun []ledger.Seq
 	for i := range c.group {
 		switch e := c.group[i].Event.(type) {
 		case *ledger.NotificationEscalated:
@@ -211,11 +212,17 @@ func (p *rulesPass) counted(c command, ev *ledger.TransitionsDue) string {
 			if e.Type == ledger.NotifyLapsing || e.Type == ledger.NotifyComingOfAge {
 				tasks++
 			}
+			if e.Type == ledger.NotifyPolicy {
+				begun = append(begun, e.Of)
+			}
 		}
 	}
 	if climbed != ev.Climbed || tasks != ev.Tasks {
 		return fmt.Sprintf("it says that %d notifications climb and %d tasks are given, and there are %d and %d", ev.Climbed, ev.Tasks, climbed, tasks)
 	}
-	p.told += int64(tasks)
+	if !slices.Equal(begun, ev.Begun) {
+		return fmt.Sprintf("it says that %d policies begin, and their places are not told of just those", len(ev.Begun))
+	}
+	p.told += int64(tasks + len(begun))
 	return ""
 }
