@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -115,6 +116,27 @@ func TestBenchAtARate(t *testing.T) {
 	require.Greater(t, r.P99Ms, 250.0)
 	code, _, errs = run(t, "bench", "--dir", demoFolder(t, s.URL, "a"), "--rate", "-1")
 	require.Equal(t, ExitUsage, code, errs)
+}
+
+// A connection that the server ends while nobody uses it loses no lookup.
+func TestBenchAtARateKeepsIdleClients(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, found) }))
+	s.Config.ReadHeaderTimeout, s.Config.IdleTimeout = 200*time.Millisecond, 200*time.Millisecond
+	var dialled atomic.Int64
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			dialled.Add(1)
+		}
+	}
+	s.Start()
+	defer s.Close()
+	code, out, errs := run(t, "bench", "--dir", demoFolder(t, s.URL, "a"), "--duration", "1s", "--warmup", "0s", "--clients", "8", "--rate", "100", "-o", "json")
+	require.Equal(t, 0, code, errs)
+	var r benchResult
+	require.NoError(t, json.Unmarshal([]byte(out), &r))
+	require.Greater(t, dialled.Load(), int64(8), "some were ended, and connected anew")
+	require.Zero(t, r.Errors, r.ErrorKinds)
+	require.InDelta(t, 100, r.Lookups, 30)
 }
 
 func TestBenchWithoutServer(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -20,6 +21,7 @@ type conn struct {
 	addr  string
 	out   []byte
 	start time.Time
+	asked bool // an answer is due
 	idle  bool // there was no more to ask
 	answer
 }
@@ -132,7 +134,7 @@ func (p *loop) send(i int, due time.Time) {
 			return
 		}
 		c.reset()
-		c.start = due
+		c.start, c.asked = due, true
 		n, err := syscall.Write(c.fd, c.out)
 		if err == nil && n == len(c.out) {
 			return
@@ -147,7 +149,13 @@ func (p *loop) send(i int, due time.Time) {
 // again counts a failure and connects anew. It reports whether that worked.
 func (p *loop) again(i int, what string) bool {
 	p.fail(what)
+	return p.redial(i)
+}
+
+// redial connects a client anew. One that cannot asks no more.
+func (p *loop) redial(i int) bool {
 	c := p.conns[i]
+	c.asked = false
 	_ = c.file.Close()
 	if p.dial(i) == nil {
 		return true
@@ -221,6 +229,13 @@ func (p *loop) receive(i int) {
 		whole, err = c.whole()
 	}
 	switch {
+	case (err != nil || n == 0) && !c.asked:
+		// A server ends a connection that nobody has used for a while. Its client
+		// waits for its turn already.
+		if !p.redial(i) {
+			p.free = slices.DeleteFunc(p.free, func(j int) bool { return i == j })
+		}
+		return
 	case err != nil || n == 0:
 		if p.again(i, "connection lost") {
 			p.ready(i)
@@ -229,6 +244,7 @@ func (p *loop) receive(i int) {
 	case !whole:
 		return
 	}
+	c.asked = false
 	if p.measuring {
 		if wrong := p.check(c.status, c.in[c.body:]); wrong != "" {
 			p.errors[wrong]++

@@ -49,6 +49,12 @@ func openFolder(dir string) (*folder, error) {
 	if f.pointer, err = raftlog.ReadPointer(nil, dir); err != nil && !errors.Is(err, raftlog.ErrNoPointer) {
 		return nil, failing(ExitUnreadable, err)
 	}
+	if _, err := os.Stat(f.tables); errors.Is(err, fs.ErrNotExist) { // Pebble would say that bytes do not read
+		if f.pointer.Folder != "" {
+			return nil, failing(ExitIncomplete, errTableLost)
+		}
+		return nil, failf(ExitUnreadable, "%s: %w", f.tables, store.ErrMissing)
+	}
 	f.db, err = guarded(func() (*store.DB, error) {
 		return store.Open(f.tables, store.Options{ReadOnly: true, Fatal: unwind})
 	})

@@ -3,6 +3,7 @@ package tools
 import (
 	"container/heap"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -112,7 +113,13 @@ func (l *lateness) batch(first *ledger.Entry) {
 func (l *lateness) tasks(view projection.View, group []ledger.Entry) error {
 	for i := range group {
 		ev, ok := group[i].Event.(*ledger.TransitionsDue)
-		if !ok || ev.Through == 0 {
+		if !ok {
+			continue
+		}
+		if err := l.begun(view, &group[i], ev); err != nil {
+			return err
+		}
+		if ev.Through == 0 {
 			continue
 		}
 		due, err := view.DueDays(ev.Through, ledger.MaxDue)
@@ -122,6 +129,24 @@ func (l *lateness) tasks(view projection.View, group []ledger.Entry) error {
 		for _, d := range due {
 			l.tasked.Checked++
 			l.tasked.judge(group[i].Seq, d.Day.Start(), l.firstSince(d.Day), group[i].Time)
+		}
+	}
+	return nil
+}
+
+// begun holds what is told of policies against the days on which they begin.
+func (l *lateness) begun(view projection.View, e *ledger.Entry, ev *ledger.TransitionsDue) error {
+	if len(ev.Begun) == 0 {
+		return nil
+	}
+	due, err := view.DuePolicies(e.Time.Day(), ledger.MaxDue)
+	if err != nil {
+		return err
+	}
+	for _, d := range due {
+		if slices.Contains(ev.Begun, d.Seq) {
+			l.tasked.Checked++
+			l.tasked.judge(e.Seq, d.Day.Start(), l.firstSince(d.Day), e.Time)
 		}
 	}
 	return nil
@@ -268,6 +293,15 @@ func (l *lateness) findings(view projection.View) ([]lateRule, error) {
 	for _, d := range due {
 		if l.last-l.firstSince(d.Day) > climbGrace {
 			l.tasked.open(view.R.Head().Size-1, l.last-d.Day.Start())
+		}
+	}
+	begun, err := view.DuePolicies(l.last.Day(), ledger.MaxDue)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range begun {
+		if l.last-l.firstSince(d.Day) > climbGrace {
+			l.tasked.open(d.Seq, l.last-d.Day.Start())
 		}
 	}
 	out := []lateRule{l.climbed, l.tasked, l.stated, l.reviewed}

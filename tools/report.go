@@ -132,8 +132,13 @@ func (r *auditReport) sentence() string {
 // again is how the same is found by somebody else.
 func (v *verification) again() []step {
 	from := "--data FOLDER"
-	if v.flags.url != "" {
+	switch {
+	case v.flags.url != "":
 		from = "--url ADDRESS --token-file TOKEN"
+	case v.flags.tiles != "":
+		from = "--tiles ARCHIVE"
+	case v.flags.backup != "":
+		from = "--backup BACKUP"
 	}
 	return []step{
 		{Say: "Get your own copy of the log's verifier key from somebody you trust, not from whoever gave you the ledger, and put it in a folder KEYS as log.vkey."},

@@ -95,6 +95,13 @@ func TestRulesNameTheEntry(t *testing.T) {
 			drop(ledger.KindNotificationQueued)(d)
 			d.Happened[0].Event = &ledger.AppointmentMissed{}
 		}, "entry 25: LA1 has a plan and was not told"},
+		"a policy begins and its place is not told": {func(w *world) *ledger.Command {
+			w.policyFor(1)
+			w.now = w.now.Add(24 * time.Hour)
+			return w.command(ledger.SystemActor("n1"), &ledger.TellDue{Until: ledger.Of(w.now)})
+		}, func(d *ledger.Decision) {
+			d.Happened[0].Event.(*ledger.TransitionsDue).Begun = append(d.Happened[0].Event.(*ledger.TransitionsDue).Begun, 3)
+		}, "entry 27: it says that 2 policies begin, and their places are not told of just those"},
 		"one notification does not climb": {due, drop(ledger.KindNotificationEscalated), "entry 25: it says that 3 notifications climb and 0 tasks are given, and there are 2 and 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -155,6 +162,51 @@ func TestWhatIsLateIsAFinding(t *testing.T) {
 	require.Equal(t, [2]int64{3, 3}, [2]int64{f.Late, f.Silent})
 
 	require.NotZero(t, find()[ruleState].Late, "this world has no leader, and no state entries")
+	w.close()
+}
+
+// policyFor records that a policy begins some days from now.
+func (w *world) policyFor(days int) {
+	w.t.Helper()
+	operator := w.actor("operator", ledger.RoleOperator, "OPS")
+	c := w.command(operator, &ledger.RecordPolicy{Place: "RXX01", From: ledger.Of(w.now).Day() + ledger.Day(days), Says: ledger.Policy{Notify: ledger.Yes}})
+	id := operator.ID()
+	w.seal(c, ledger.HolderActor, id[:], ledger.PayloadReason, 0, ledger.NoteDetails{Text: "agreed"})
+	require.Nil(w.t, w.step(c).Refusal)
+}
+
+// A place that is told late of a policy that begins, or not at all, is a finding too.
+func TestAPolicyThatIsToldLateIsAFinding(t *testing.T) {
+	w := newWorld(t)
+	w.policyFor(1)
+	w.policyFor(2)
+	find := func() lateRule {
+		w.close()
+		defer w.open()
+		code, r := w.verify()
+		require.Zero(t, code, r)
+		for _, f := range r.Findings {
+			if f.Rule == ruleTask {
+				f.Seq = nil
+				return f
+			}
+		}
+		return lateRule{}
+	}
+	midnight := ledger.Of(w.now).Day() + 1
+	w.now = midnight.Start().Std().Add(time.Second)
+	w.lookup("nurse", nhsNobody)
+	require.Zero(t, find().Open, "it has only just begun")
+	w.now = w.now.Add(10 * time.Minute)
+	w.lookup("nurse", nhsNobody)
+	require.EqualValues(t, 1, find().Open)
+	w.system(&ledger.TellDue{Until: ledger.Of(w.now)})
+	f := find()
+	require.Equal(t, [3]int64{1, 1, 0}, [3]int64{f.Checked, f.Late, f.Open})
+	w.now = (midnight + 1).Start().Std().Add(time.Second)
+	w.system(&ledger.TellDue{Until: ledger.Of(w.now)})
+	f = find()
+	require.Equal(t, [3]int64{2, 1, 0}, [3]int64{f.Checked, f.Late, f.Open}, "the second was told in time")
 	w.close()
 }
 

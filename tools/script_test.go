@@ -52,6 +52,22 @@ func TestScripts(t *testing.T) {
 			"forge":      func(ts *testscript.TestScript, _ bool, args []string) { forge(ts, usual(), "node", args) },
 			"forge-in":   func(ts *testscript.TestScript, _ bool, args []string) { forge(ts, usual(), args[0], args[1:]) },
 			"edit-proof": func(ts *testscript.TestScript, _ bool, args []string) { editProof(ts, args) },
+			// pack FOLDER INTO writes a tar archive of a folder, by the name's end compressed or not.
+			"pack": func(ts *testscript.TestScript, _ bool, args []string) {
+				packed, err := packFolder(ts.MkAbs(args[0]), strings.HasSuffix(args[1], ".gz"))
+				ts.Check(err)
+				ts.Check(os.WriteFile(ts.MkAbs(args[1]), packed, 0o600))
+			},
+			// cut FILE INTO FROM[-] leaves bytes out: FROM on, or so many at the end.
+			"cut": func(ts *testscript.TestScript, _ bool, args []string) {
+				text := ts.ReadFile(args[0])
+				n, err := strconv.Atoi(strings.TrimSuffix(args[2], "-"))
+				ts.Check(err)
+				if strings.HasSuffix(args[2], "-") {
+					n = len(text) - n
+				}
+				ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text[:n]), 0o600))
+			},
 			// edit FILE INTO FROM TO writes a file with one text in place of another.
 			"edit": func(ts *testscript.TestScript, _ bool, args []string) {
 				text := ts.ReadFile(args[0])

@@ -59,7 +59,7 @@ const (
 
 var levelNames = []string{"signatures", "hashes and tree", "sealed rows", "chains and commands", "decisions and views", "rules"}
 
-type verifyFlags struct{ data, url, tiles, token, keys, pin, scratch, resume string }
+type verifyFlags struct{ data, url, tiles, backup, token, keys, pin, scratch, resume string }
 
 func (a *app) verifyCommand() *cobra.Command {
 	var v verifyFlags
@@ -73,7 +73,8 @@ func (a *app) verifyCommand() *cobra.Command {
 			"  L3 chains        each entry follows the one before, for the log and for each person\n" +
 			"  L4 decisions     each command is decided again under the rules of its day, and gives\n" +
 			"                   the same bytes; the views folded from the entries are the stored ones\n\n" +
-			"The folder is that of a stopped node, or a copy. With --url a running node is verified from what it\n" +
+			"The folder is that of a stopped node, or a copy; with --backup it may be packed in a tar archive,\n" +
+			"compressed with gzip or not. With --url a running node is verified from what it\n" +
 			"serves to an auditor, and with --tiles a log's files without any node: everything but L2 and the\n" +
 			"stored views. Exit 1 names the entry; exit 4 means that what is there holds but the end is missing,\n" +
 			"which after a kill is normal: start the node.",
@@ -90,6 +91,7 @@ func (v *verifyFlags) add(cmd *cobra.Command) {
 	f.StringVar(&v.data, "data", "", "a node's data folder, holding ledger/ and raft/")
 	f.StringVar(&v.url, "url", "", "a running node, http://HOST:PORT")
 	f.StringVar(&v.tiles, "tiles", "", "a folder of tiles, or a zip archive of one, as export --format tiles writes it")
+	f.StringVar(&v.backup, "backup", "", "a backup of a data folder: a copy, or a tar archive of one, compressed with gzip or not")
 	f.StringVar(&v.token, "token-file", "", "file with an auditor's token, for --url")
 	f.StringVar(&v.keys, "keys", "", "folder with your own copy of the log's verifier key, *.vkey")
 	f.StringVar(&v.pin, "pin", "", "file of the checkpoint you saw last; the ledger must go on from it. Written when verified")
@@ -105,6 +107,7 @@ type verification struct {
 	report verifyReport
 	broken bool
 	whole  bool // the entries are all there, and intact
+	lacks  bool // files may be missing, and it is said
 	opened *ledger.LogOpened
 	notes  []signedTree
 	links  func() // reports level 3
@@ -147,13 +150,13 @@ const notChecked = "not checked"
 // run checks every level it can. Its error is of the means, not of the ledger.
 func (v *verification) run() error {
 	given := 0
-	for _, from := range []string{v.flags.data, v.flags.url, v.flags.tiles} {
+	for _, from := range []string{v.flags.data, v.flags.url, v.flags.tiles, v.flags.backup} {
 		if from != "" {
 			given++
 		}
 	}
 	if given > 1 {
-		return failf(ExitUsage, "give one of --data, --url and --tiles")
+		return failf(ExitUsage, "give one of --data, --url, --tiles and --backup")
 	}
 	var err error
 	if v.resume, err = openResume(v.flags.resume); err != nil {
@@ -170,10 +173,38 @@ func (v *verification) run() error {
 		}
 		return v.conclude()
 	}
-	f, err := openFolder(v.flags.data)
+	if v.flags.backup != "" {
+		return v.runBackup()
+	}
+	return v.runFolder(v.flags.data)
+}
+
+// runBackup verifies the node's data that a backup holds. An archive that is
+// damaged, and reads all the same, is not what was backed up.
+func (v *verification) runBackup() error {
+	b, err := openBackup(v.flags.backup, v.flags.scratch)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	switch {
+	case b.damaged != "":
+		v.wrong(b.damaged)
+	case b.cut != "":
+		v.missing(b.cut)
+	}
+	v.lacks = b.damaged != "" || b.cut != ""
+	return v.runFolder(b.dir)
+}
+
+// runFolder verifies a data folder.
+func (v *verification) runFolder(dir string) error {
+	f, err := openFolder(dir)
 	var damaged *damagedError
 	var end *failure
 	switch {
+	case err != nil && v.lacks:
+		return v.conclude() // no wonder: whole files are missing
 	case errors.As(err, &damaged):
 		return v.closed(damaged)
 	case (errors.Is(err, errEndLost) || errors.Is(err, errTableLost)) && errors.As(err, &end):

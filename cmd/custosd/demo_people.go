@@ -36,7 +36,8 @@ type persona struct {
 	RoleName         string `json:"roleName"`
 	Organisation     string `json:"organisation"`
 	OrganisationName string `json:"organisationName"`
-	Activity         string `json:"activity,omitempty"` // CIS2's code; empty: of the staff issuer
+	Activity         string `json:"activity,omitempty"`  // CIS2's code; empty: of the staff issuer
+	Smartcard        bool   `json:"smartcard,omitempty"` // signed in at AAL3, as what is sealed takes
 }
 
 // personas are the people of the contract, in the order they are shown.
@@ -59,7 +60,7 @@ func personas(s *synthetic.Synthetic) []persona {
 		{Env: "T_HEALTH_VISITOR", Name: "Harriet Demo", Role: "health-visitor", RoleName: "Health Visitor", Organisation: synthetic.Community},
 		{Env: "T_TEAM_LEADER", Name: "Tess Demo", Role: "team-leader", RoleName: "0-19 Team Leader", Organisation: synthetic.Community},
 		{Env: "T_CHILD_HEALTH", Name: "Child Health Office", Role: "child-health", RoleName: "Child Health Records", Organisation: synthetic.ChildHealth},
-		{Env: "T_IG_OFFICER", Name: "Imogen Demo", Role: "ig-officer", RoleName: "National IG Officer", Organisation: synthetic.National},
+		{Env: "T_IG_OFFICER", Name: "Imogen Demo", Role: "ig-officer", RoleName: "National IG Officer", Organisation: synthetic.National, Smartcard: true},
 		{Env: "T_SITE_IG", Name: "Percy Demo", Role: "site-ig", RoleName: "Privacy Officer", Organisation: synthetic.Emergency},
 		{Env: "T_AUDITOR", Name: "Audrey Demo", Role: "auditor", RoleName: "Auditor", Organisation: synthetic.National},
 		{Env: "T_OPERATOR", Name: "Otto Demo", Role: "operator", RoleName: "Operator", Organisation: synthetic.National},
@@ -158,6 +159,9 @@ func (p *persona) nrbac(which, activity string) map[string]any {
 func (t *tokenMaker) issue(p *persona, now time.Time) (string, error) {
 	claims := map[string]any{"iss": p.issuer(), "sub": p.Subject, "aud": demoAudience, "iat": now.Unix(), "nbf": now.Unix(),
 		"exp": now.Add(demoTokenLife).Unix(), "jti": uuid.NewString(), "acr": "AAL2_ANY", "auth_time": now.Unix()}
+	if p.Smartcard {
+		claims["acr"] = "AAL3_ANY"
+	}
 	maps.Copy(claims, p.claims())
 	return t.sign(claims)
 }

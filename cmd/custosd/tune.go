@@ -4,8 +4,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"runtime/metrics"
-	"sync"
 )
 
 // How far the heap may grow before the collector runs, in per cent of what is
@@ -45,60 +43,4 @@ func setCollector(growth int, bound int64) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(bound)
 	}
-}
-
-// spare is the process's collector.
-var spare = collector{memory: memory}
-
-// collector runs more often while a file is taken in: a long file leaves
-// hundreds of megabytes behind that are not worth waiting for, and costs little
-// more processor so (docs/SPEED.md). What it sets is the process's, so files
-// count, and so do the caches of all nodes in it.
-type collector struct {
-	mu    sync.Mutex
-	files int
-	cache int64 // of the ledgers, in bytes
-
-	memory func() (live, used int64)
-}
-
-// cached says that another ledger has so large a cache.
-func (c *collector) cached(bytes int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.cache += bytes
-}
-
-func (c *collector) begin() (end func()) {
-	c.add(1)
-	return func() { c.add(-1) }
-}
-
-func (c *collector) add(files int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	was := c.files
-	c.files += files
-	switch {
-	case was == 0:
-		live, used := c.memory()
-		setCollector(heapGrowthOfFile, boundOfFile(c.cache, live, used))
-	case c.files == 0:
-		setCollector(heapGrowth, memoryBound)
-	}
-}
-
-// boundOfFile is the process's bound while a file is taken in. What a node that
-// has been answering for a while uses already, or needs twice, it keeps: to be
-// pressed below that, the collector would run all the time, and everybody who
-// looks somebody up would wait for it.
-func boundOfFile(cache, live, used int64) int64 {
-	return max(fileMemory+cache, min(memoryBound, max(used, 2*live)))
-}
-
-// memory is what the collector last found live, and what the process uses as the bound counts it, in bytes.
-func memory() (live, used int64) {
-	m := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
-	metrics.Read(m)
-	return int64(m[0].Value.Uint64()), int64(m[1].Value.Uint64() - m[2].Value.Uint64())
 }

@@ -3,7 +3,9 @@ package main
 import (
 	"math"
 	"runtime/debug"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -28,7 +30,7 @@ func TestMemoryIsBoundedWhileAFileIsTakenIn(t *testing.T) {
 
 	const mib = 1 << 20
 	live, used := int64(50*mib), int64(100*mib)
-	c := collector{memory: func() (int64, int64) { return live, used }}
+	c := collector{memory: func() (int64, int64) { return live, used }, spent: func() (float64, float64) { return 0, 0 }, look: time.Hour}
 	c.cached(64 * mib)
 	first := c.begin()
 	in(100, 254*mib)
@@ -61,4 +63,37 @@ func TestMemoryIsBoundedWhileAFileIsTakenIn(t *testing.T) {
 	end = c.begin()
 	in(100, math.MaxInt64)
 	end()
+}
+
+// A bound that makes the collector run all the time gives way, up to what the
+// process may take in general, and only while the file is taken in.
+func TestABoundThatIsTooTightGivesWay(t *testing.T) {
+	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
+		t.Setenv(name, "")
+	}
+	percent, limit := debug.SetGCPercent(100), debug.SetMemoryLimit(-1)
+	t.Cleanup(func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	})
+	var collecting, working, share atomic.Int64
+	share.Store(2)
+	c := collector{memory: func() (int64, int64) { return 50 << 20, 100 << 20 }, look: time.Millisecond,
+		spent: func() (float64, float64) { return float64(collecting.Add(1)), float64(working.Add(share.Load())) }}
+	end := c.begin()
+	require.Eventually(t, func() bool { return debug.SetMemoryLimit(-1) == memoryBound }, 30*time.Second, time.Millisecond, "a third of the time is too much")
+	end()
+	require.EqualValues(t, memoryBound, debug.SetMemoryLimit(-1))
+
+	share.Store(4)
+	end = c.begin()
+	first := working.Load()
+	require.Eventually(t, func() bool { return working.Load() > first+400 }, 30*time.Second, time.Millisecond)
+	require.EqualValues(t, fileMemory, debug.SetMemoryLimit(-1), "a fifth is not")
+	c.widen(c.over)
+	require.EqualValues(t, fileMemory+fileMemory/8, debug.SetMemoryLimit(-1))
+	over := c.over
+	end()
+	c.widen(over)
+	require.EqualValues(t, memoryBound, debug.SetMemoryLimit(-1), "what came too late changes nothing")
 }

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"runtime/metrics"
+	"sync"
+	"time"
+)
+
+// spare is the process's collector.
+var spare = collector{memory: memory, spent: spent, look: time.Second / 4}
+
+// collector runs more often while a file is taken in: a long file leaves
+// hundreds of megabytes behind that are not worth waiting for, and costs little
+// more processor so (docs/SPEED.md). What it sets is the process's, so files
+// count, and so do the caches of all nodes in it.
+type collector struct {
+	mu    sync.Mutex
+	files int
+	cache int64 // of the ledgers, in bytes
+	bound int64 // while there are files
+	over  chan struct{}
+
+	memory func() (live, used int64)
+	spent  func() (collecting, working float64)
+	look   time.Duration
+}
+
+// cached says that another ledger has so large a cache.
+func (c *collector) cached(bytes int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cache += bytes
+}
+
+func (c *collector) begin() (end func()) {
+	c.add(1)
+	return func() { c.add(-1) }
+}
+
+func (c *collector) add(files int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.files
+	c.files += files
+	switch {
+	case was == 0:
+		live, used := c.memory()
+		c.bound, c.over = boundOfFile(c.cache, live, used), make(chan struct{})
+		setCollector(heapGrowthOfFile, c.bound)
+		go c.watch(c.over)
+	case c.files == 0:
+		close(c.over)
+		setCollector(heapGrowth, memoryBound)
+	}
+}
+
+// watch gives way where the bound turns out to be too tight: what is live may
+// grow after the file has begun, and memory lies in pieces. A collector that runs
+// all the time takes from everybody who looks somebody up.
+func (c *collector) watch(over <-chan struct{}) {
+	t := time.NewTicker(c.look)
+	defer t.Stop()
+	collecting, working := c.spent()
+	for {
+		select {
+		case <-over:
+			return
+		case <-t.C:
+		}
+		nowCollecting, nowWorking := c.spent()
+		if tooTight(nowCollecting-collecting, nowWorking-working) {
+			c.widen(over)
+		}
+		collecting, working = nowCollecting, nowWorking
+	}
+}
+
+// widen gives an eighth more room, if the files that it was watched for are still taken in.
+func (c *collector) widen(over <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-over:
+		return
+	default:
+	}
+	if wider := min(memoryBound, c.bound+c.bound/8); wider > c.bound {
+		c.bound = wider
+		setCollector(heapGrowthOfFile, wider)
+	}
+}
+
+// tooTight reports whether collecting takes more than a quarter of the processor
+// time that is used: with room for as much garbage as is live it takes a tenth.
+func tooTight(collecting, working float64) bool { return 4*collecting > collecting+working }
+
+// boundOfFile is the process's bound while a file is taken in. What a node that
+// has been answering for a while uses already, or needs twice, it keeps: to be
+// pressed below that, the collector would run all the time, and everybody who
+// looks somebody up would wait for it.
+func boundOfFile(cache, live, used int64) int64 {
+	return max(fileMemory+cache, min(memoryBound, max(used, 2*live)))
+}
+
+// memory is what the collector last found live, and what the process uses as the bound counts it, in bytes.
+func memory() (live, used int64) {
+	m := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(m)
+	return int64(m[0].Value.Uint64()), int64(m[1].Value.Uint64() - m[2].Value.Uint64())
+}
+
+// spent is the processor time, in seconds, that the collector has taken from the program, and the program's own. What
+// it does on a processor that nobody wants is not counted.
+func spent() (collecting, working float64) {
+	m := []metrics.Sample{{Name: "/cpu/classes/gc/mark/assist:cpu-seconds"}, {Name: "/cpu/classes/gc/mark/dedicated:cpu-seconds"},
+		{Name: "/cpu/classes/gc/pause:cpu-seconds"}, {Name: "/cpu/classes/user:cpu-seconds"}}
+	metrics.Read(m)
+	return m[0].Value.Float64() + m[1].Value.Float64() + m[2].Value.Float64(), m[3].Value.Float64()
+}
