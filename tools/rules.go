@@ -103,6 +103,15 @@ func (p *rulesPass) entry(c command, e *ledger.Entry) error {
 		return p.breaks(e, p.counted(c, ev), nil)
 	case *ledger.NotificationQueued:
 		return p.breaks(e, p.wanted(c, e, ev), nil)
+	case *ledger.EnrolmentLinked:
+		why, err := p.linkedRightly(c, e, ev)
+		return p.breaks(e, why, err)
+	case *ledger.LinksOpened:
+		why, err := p.openedRightly(c, e, ev)
+		return p.breaks(e, why, err)
+	case *ledger.LinksFollowed:
+		why, err := p.followedRightly(c, e, ev)
+		return p.breaks(e, why, err)
 	}
 	return nil
 }
