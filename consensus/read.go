@@ -37,6 +37,11 @@ func (r reader) Scan(prefix []byte) iter.Seq2[store.Row, error] {
 	return r.hold(func(db *store.DB) iter.Seq2[store.Row, error] { return db.Scan(prefix) })
 }
 
+// After implements store.Reader. The rows are those of one moment.
+func (r reader) After(prefix, key []byte) iter.Seq2[store.Row, error] {
+	return r.hold(func(db *store.DB) iter.Seq2[store.Row, error] { return db.After(prefix, key) })
+}
+
 // Back implements store.Reader. The rows are those of one moment.
 func (r reader) Back(prefix, before []byte) iter.Seq2[store.Row, error] {
 	return r.hold(func(db *store.DB) iter.Seq2[store.Row, error] { return db.Back(prefix, before) })

@@ -103,15 +103,11 @@ func foldEnrolment(t *store.Txn, e, first *ledger.Entry) error {
 func (v View) Wanted(source string, after ledger.PersonRef, limit int) ([]ledger.PersonRef, error) {
 	var out []ledger.PersonRef
 	prefix := store.ViewKey(viewWanted, named(source))
-	for row, err := range v.R.Scan(prefix) {
+	for row, err := range v.R.After(prefix, wantedKey(source, after)) {
 		if err != nil {
 			return nil, err
 		}
-		p := ledger.PersonRef(row.Key[len(prefix):])
-		if slices.Compare(p[:], after[:]) <= 0 {
-			continue
-		}
-		if out = append(out, p); len(out) == limit {
+		if out = append(out, ledger.PersonRef(row.Key[len(prefix):])); len(out) == limit {
 			break
 		}
 	}

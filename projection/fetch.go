@@ -24,6 +24,49 @@ func (v View) fetch(people []ledger.PersonRef, place ledger.Place) error {
 	return t.Fetch(keys)
 }
 
+// fetch does it for the pages of a tree that changes will read, one level after
+// another.
+func (t *trie) fetch(changes []leaf) error {
+	x, writing := t.r.(*store.Txn)
+	if !writing || len(changes) < fewChanges {
+		return nil
+	}
+	paths := map[string]bool{"": true}
+	for depth := 0; len(paths) > 0; depth++ {
+		keys := make([][]byte, 0, len(paths))
+		for path := range paths {
+			keys = append(keys, t.key([]byte(path)))
+		}
+		if err := x.Fetch(keys); err != nil {
+			return err
+		}
+		branches := make(map[string]bool, len(paths))
+		for path := range paths {
+			b, err := x.Get(t.key([]byte(path)))
+			if err != nil {
+				return err
+			}
+			if len(b) > 0 && b[0] == pageBranch {
+				branches[path] = true
+			}
+		}
+		clear(paths)
+		path := make([]byte, depth+1)
+		for i := range changes {
+			for n := range path {
+				path[n] = nibble(changes[i].key, n)
+			}
+			if branches[string(path[:depth])] {
+				paths[string(path)] = true
+			}
+		}
+	}
+	return nil
+}
+
+// fewChanges are as many as are looked for one by one.
+const fewChanges = 64
+
 // fetchDetails does it for what is shown of them: plans' sealed details and the
 // keys these are sealed under. Where a number was replaced, or a plan's row
 // changed, it is read by itself.

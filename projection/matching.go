@@ -2,6 +2,7 @@ package projection
 
 import (
 	"fmt"
+	"slices"
 
 	"custos/ledger"
 	"custos/ledger/store"
@@ -40,15 +41,11 @@ func (v View) RejectedRows(upload ledger.ID, after ledger.Seq, limit int) ([]led
 
 func (v View) heldRows(prefix []byte, after ledger.Seq, limit int) ([]ledger.HeldRow, error) {
 	var out []ledger.HeldRow
-	for row, err := range v.R.Scan(prefix) {
+	for row, err := range v.R.After(prefix, append(slices.Clip(prefix), u64(uint64(after))...)) {
 		if err != nil {
 			return nil, err
 		}
-		n := seqAtEnd(row.Key)
-		if n <= after {
-			continue
-		}
-		held := ledger.HeldRow{Seq: n}
+		held := ledger.HeldRow{Seq: seqAtEnd(row.Key)}
 		if len(row.Value) > 0 {
 			held.Person = ledger.PersonRef(row.Value)
 		}
@@ -63,14 +60,12 @@ func (v View) heldRows(prefix []byte, after ledger.Seq, limit int) ([]ledger.Hel
 func (v View) HoldersAfter(authority string, after ledger.PersonRef, limit int) ([]ledger.PersonRef, error) {
 	var out []ledger.PersonRef
 	prefix := store.ViewKey(viewHolder, named(authority))
-	for row, err := range v.R.Scan(prefix) {
+	for row, err := range v.R.After(prefix, holderKey(authority, after)) {
 		if err != nil {
 			return nil, err
 		}
-		if p := ledger.PersonRef(row.Key[len(prefix):]); string(p[:]) > string(after[:]) {
-			if out = append(out, p); len(out) == limit {
-				break
-			}
+		if out = append(out, ledger.PersonRef(row.Key[len(prefix):])); len(out) == limit {
+			break
 		}
 	}
 	return out, nil

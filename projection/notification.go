@@ -64,15 +64,12 @@ func (v View) NotificationsWhere(authority string, after *ledger.Seq, limit int,
 	prefix := store.ViewKey(viewNotification, named(authority))
 	rows := v.R.Back(prefix, nil)
 	if after != nil {
-		rows = v.R.Scan(prefix)
+		rows = v.R.After(prefix, notificationKey(authority, *after))
 	}
 	var out []ledger.Notification
 	for row, err := range rows {
 		if err != nil {
 			return nil, err
-		}
-		if after != nil && seqAtEnd(row.Key) <= *after {
-			continue
 		}
 		var n ledger.Notification
 		if err := ledger.Unmarshal(row.Value, &n); err != nil {

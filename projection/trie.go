@@ -196,6 +196,9 @@ type pages map[string][]byte
 // and what they write. It writes nothing itself.
 func (t *trie) apply(changes []leaf, out pages) (ledger.Hash, error) {
 	t.grown = 0
+	if err := t.fetch(changes); err != nil {
+		return ledger.Hash{}, err
+	}
 	n, err := t.change(nil, changes, out)
 	return n.hash, err
 }

@@ -68,6 +68,11 @@ func TestTreesFollowFromTheirLeaves(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, uint64(kind.size)))
 			set := map[string]leaf{}
 			for round := range 36 {
+				if round%6 == 5 { // what is read comes from the disk again
+					require.NoError(t, db.Close())
+					db, err = store.Open("ledger", o)
+					require.NoError(t, err)
+				}
 				var changes []leaf
 				for _, n := range rng.Perm(800)[:1+rng.IntN(120)] {
 					l := leaf{key: kind.key(uint64(n))}

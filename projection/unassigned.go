@@ -49,17 +49,18 @@ func (v View) CountUnassigned(authority string, on ledger.Day) (int, error) {
 	return n, err
 }
 
-// eachGap walks those whose row holds a day. Only behind a person are rows read:
-// a list is asked for page by page.
+// eachGap walks those whose row holds a day, behind a person: a list is asked for
+// page by page.
 func (v View) eachGap(prefix []byte, on ledger.Day, after ledger.PersonRef, each func(ledger.PersonRef) bool) error {
-	for row, err := range v.R.Scan(prefix) {
+	rows := v.R.Scan(prefix)
+	if !after.IsZero() {
+		rows = v.R.After(prefix, append(slices.Clip(prefix), after[:]...))
+	}
+	for row, err := range rows {
 		if err != nil {
 			return err
 		}
 		p := ledger.PersonRef(row.Key[len(row.Key)-len(after):])
-		if slices.Compare(p[:], after[:]) <= 0 && !after.IsZero() {
-			continue
-		}
 		var spans []ledger.Days
 		if err := ledger.Unmarshal(row.Value, &spans); err != nil {
 			return err

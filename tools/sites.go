@@ -21,6 +21,7 @@ import (
 // siteLine is one site with what attended and what was looked up there.
 type siteLine struct {
 	ODS         string  `json:"ods"`
+	Name        string  `json:"name,omitempty"` // as the ledger has it
 	Attendances int     `json:"attendances"`
 	Lookups     int     `json:"lookups"`
 	Percent     float64 `json:"percent"` // lookups of attendances
@@ -38,11 +39,12 @@ func (a *app) sitesCommand() *cobra.Command {
 		Use: "sites", Short: "Find sites that look up little for their attendances",
 		Long: "Find sites that look up little for their attendances. FILE of --attendances is CSV with the columns ods and\n" +
 			"attendances: how many children attended there in the time asked for. Lookups are counted by the organisation that\n" +
-			"made them, denied ones not, from a stopped node's folder or a copy. Lowest first; nobody is named.",
+			"made them, denied ones not, from a stopped node's folder or a copy. Lowest first; nobody is named. With -o html it\n" +
+			"is one page with a chart, without scripts or outside parts, that prints.",
 		Args: exactly(0, ""),
 		PersistentPreRunE: func(*cobra.Command, []string) error {
-			if !slices.Contains([]string{"text", "json", "csv"}, a.output) {
-				return failf(ExitUsage, "-o takes text, json or csv")
+			if !slices.Contains([]string{"text", "json", "csv", "html"}, a.output) {
+				return failf(ExitUsage, "-o takes text, json, csv or html")
 			}
 			return nil
 		},
@@ -54,7 +56,7 @@ func (a *app) sitesCommand() *cobra.Command {
 	f.StringVar(&s.from, "from", "", "from this time or day")
 	f.StringVar(&s.to, "to", "", "to this time or day")
 	f.Float64Var(&s.least, "least", 50, "per cent of attendances below which a site looks up little")
-	f.StringVarP(&a.output, "output", "o", "text", "text, json or csv")
+	f.StringVarP(&a.output, "output", "o", "text", "text, json, csv or html")
 	return cmd
 }
 
@@ -83,12 +85,20 @@ func (a *app) sites(s sitesFlags) error {
 		return err
 	}
 	defer func() { _ = f.close() }()
-	lookups := map[string]int{}
+	lookups, names := map[string]int{}, map[string]string{}
+	r := sitesReport{Period: period(from, to), Least: s.least}
 	err = f.entries(f.db.Head().Size, func(group []ledger.Entry) (bool, error) {
 		for i := range group {
 			e := &group[i]
-			if e.Kind == ledger.KindAccessed && e.Time >= from && (to == 0 || e.Time <= to) {
-				lookups[group[0].Actor.Organisation]++
+			switch ev := e.Event.(type) {
+			case *ledger.LogOpened:
+				r.Log, r.Synthetic = ev.Origin, ev.Synthetic
+			case *ledger.OrganisationRecorded:
+				names[ev.Organisation.Code] = ev.Organisation.Name
+			case *ledger.Accessed:
+				if e.Time >= from && (to == 0 || e.Time <= to) {
+					lookups[group[0].Actor.Organisation]++
+				}
 			}
 		}
 		return true, nil
@@ -100,7 +110,7 @@ func (a *app) sites(s sitesFlags) error {
 	for _, ods := range attended.order {
 		n := attended.of[ods]
 		percent := round(100 * float64(lookups[ods]) / float64(n))
-		out = append(out, siteLine{ods, n, lookups[ods], percent, percent < s.least})
+		out = append(out, siteLine{ods, names[ods], n, lookups[ods], percent, percent < s.least})
 	}
 	slices.SortStableFunc(out, func(x, y siteLine) int {
 		switch {
@@ -111,7 +121,15 @@ func (a *app) sites(s sitesFlags) error {
 		}
 		return 0
 	})
-	return a.printSites(out)
+	if a.output != "html" {
+		return a.printSites(out)
+	}
+	r.Sites = out
+	page, err := r.page()
+	if err == nil {
+		_, err = a.stdout.Write(page)
+	}
+	return failing(ExitUnreadable, err)
 }
 
 func (a *app) printSites(all []siteLine) error {

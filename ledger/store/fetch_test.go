@@ -1,6 +1,8 @@
 package store
 
 import (
+	"encoding/binary"
+	"fmt"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -62,4 +64,41 @@ func TestFetchedRowsAreTheSame(t *testing.T) {
 	txn = db.Begin()
 	check(txn)
 	require.NoError(t, txn.Discard())
+}
+
+// As many as are fetched by several walks at once, with some that are not there
+// and some that stand in several tables: each is what a search finds.
+func TestManyRowsAreFetchedAtOnce(t *testing.T) {
+	db := fresh(t, vfs.NewMem())
+	defer closed(t, db)
+	key := func(i int) []byte { return ViewKey('?', binary.BigEndian.AppendUint32(nil, uint32(i))) }
+	want := map[int]string{}
+	for round := range 4 { // each leaves a table of its own
+		txn := db.Begin()
+		for i := round; i < 3000; i += 1 + 2*round {
+			if i%7 == round {
+				require.NoError(t, txn.Delete(key(i)))
+				delete(want, i)
+				continue
+			}
+			want[i] = fmt.Sprintf("%d of round %d", i, round)
+			require.NoError(t, txn.Set(key(i), []byte(want[i])))
+		}
+		require.NoError(t, txn.Commit())
+		require.NoError(t, db.Flush())
+	}
+	db.rows.clear()
+	var all [][]byte
+	for i := range 4000 {
+		all = append(all, key(i*2741%4000))
+	}
+	txn := db.Begin()
+	defer func() { require.NoError(t, txn.Discard()) }()
+	require.NoError(t, txn.Fetch(all))
+	for i := range 4000 {
+		row := db.rows.get(key(i))
+		require.NotNil(t, row, i)
+		require.Equal(t, want[i], string(row.value))
+		require.Equal(t, want[i] == "", row.value == nil)
+	}
 }

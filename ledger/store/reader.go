@@ -20,6 +20,9 @@ type Reader interface {
 	Get(key []byte) ([]byte, error)
 	// Scan walks the rows whose keys begin with prefix, in order.
 	Scan(prefix []byte) iter.Seq2[Row, error]
+	// After walks those of them whose keys are greater than key: a page that begins
+	// where the one before it ended reads nothing of that one again.
+	After(prefix, key []byte) iter.Seq2[Row, error]
 	// Back walks them from the end; with before, from the last one less than that key.
 	Back(prefix, before []byte) iter.Seq2[Row, error]
 }
@@ -124,6 +127,11 @@ func (d *DB) Get(key []byte) ([]byte, error) { return get(d.p, key) }
 // Scan implements [Reader] for the committed state.
 func (d *DB) Scan(prefix []byte) iter.Seq2[Row, error] { return scan(d.p, prefix, after(prefix)) }
 
+// After implements [Reader] for the committed state.
+func (d *DB) After(prefix, key []byte) iter.Seq2[Row, error] {
+	return scan(d.p, behind(prefix, key), after(prefix))
+}
+
 // Back implements [Reader] for the committed state.
 func (d *DB) Back(prefix, before []byte) iter.Seq2[Row, error] { return back(d.p, prefix, before) }
 
@@ -141,6 +149,14 @@ func get(p pebble.Reader, key []byte) ([]byte, error) {
 
 func scan(p pebble.Reader, lower, upper []byte) iter.Seq2[Row, error] {
 	return rows(p, lower, upper, (*pebble.Iterator).First, (*pebble.Iterator).Next)
+}
+
+// behind is where a walk of the rows with a prefix begins that are greater than a key.
+func behind(prefix, key []byte) []byte {
+	if bytes.Compare(key, prefix) < 0 {
+		return prefix
+	}
+	return append(bytes.Clone(key), 0)
 }
 
 func back(p pebble.Reader, prefix, before []byte) iter.Seq2[Row, error] {
@@ -204,6 +220,11 @@ func (s *Snap) Get(key []byte) ([]byte, error) { return get(s.s, key) }
 
 // Scan implements [Reader].
 func (s *Snap) Scan(prefix []byte) iter.Seq2[Row, error] { return scan(s.s, prefix, after(prefix)) }
+
+// After implements [Reader].
+func (s *Snap) After(prefix, key []byte) iter.Seq2[Row, error] {
+	return scan(s.s, behind(prefix, key), after(prefix))
+}
 
 // Back implements [Reader].
 func (s *Snap) Back(prefix, before []byte) iter.Seq2[Row, error] { return back(s.s, prefix, before) }

@@ -147,20 +147,26 @@ func (t *Txn) GetOnce(key []byte) ([]byte, error) {
 
 // Scan implements [Reader]: committed rows with those written here laid over.
 func (t *Txn) Scan(prefix []byte) iter.Seq2[Row, error] {
-	return t.overlay(scan(t.d.p, prefix, after(prefix)), prefix, nil, false)
+	return t.overlay(scan(t.d.p, prefix, after(prefix)), prefix, prefix, nil, false)
+}
+
+// After implements [Reader].
+func (t *Txn) After(prefix, key []byte) iter.Seq2[Row, error] {
+	from := behind(prefix, key)
+	return t.overlay(scan(t.d.p, from, after(prefix)), prefix, from, nil, false)
 }
 
 // Back implements [Reader].
 func (t *Txn) Back(prefix, before []byte) iter.Seq2[Row, error] {
-	return t.overlay(back(t.d.p, prefix, before), prefix, before, true)
+	return t.overlay(back(t.d.p, prefix, before), prefix, prefix, before, true)
 }
 
 // overlay lays the rows written here over committed ones, which come in the
-// same order.
-func (t *Txn) overlay(rows iter.Seq2[Row, error], prefix, before []byte, backwards bool) iter.Seq2[Row, error] {
+// same order: those with a prefix that are not less than from, and less than before.
+func (t *Txn) overlay(rows iter.Seq2[Row, error], prefix, from, before []byte, backwards bool) iter.Seq2[Row, error] {
 	var own []string
 	for k := range t.rows {
-		if strings.HasPrefix(k, string(prefix)) && (before == nil || k < string(before)) {
+		if strings.HasPrefix(k, string(prefix)) && k >= string(from) && (before == nil || k < string(before)) {
 			own = append(own, k)
 		}
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -50,6 +51,15 @@ func TestATransactionIsAMapOverAMap(t *testing.T) {
 				require.Equal(t, want[string(row.Key)], string(row.Value))
 			}
 			require.Equal(t, keys, have)
+			from := key() // also one before the prefix, and one beyond it
+			var later []string
+			for row, err := range r.After(prefix, from) {
+				must(t, err)
+				later = append(later, string(row.Key))
+				require.Equal(t, want[string(row.Key)], string(row.Value))
+			}
+			keys = slices.DeleteFunc(keys, func(k string) bool { return k <= string(from) })
+			require.Equal(t, append([]string{}, keys...), append([]string{}, later...))
 		}
 		x := d.Begin()
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
