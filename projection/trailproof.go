@@ -167,14 +167,16 @@ func (x *trailProver) number(p ledger.PersonRef) ([]ledger.PersonRef, error) {
 	}
 	out := NumberProof{Reference: p.String(), Entries: []ProvedEntry{}}
 	links := map[ledger.Seq]ledger.PersonRef{} // by the entry that linked
-	for _, n := range seqs {
-		if n >= x.to {
-			break
-		}
-		e, err := x.entry(n)
-		if err != nil {
-			return nil, err
-		}
+	if end := slices.IndexFunc(seqs, func(n ledger.Seq) bool { return n >= x.to }); end >= 0 {
+		seqs = seqs[:end]
+	}
+	records, err := store.RecordsOf(x.view.R, seqs)
+	if err != nil {
+		return nil, err
+	}
+	for i, n := range seqs {
+		x.have[n] = true
+		e := ProvedEntry{Seq: n, Record: records[i]}
 		out.Entries = append(out.Entries, e)
 		if err := x.links(links, &e); err != nil {
 			return nil, err

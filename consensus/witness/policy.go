@@ -33,14 +33,18 @@ var ErrPolicy = errors.New("not a usable policy of witnesses")
 //	group <name> <k|any|all> <name>...
 //	quorum <name|none>
 func ParsePolicy(b []byte) (Policy, error) {
-	check, err := torchwood.ParsePolicy(b)
+	lines := strings.Split(string(b), "\n")
+	for i, line := range lines { // torchwood panics on a line of a carriage return, as a file from Windows has them
+		line, _, _ = strings.Cut(line, "#")
+		lines[i] = strings.Join(strings.Fields(line), " ")
+	}
+	check, err := torchwood.ParsePolicy([]byte(strings.Join(lines, "\n")))
 	if err != nil {
 		return Policy{}, fmt.Errorf("%w: %w", ErrPolicy, err)
 	}
 	p := Policy{check: check}
 	keys := map[uint32]bool{}
-	for line := range strings.Lines(string(b)) {
-		line, _, _ = strings.Cut(line, "#")
+	for _, line := range lines {
 		f := strings.Fields(line)
 		if len(f) < 3 || f[0] != "witness" {
 			continue

@@ -12,7 +12,7 @@ const (
 	prefixEntry  = 'e' // sequence number -> record
 	prefixSealed = 's' // sequence number, commitment's place -> ciphertext
 	prefixKey    = 'k' // holder, holder's reference, key id -> wrapped key
-	prefixTile   = 't' // tile level, tile number -> hashes, 32 bytes each
+	prefixTile   = 't' // tile level, tile number -> hashes, 32 bytes each; with a byte more, the roots of a full tile's groups
 	prefixView   = 'v' // view's own prefix and key -> row; projection has their table
 	prefixMeta   = 'm' // head, applied index, last signed checkpoint, format
 )
@@ -60,6 +60,9 @@ func wrappedPrefix(h ledger.Holder, id []byte) []byte {
 func tileKey(level int, n int64) []byte {
 	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 10), prefixTile, byte(level)), uint64(n))
 }
+
+// groupsKey stands right behind its tile's, and so mostly in the same block.
+func groupsKey(level int, n int64) []byte { return append(tileKey(level, n), 'g') }
 
 // ViewKey returns the key of a row of a view: the view's own byte and the
 // row's parts.

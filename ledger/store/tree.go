@@ -35,10 +35,22 @@ func (p *pyramid) push(h ledger.Hash) {
 
 func (p *pyramid) full() bool { return len(p.rows[8]) == 1 }
 
-func (p *pyramid) bytes() []byte {
-	b := make([]byte, 0, tlog.HashSize*len(p.rows[0]))
-	for i := range p.rows[0] {
-		b = append(b, p.rows[0][i][:]...)
+// bytes are the tile's row.
+func (p *pyramid) bytes() []byte { return joined(p.rows[0]) }
+
+// A full tile has a second row with the roots of its groups of 16 hashes. With
+// it a proof makes 22 hashes of a tile in place of all 255.
+const (
+	groupRow   = 4
+	groupWidth = 1 << groupRow
+)
+
+func (p *pyramid) groups() []byte { return joined(p.rows[groupRow]) }
+
+func joined(hashes []ledger.Hash) []byte {
+	b := make([]byte, 0, tlog.HashSize*len(hashes))
+	for i := range hashes {
+		b = append(b, hashes[i][:]...)
 	}
 	return b
 }

@@ -381,7 +381,11 @@ func (t *Txn) fill(b *pebble.Batch) ([]string, error) {
 	}
 	d.mu.Lock()
 	for id, p := range d.edge.dirty {
-		if err := b.Set(tileKey(id.level, id.n), p.bytes(), nil); err != nil {
+		err := b.Set(tileKey(id.level, id.n), p.bytes(), nil)
+		if err == nil && p.full() {
+			err = b.Set(groupsKey(id.level, id.n), p.groups(), nil)
+		}
+		if err != nil {
 			d.mu.Unlock()
 			return nil, err
 		}

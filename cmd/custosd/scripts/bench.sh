@@ -60,6 +60,9 @@ say "verified, by level"
 bin/custos-tools bench verify --data "$CUSTOS_DATA" --keys "$CUSTOS_KEYS" -o json
 rm -rf "$dir" "$dir.log"
 
+say "the proof of a trail of 1,000 accesses, each in a tile of its own, in a large ledger made for it"
+CUSTOS_BENCH_ENTRIES=${TRAIL_ENTRIES:-3000000} go test -buildvcs=false -run '^$' -bench '^BenchmarkTrailProof$' -benchtime 60x ./projection
+
 say "one node: 1,000 listeners, and how soon they hear of a lookup"
 start "$dir"
 resident
