@@ -6,8 +6,8 @@ import (
 )
 
 // fetch brings into the writer's cache what deciding about a list of people
-// reads of each: with 200,000 plans in a ledger they are on the disk, and one walk
-// over them costs a fraction of four searches for each (docs/SPEED.md). place is
+// reads of each: with 200,000 plans in a ledger they are on the disk, and together they
+// cost a fraction of four searches for each in turn (docs/SPEED.md). place is
 // where they are enrolled, or empty.
 func (v View) fetch(people []ledger.PersonRef, place ledger.Place) error {
 	t, writing := v.R.(*store.Txn)

@@ -40,6 +40,7 @@ type demoState struct {
 	People   []persona         `json:"people"`
 	Bench    []string          `json:"bench"`
 	Seeded   string            `json:"seeded"` // a sentence about the data
+	MESH     demoMESH          `json:"mesh,omitzero"`
 }
 
 func demoCommand() *cobra.Command {
@@ -76,6 +77,7 @@ type demo struct {
 	drift              time.Duration  // between the nodes' clocks, while history is made
 	kept               []net.Listener // addresses that are chosen and not used yet
 	provider           net.Listener   // where people sign in
+	mailbox            string         // the page of the authority's MESH mailbox; empty: there is none
 }
 
 func (d *demo) path(parts ...string) string {
@@ -114,16 +116,20 @@ func (d *demo) run(ctx context.Context, nodes int) error {
 			return err
 		}
 	}
-	end, err := d.provide()
+	parted, err := d.exchange(ctx)
 	if err != nil {
 		return err
+	}
+	end, err := d.provide()
+	if err != nil {
+		return errors.Join(err, parted())
 	}
 	if nodes == 1 {
 		err = d.single(ctx)
 	} else {
 		err = d.cluster(ctx)
 	}
-	return errors.Join(err, end())
+	return errors.Join(err, end(), parted())
 }
 
 // create makes keys and configurations, starts the nodes in this process on

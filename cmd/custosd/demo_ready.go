@@ -85,6 +85,9 @@ func (d *demo) ready(pids []int) error {
 		}
 		env = append(env, [2]string{p.Env, token})
 	}
+	if d.mailbox != "" {
+		env = append(env, [2]string{"MESH_URL", d.mailbox}, [2]string{"NHS_MESH", demoMESHChild})
+	}
 	if err := d.benchFiles(tokens); err != nil {
 		return err
 	}
@@ -116,6 +119,9 @@ func (d *demo) welcome(leader, admin string) {
 	d.say("  Page      %s/   sign in as one of the people below; no password", leader)
 	d.say("  Sign-in   %s/cis2/sessions  a development identity provider", d.providerURL())
 	d.say("  API       %s/docs", leader)
+	if d.mailbox != "" {
+		d.say("  MESH      %s/  what %s sends and gets; a development mailbox", d.mailbox, d.state.MESH.Name)
+	}
 	d.say("  Admin     %s/statusz  /metrics", admin)
 	if len(d.configs) > 1 {
 		for _, c := range d.configs {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"custos/api/cpis"
 	"custos/ledger"
 	"custos/tools/synthetic"
 )
@@ -344,6 +345,7 @@ func (s *seeder) remember() {
 		"NHS_ENDED": data.People[k.Ended].NHSNumber, "NHS_EXPIRED": data.People[k.Expired].NHSNumber, "NHS_NONE": k.None,
 	}
 	s.d.state.NextSeq = s.next[0] + 1
+	s.byMESH(len(data.Authorities) - 1)
 	s.d.state.Seeded = fmt.Sprintf("%d local authorities, %d schools, %d people with %d plans, %d uploads, %d lookups over %d days",
 		len(data.Authorities), data.Config.Schools, len(data.People), plans, s.counts["uploads"], s.counts["lookups"], data.Config.Days)
 }
@@ -367,4 +369,29 @@ func (d *demo) benchFiles(tokens *tokenMaker) error {
 		return err
 	}
 	return os.WriteFile(d.path("bench-people"), []byte(strings.Join(d.state.Bench, "\n")+"\n"), 0o600)
+}
+
+// byMESH notes which authority sends its next files by MESH: the last, which
+// nobody of the demo's people belongs to, so that the others' notifications wait
+// in the list for whoever tries that out.
+func (s *seeder) byMESH(i int) {
+	m := &s.d.state.MESH
+	for _, o := range s.data.Organisations {
+		if o.Code == s.data.Authorities[i].Code {
+			m.Authority, m.Name = o.Code, o.Name
+			m.OfficeHours, m.EmergencyDuty = digits(o.Directory.OfficeHours), digits(o.Directory.EmergencyDuty)
+		}
+	}
+	m.Sequence = int64(s.next[i])
+	m.Start = cpis.DateTimeOf((s.data.Config.Today - 30).Start().Std())
+}
+
+// digits leaves of a telephone number what a message may hold.
+func digits(number string) string {
+	return strings.Map(func(c rune) rune {
+		if c < '0' || c > '9' {
+			return -1
+		}
+		return c
+	}, number)
 }

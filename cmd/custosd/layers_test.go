@@ -53,7 +53,7 @@ var layers = map[string]layer{
 	"tools/synthetic":         {ours: []string{"ledger"}},
 	"cmd/custos-tools":        {ours: []string{"tools"}, doors: []string{"github.com/spf13/cobra"}},
 	"cmd/custosd": {
-		ours:  []string{"ledger", "ledger/store", "projection", "consensus", "consensus/witness", "api", "api/cpis", "api/deliver", "api/demographics", "api/mesh", "api/signin", "api/signin/devprovider", "tools/synthetic"},
+		ours:  []string{"ledger", "ledger/store", "projection", "consensus", "consensus/witness", "api", "api/cpis", "api/deliver", "api/demographics", "api/mesh", "api/mesh/meshtest", "api/signin", "api/signin/devprovider", "tools/synthetic"},
 		doors: []string{"github.com/spf13/cobra"},
 	},
 }

@@ -57,6 +57,7 @@ func TestReadme(t *testing.T) {
 		require.Contains(t, seen, want)
 	}
 	require.NotContains(t, seen, `"status":4`, "no step is refused")
+	demoMailboxShows(t, dir)
 
 	uploads, err := os.ReadFile("../../docs/UPLOADS.md")
 	require.NoError(t, err)
