@@ -105,10 +105,11 @@ func (b *backup) unpack(f io.Reader) error {
 		b.cut = archiveCut
 		return nil
 	}
-	if _, err := io.Copy(io.Discard, plain); err != nil { // gzip's checksum is at its end
-		return b.stopped(err, 1)
+	n, err := io.Copy(io.Discard, io.LimitReader(plain, tarPadding+1)) // gzip's checksum is at its end
+	if err == nil && n > tarPadding {
+		b.damaged = "the archive is damaged: something stands behind its end"
 	}
-	return nil
+	return b.stopped(err, 1)
 }
 
 const archiveCut = "the archive ends early: the backup is not whole"
@@ -118,6 +119,8 @@ func (b *backup) stopped(err error, files int) error {
 	var corrupt flate.CorruptInputError
 	var known *failure
 	switch {
+	case err == nil:
+		return nil
 	case errors.As(err, &known):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
@@ -197,7 +200,11 @@ func (m *endMarks) Read(p []byte) (int, error) {
 	return n, err
 }
 
-const tarBlock = 512
+// tarPadding is more than tar writes behind the end of an archive.
+const (
+	tarBlock   = 512
+	tarPadding = 1 << 20
+)
 
 // content notes that a file's content was read.
 func (m *endMarks) content() { m.file = (m.at + tarBlock - 1) / tarBlock * tarBlock }

@@ -105,6 +105,20 @@ func TestABackupDamagedAnywhereIsNotVerified(t *testing.T) {
 	require.Contains(t, out, "FAILED: the archive is damaged: its own checksums do not hold\n")
 }
 
+// Zeros behind the end are tar's own, up to a megabyte; nobody is made to read more.
+func TestABackupThatGoesOnBehindItsEnd(t *testing.T) {
+	t.Parallel()
+	w := usualFolder(t)
+	whole, err := packFolder(w.dir, false)
+	require.NoError(t, err)
+	at := filepath.Join(t.TempDir(), "backup.tar")
+	for padding, want := range map[int]int{10 << 10: ExitDone, 2 << 20: ExitIntegrity} {
+		require.NoError(t, os.WriteFile(at, append(bytes.Clone(whole), make([]byte, padding)...), 0o600))
+		code, out, errs := run(t, "verify", "--backup", at, "--keys", w.keyDir)
+		require.Equal(t, want, code, "%s%s", out, errs)
+	}
+}
+
 // What an archive must not do: write outside of its folder, or hold what no data folder does.
 func TestABackupWritesNowhereElse(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"reflect"
@@ -23,12 +24,13 @@ type exportFlags struct {
 func (a *app) exportCommand() *cobra.Command {
 	var x exportFlags
 	cmd := &cobra.Command{
-		Use: "export", Short: "Write the entries for other programs: as JSON, as CSV, as FHIR, or as tiles that anybody can verify",
+		Use: "export", Short: "Write the entries for other programs: as JSON, CSV, Parquet, FHIR, or as tiles that anybody can verify",
 		Long: "Write the entries for other programs.\n\n" +
 			"  ndjson  every entry in the clear form that it has, one JSON object a line; sealed payloads are the\n" +
 			"          commitments that entries hold, and recordBase64 is the exact bytes whose hash is hash\n" +
 			"  csv     who did what, a line an entry, as trail lists it; with --redact without persons and people,\n" +
 			"          with --pseudonyms with the same pseudonym for the same one, as the key in that file makes them\n" +
+			"  parquet the same as csv, as a table of typed columns in row groups; --redact and --pseudonyms as with csv\n" +
 			"  fhir    every access as a FHIR R4 AuditEvent, one a line, in the shape of IHE's Basic Audit Log Patterns\n" +
 			"          and claiming them where it has all they ask; --redact and --pseudonyms as with csv\n" +
 			"  tiles   the newest signed checkpoint with all it covers, as C2SP tlog-tiles: a new folder, or a zip\n" +
@@ -38,10 +40,10 @@ func (a *app) exportCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&x.data, "data", "", "a node's data folder")
-	f.StringVar(&x.format, "format", "ndjson", "ndjson, csv, fhir or tiles")
+	f.StringVar(&x.format, "format", "ndjson", "ndjson, csv, parquet, fhir or tiles")
 	f.StringVar(&x.out, "out", "", "file to write to (standard output); for tiles a new folder or a zip archive")
-	f.BoolVar(&x.redact, "redact", false, "csv, fhir: leave persons and people out")
-	f.StringVar(&x.pseudonyms, "pseudonyms", "", "csv, fhir: file of a key, 32 bytes or more, that persons' and people's pseudonyms are made with")
+	f.BoolVar(&x.redact, "redact", false, "csv, parquet, fhir: leave persons and people out")
+	f.StringVar(&x.pseudonyms, "pseudonyms", "", "csv, parquet, fhir: file of a key, 32 bytes or more, that persons' and people's pseudonyms are made with")
 	return cmd
 }
 
@@ -68,10 +70,12 @@ func (a *app) export(x exportFlags) error {
 		to = file
 	}
 	w := bufio.NewWriterSize(to, 1<<16)
-	each := exportJSON(w)
+	each, end := exportJSON(w), func() error { return nil }
 	switch x.format {
 	case "csv":
 		each = exportCSV(w, f, hide)
+	case "parquet":
+		each, end = exportParquet(w, f, hide)
 	case "fhir":
 		if each, err = exportFHIR(w, f, hide); err != nil {
 			return err
@@ -92,7 +96,7 @@ func (a *app) export(x exportFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := w.Flush(); err != nil {
+	if err := errors.Join(end(), w.Flush()); err != nil {
 		return failing(ExitUnreadable, err)
 	}
 	if file, ok := to.(*os.File); ok && x.out != "" {
@@ -104,14 +108,14 @@ func (a *app) export(x exportFlags) error {
 // hide checks the flags, and says what becomes of whoever is named.
 func (x *exportFlags) hide() (hiding, error) {
 	switch {
-	case !slices.Contains([]string{"ndjson", "csv", "fhir", "tiles"}, x.format):
-		return nil, failf(ExitUsage, "--format takes ndjson, csv, fhir or tiles")
+	case !slices.Contains([]string{"ndjson", "csv", "parquet", "fhir", "tiles"}, x.format):
+		return nil, failf(ExitUsage, "--format takes ndjson, csv, parquet, fhir or tiles")
 	case x.format == "tiles" && x.out == "":
 		return nil, failf(ExitUsage, "tiles are many files: --out names a new folder, or a zip archive")
 	case x.redact && x.pseudonyms != "":
 		return nil, failf(ExitUsage, "give --redact or --pseudonyms, not both")
-	case (x.redact || x.pseudonyms != "") && x.format != "csv" && x.format != "fhir":
-		return nil, failf(ExitUsage, "%s holds the exact bytes of the record, of which nothing can be hidden: --format csv or fhir", x.format)
+	case (x.redact || x.pseudonyms != "") && (x.format == "ndjson" || x.format == "tiles"):
+		return nil, failf(ExitUsage, "%s holds the exact bytes of the record, of which nothing can be hidden: --format csv, parquet or fhir", x.format)
 	case x.redact:
 		return func(string, string) string { return "" }, nil
 	case x.pseudonyms != "":

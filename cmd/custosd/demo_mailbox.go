@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	_ "embed"
 	"fmt"
 	"html/template"
 	"io"
@@ -77,24 +78,10 @@ func (x *demoExchange) getLines(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-var mailboxPage = template.Must(template.New("mailbox").Parse(`<!doctype html>
-<html lang="en-GB"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta http-equiv="refresh" content="3">
-<title>MESH mailbox of the demo</title>
-<style>
-body { margin: 0 auto; padding: 24px 20px; max-width: 1000px; font: 16px/1.5 system-ui, "Segoe UI", Arial, sans-serif; color: #1a1a1a; background: #fff }
-h1 { font-size: 26px; margin: 0 } p { margin: 8px 0 } .notice { padding: 8px 14px; border: 1px dashed #8a5a00 } code { font: 13px ui-monospace, Consolas, monospace }
-table { border-collapse: collapse; width: 100%; font-size: 14px; margin-top: 16px } th, td { text-align: left; padding: 6px 12px 6px 0; border-bottom: 1px solid #d5dbe1; vertical-align: top }
-td.n { text-align: right; font-variant-numeric: tabular-nums } .wide { overflow-x: auto }
-</style></head><body>
-<h1>MESH mailbox of {{.Name}}</h1>
-<p class="notice">A development mailbox on this machine, with made-up people only. Its messages are gone when the demo ends.</p>
-<p>The authority sends files of plans, message 01. Custos answers each with an acknowledgement, 02, and tells of lookups with notifications, 05.
-Send one: <code>curl -H 'Content-Type: application/xml' --data-binary @FILE {{.Here}}/messages</code></p>
-<div class="wide"><table><thead><tr><th>When</th><th>From</th><th>To</th><th>Message</th><th>State</th><th>Bytes</th></tr></thead><tbody>
-{{range .Lines}}<tr><td>{{.At}}</td><td>{{.From}}</td><td>{{.To}}</td><td><a href="/messages/{{.ID}}">{{.What}}</a><br><code>{{.Workflow}}</code></td><td>{{.State}}</td><td class="n">{{.Size}}</td></tr>
-{{else}}<tr><td colspan="6">Nothing yet.</td></tr>{{end}}</tbody></table></div>
-</body></html>
-`))
+//go:embed demo_mailbox.html
+var demoMailboxHTML string
+
+var mailboxPage = template.Must(template.New("mailbox").Parse(demoMailboxHTML))
 
 func (x *demoExchange) getPage(w http.ResponseWriter, r *http.Request) {
 	lines := x.lines()

@@ -49,7 +49,7 @@ var layers = map[string]layer{
 	"api/openapi/openapitest": {doors: []string{"github.com/getkin/kin-openapi"}},
 	"api/signin":              {doors: []string{"github.com/coreos/go-oidc", "golang.org/x/oauth2", "github.com/golang-jwt/jwt"}},
 	"api/signin/devprovider":  {doors: []string{"github.com/golang-jwt/jwt"}},
-	"tools":                   {ours: []string{"ledger", "ledger/store", "projection", "consensus/raftlog", "consensus/witness", "api/cpis", "api/fhir", "tools/synthetic"}, doors: []string{"github.com/spf13/cobra"}},
+	"tools":                   {ours: []string{"ledger", "ledger/store", "projection", "consensus/raftlog", "consensus/witness", "api/cpis", "api/fhir", "tools/synthetic"}, doors: []string{"github.com/spf13/cobra", "github.com/parquet-go/parquet-go"}},
 	"tools/synthetic":         {ours: []string{"ledger"}},
 	"cmd/custos-tools":        {ours: []string{"tools"}, doors: []string{"github.com/spf13/cobra"}},
 	"cmd/custosd": {
@@ -62,7 +62,7 @@ var layers = map[string]layer{
 var doors = []string{
 	"github.com/cockroachdb/pebble", "github.com/hashicorp/raft", "github.com/gorilla/mux",
 	"github.com/golang-jwt/jwt", "github.com/spf13/cobra", "github.com/wneessen/go-mail", "github.com/standard-webhooks/standard-webhooks",
-	"github.com/coreos/go-oidc", "golang.org/x/oauth2", "go.yaml.in/yaml", "github.com/getkin/kin-openapi",
+	"github.com/coreos/go-oidc", "golang.org/x/oauth2", "go.yaml.in/yaml", "github.com/getkin/kin-openapi", "github.com/parquet-go/parquet-go",
 }
 
 // pure is all that package ledger may import beside the standard library.
