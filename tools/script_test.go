@@ -1,6 +1,8 @@
 package tools
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"errors"
 	"maps"
 	"os"
@@ -133,6 +135,19 @@ var forgeries = map[string]func(w *world, n ledger.Seq){
 			}
 		}
 		require.Fail(w.t, "the record is in no table")
+	},
+	// The same to the row of the ledger's head: the last entry's hash stands there first.
+	"flip-head": func(w *world, _ ledger.Seq) {
+		last := sha256.Sum256(append([]byte{0}, w.record(ledger.Seq(w.size()-1))...))
+		for _, path := range files(w.t, w.tables(), ".sst") {
+			b, err := os.ReadFile(path)
+			require.NoError(w.t, err)
+			if at := bytes.Index(b, last[:]); at >= 0 {
+				flip(w.t, path, at)
+				return
+			}
+		}
+		require.Fail(w.t, "the head is in no table")
 	},
 	// A record is changed through the database, so that its checksums hold.
 	"alter-record": func(w *world, n ledger.Seq) {
