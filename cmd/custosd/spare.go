@@ -7,7 +7,7 @@ import (
 )
 
 // spare is the process's collector.
-var spare = collector{memory: memory, spent: spent, look: time.Second / 4}
+var spare = collector{memory: memory, room: room, look: time.Second / 4}
 
 // collector runs more often while a file is taken in: a long file leaves
 // hundreds of megabytes behind that are not worth waiting for, and costs little
@@ -21,7 +21,7 @@ type collector struct {
 	over  chan struct{}
 
 	memory func() (live, used int64)
-	spent  func() (collecting, working float64)
+	room   func() (live, goal int64)
 	look   time.Duration
 }
 
@@ -60,18 +60,15 @@ func (c *collector) add(files int) {
 func (c *collector) watch(over <-chan struct{}) {
 	t := time.NewTicker(c.look)
 	defer t.Stop()
-	collecting, working := c.spent()
 	for {
 		select {
 		case <-over:
 			return
 		case <-t.C:
 		}
-		nowCollecting, nowWorking := c.spent()
-		if tooTight(nowCollecting-collecting, nowWorking-working) {
+		if tooTight(c.room()) {
 			c.widen(over)
 		}
-		collecting, working = nowCollecting, nowWorking
 	}
 }
 
@@ -90,9 +87,9 @@ func (c *collector) widen(over <-chan struct{}) {
 	}
 }
 
-// tooTight reports whether collecting takes more than a quarter of the processor
-// time that is used: with room for as much garbage as is live it takes a tenth.
-func tooTight(collecting, working float64) bool { return 4*collecting > collecting+working }
+// tooTight reports whether the heap may grow by less than a quarter of what is
+// live before the collector runs again. Without a bound it may grow by all of it.
+func tooTight(live, goal int64) bool { return 4*goal < 5*live }
 
 // boundOfFile is the process's bound while a file is taken in. What a node that
 // has been answering for a while uses already, or needs twice, it keeps: to be
@@ -109,11 +106,9 @@ func memory() (live, used int64) {
 	return int64(m[0].Value.Uint64()), int64(m[1].Value.Uint64() - m[2].Value.Uint64())
 }
 
-// spent is the processor time, in seconds, that the collector has taken from the program, and the program's own. What
-// it does on a processor that nobody wants is not counted.
-func spent() (collecting, working float64) {
-	m := []metrics.Sample{{Name: "/cpu/classes/gc/mark/assist:cpu-seconds"}, {Name: "/cpu/classes/gc/mark/dedicated:cpu-seconds"},
-		{Name: "/cpu/classes/gc/pause:cpu-seconds"}, {Name: "/cpu/classes/user:cpu-seconds"}}
+// room is what the collector last found live, and at what size of the heap it runs again, in bytes.
+func room() (live, goal int64) {
+	m := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/goal:bytes"}}
 	metrics.Read(m)
-	return m[0].Value.Float64() + m[1].Value.Float64() + m[2].Value.Float64(), m[3].Value.Float64()
+	return int64(m[0].Value.Uint64()), int64(m[1].Value.Uint64())
 }

@@ -30,7 +30,7 @@ func TestMemoryIsBoundedWhileAFileIsTakenIn(t *testing.T) {
 
 	const mib = 1 << 20
 	live, used := int64(50*mib), int64(100*mib)
-	c := collector{memory: func() (int64, int64) { return live, used }, spent: func() (float64, float64) { return 0, 0 }, look: time.Hour}
+	c := collector{memory: func() (int64, int64) { return live, used }, room: room, look: time.Hour}
 	c.cached(64 * mib)
 	first := c.begin()
 	in(100, 254*mib)
@@ -76,20 +76,20 @@ func TestABoundThatIsTooTightGivesWay(t *testing.T) {
 		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(limit)
 	})
-	var collecting, working, share atomic.Int64
-	share.Store(2)
+	var goal, looks atomic.Int64
+	goal.Store(124)
 	c := collector{memory: func() (int64, int64) { return 50 << 20, 100 << 20 }, look: time.Millisecond,
-		spent: func() (float64, float64) { return float64(collecting.Add(1)), float64(working.Add(share.Load())) }}
+		room: func() (int64, int64) { looks.Add(1); return 100, goal.Load() }}
 	end := c.begin()
-	require.Eventually(t, func() bool { return debug.SetMemoryLimit(-1) == memoryBound }, 30*time.Second, time.Millisecond, "a third of the time is too much")
+	require.Eventually(t, func() bool { return debug.SetMemoryLimit(-1) == memoryBound }, 30*time.Second, time.Millisecond, "a quarter of what is live is too little room")
 	end()
 	require.EqualValues(t, memoryBound, debug.SetMemoryLimit(-1))
 
-	share.Store(4)
+	goal.Store(125)
 	end = c.begin()
-	first := working.Load()
-	require.Eventually(t, func() bool { return working.Load() > first+400 }, 30*time.Second, time.Millisecond)
-	require.EqualValues(t, fileMemory, debug.SetMemoryLimit(-1), "a fifth is not")
+	first := looks.Load()
+	require.Eventually(t, func() bool { return looks.Load() > first+100 }, 30*time.Second, time.Millisecond)
+	require.EqualValues(t, fileMemory, debug.SetMemoryLimit(-1), "that is room enough")
 	c.widen(c.over)
 	require.EqualValues(t, fileMemory+fileMemory/8, debug.SetMemoryLimit(-1))
 	over := c.over
