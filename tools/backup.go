@@ -10,11 +10,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/signal"
 	"path"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"custos/consensus/raftlog"
 )
@@ -24,11 +22,10 @@ import (
 // folder, for a database is read by its files; its own marks are read as well,
 // because an archive that lost its end can hold a ledger that reads whole.
 type backup struct {
-	dir     string // of the node's data, or where it would be
-	temp    string // "" where nothing was unpacked
-	cut     string // why the archive is not whole; "" where it is
-	damaged string // why its bytes are not those that were written
-	stop    chan os.Signal
+	dir     string     // of the node's data, or where it would be
+	temp    *temporary // nil where nothing was unpacked
+	cut     string     // why the archive is not whole; "" where it is
+	damaged string     // why its bytes are not those that were written
 }
 
 // openBackup finds a node's data in what somebody kept. Unpacked files are as
@@ -47,15 +44,14 @@ func openBackup(name, scratch string) (*backup, error) {
 	}
 	defer func() { _ = f.Close() }() // only read
 	b := &backup{}
-	if b.temp, err = os.MkdirTemp(scratch, "custos-backup-"); err != nil {
-		return nil, failing(ExitUnreadable, err)
+	if b.temp, err = newTemporary(scratch, "custos-backup-"); err != nil {
+		return nil, err
 	}
-	b.removeOnInterrupt()
 	if err := b.unpack(f); err != nil {
 		b.close()
 		return nil, err
 	}
-	b.dir = dataFolder(b.temp)
+	b.dir = dataFolder(b.temp.dir)
 	return b, nil
 }
 
@@ -74,7 +70,7 @@ func dataFolder(dir string) string {
 // unpack writes out what the archive holds, as far as it reads. Its error is of
 // the means, or says that this is no archive.
 func (b *backup) unpack(f io.Reader) error {
-	root, err := os.OpenRoot(b.temp) // no name in the archive leads out of it
+	root, err := os.OpenRoot(b.temp.dir) // no name in the archive leads out of it
 	if err != nil {
 		return failing(ExitUnreadable, err)
 	}
@@ -212,29 +208,9 @@ func (m *endMarks) content() { m.file = (m.at + tarBlock - 1) / tarBlock * tarBl
 // seen is asked at the end.
 func (m *endMarks) seen() bool { return m.at >= m.file+2*tarBlock }
 
-// removeOnInterrupt removes what was unpacked before the signal takes its course.
-func (b *backup) removeOnInterrupt() {
-	b.stop = make(chan os.Signal, 1)
-	signal.Notify(b.stop, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		got, ok := <-b.stop
-		if !ok {
-			return
-		}
-		_ = os.RemoveAll(b.temp) // there is nobody left to tell
-		signal.Reset(os.Interrupt, syscall.SIGTERM)
-		if number, ok := got.(syscall.Signal); ok {
-			_ = syscall.Kill(os.Getpid(), number)
-		}
-	}()
-}
-
 // close removes what was unpacked.
 func (b *backup) close() {
-	if b.temp == "" {
-		return
+	if b.temp != nil {
+		_ = b.temp.remove() // there is nobody to tell who could do more about it
 	}
-	signal.Stop(b.stop)
-	close(b.stop)
-	_ = os.RemoveAll(b.temp)
 }

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"custos/ledger"
 	"custos/ledger/store"
@@ -15,11 +12,10 @@ import (
 
 // scratch is a ledger in a temporary folder into which views are folded again.
 type scratch struct {
-	dir   string
+	*temporary
 	db    *store.DB
 	txn   *store.Txn
 	since int // entries since the last commit
-	stop  chan os.Signal
 }
 
 // scratchBatch is how many entries one batch of a scratch ledger holds, about:
@@ -39,41 +35,19 @@ var scratchOptions = store.Options{Scratch: true, CacheBytes: scratchCache, RowB
 
 // openScratch opens a temporary folder that holds what begin puts there.
 func openScratch(parent string, begin func(dir string) error) (*scratch, error) {
-	dir, err := os.MkdirTemp(parent, "custos-replay-")
+	folder, err := newTemporary(parent, "custos-replay-")
 	if err != nil {
-		return nil, failing(ExitUnreadable, err)
+		return nil, err
 	}
-	s := &scratch{dir: dir}
-	if err = begin(dir); err == nil {
-		s.db, err = store.Open(dir, scratchOptions)
+	s := &scratch{temporary: folder}
+	if err = begin(folder.dir); err == nil {
+		s.db, err = store.Open(folder.dir, scratchOptions)
 	}
 	if err != nil {
-		return nil, failing(ExitUnreadable, errors.Join(err, os.RemoveAll(dir)))
+		return nil, failing(ExitUnreadable, errors.Join(err, folder.remove()))
 	}
 	s.txn = s.db.Begin()
-	s.removeOnInterrupt()
 	return s, nil
-}
-
-// keepOnInterrupt leaves it to somebody else what an interrupt does.
-func (s *scratch) keepOnInterrupt() { signal.Stop(s.stop) }
-
-// removeOnInterrupt removes the folder, which may be large, before the signal
-// takes its course.
-func (s *scratch) removeOnInterrupt() {
-	s.stop = make(chan os.Signal, 1)
-	signal.Notify(s.stop, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		got, ok := <-s.stop
-		if !ok {
-			return
-		}
-		_ = os.RemoveAll(s.dir) // there is nobody left to tell
-		signal.Reset(os.Interrupt, syscall.SIGTERM)
-		if number, ok := got.(syscall.Signal); ok {
-			_ = syscall.Kill(os.Getpid(), number)
-		}
-	}()
 }
 
 // replay folds one command's entries.
@@ -115,11 +89,9 @@ func (s *scratch) commit() error {
 
 // close removes the folder.
 func (s *scratch) close() {
-	signal.Stop(s.stop)
-	close(s.stop)
 	_ = s.txn.Discard() // thrown away with the folder
 	_ = s.db.Close()
-	_ = os.RemoveAll(s.dir)
+	_ = s.remove()
 }
 
 // groups walks the entries of a ledger command by command, decoded. An entry
