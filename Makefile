@@ -67,6 +67,7 @@ test: ## vet, gofmt and every test, in under five minutes on two cores
 	@CGO_ENABLED=1 $(TEST) -race -short -run '$(AT_ONCE)' $(RACE)
 	@[ -d "$${CUSTOS_CPIS_SCHEMAS:-../shared/cpis-schemas}" ] && command -v xmllint >/dev/null || printf '\nSKIPPED: no CP-IS message was validated against the published schemas: they, or xmllint, are not there (docs/CPIS.md)\n'
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || printf '\nSKIPPED: nothing was opened in a real browser: there is no chromium (docs/SIGNIN.md)\n'
+	@/usr/bin/python3 -c 'import hl7.client' 2>/dev/null || printf "\nSKIPPED: no other's library told of arrivals: Debian's python3-hl7 is not here (docs/ARRIVALS.md)\n"
 	@{ [ -n "$${CUSTOS_LITEWITNESS:-}" ] || (command -v python3 && cd consensus/testdata/litewitness && GOFLAGS=-mod=readonly GOWORK=off CGO_ENABLED=0 $(GO) build -o /dev/null filippo.io/torchwood/cmd/litewitness); } >/dev/null 2>&1 || printf "\nSKIPPED: no other's witness was asked: litewitness cannot be built here, or python3 is missing (docs/WITNESS.md)\n"
 	@printf '\nAll passed: gofmt, vet, every package, and the race detector on what happens at once.\n'
 

@@ -90,7 +90,7 @@ func TestSpoolPassesErrorsOn(t *testing.T) {
 // waits on disk meanwhile shows nothing.
 func TestLargeFile(t *testing.T) {
 	if testing.Short() {
-		t.Skip("17 MiB through the whole service")
+		t.Skip("SKIPPED: no file of 17 MiB went through the whole service, because of -short")
 	}
 	w := newWorld(t)
 	var file strings.Builder
@@ -126,7 +126,7 @@ func requireNothingInOpenFiles(t *testing.T, texts ...string) int {
 	t.Helper()
 	fds, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		t.Skip("no /proc here")
+		t.Skip("SKIPPED: OPEN FILES WERE NOT LOOKED INTO: there is no /proc here")
 	}
 	found := 0
 	for _, fd := range fds {

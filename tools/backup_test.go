@@ -42,7 +42,7 @@ func packFolder(dir string, compressed bool) ([]byte, error) {
 // reader of archives does not see.
 func TestABackupCutAnywhereIsIncomplete(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it takes a while")
+		t.Skip("SKIPPED: an archive was not cut everywhere, because of -short")
 	}
 	t.Parallel()
 	w := usualFolder(t)

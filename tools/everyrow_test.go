@@ -62,7 +62,7 @@ func bearing(key []byte) (codes []int, why string) {
 // and all that nobody found is told at the end of a run that takes long.
 func TestVerifyOfEveryRow(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it takes a minute")
+		t.Skip("SKIPPED: rows were not altered one by one, because of -short")
 	}
 	t.Parallel()
 	w := usualFolder(t)
@@ -105,7 +105,7 @@ func TestVerifyOfEveryRow(t *testing.T) {
 // A row that is gone is found out as well, but for keys, and for ciphertexts, which erasure takes.
 func TestVerifyOfEveryRowLeftOut(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it takes a minute")
+		t.Skip("SKIPPED: rows were not altered one by one, because of -short")
 	}
 	t.Parallel()
 	w := usualFolder(t)

@@ -132,7 +132,7 @@ func (p *page) picture(name string) {
 // provider is down whoever is signed in goes on, and whoever is not reads what that means.
 func TestSignInInABrowser(t *testing.T) {
 	if testing.Short() {
-		t.Skip("makes a whole demo")
+		t.Skip("SKIPPED: no whole demo was made, because of -short")
 	}
 	p := newPage(t)
 	d := &demo{dir: filepath.Join(t.TempDir(), "demo"), shown: "demo", listen: "127.0.0.1:0", out: io.Discard, clock: &demoClock{}}

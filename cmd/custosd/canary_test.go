@@ -66,7 +66,7 @@ func (c *canaries) find(b []byte) string {
 // in clear: not in entries, rows, views, Raft's log or tables of any of them.
 func TestNothingPersonalLiesInClear(t *testing.T) {
 	if testing.Short() {
-		t.Skip("makes a whole demo")
+		t.Skip("SKIPPED: no whole demo was made, because of -short")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()

@@ -13,7 +13,7 @@ import (
 // where people reach the node, and the caution is a matter of configuration.
 func TestANodeAnswersFHIRAsConfigured(t *testing.T) {
 	if testing.Short() {
-		t.Skip("makes a whole demo")
+		t.Skip("SKIPPED: no whole demo was made, because of -short")
 	}
 	for _, without := range []bool{false, true} {
 		o := newOffice(t, func(c *Config) { c.FHIRWithoutCaution = without })

@@ -81,7 +81,7 @@ func (s *server) send(token string, file []byte) (status int, answer []byte, err
 // acknowledgement is the same for ever after, and what is left verifies.
 func TestAProcessKilledInTheMiddleOfAMessage(t *testing.T) {
 	if testing.Short() {
-		t.Skip("makes a whole demo, and kills it")
+		t.Skip("SKIPPED: no whole demo was made and killed, because of -short")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()

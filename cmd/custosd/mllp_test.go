@@ -23,7 +23,7 @@ import (
 // says has come, and hears nobody else; the arrival is in the ledger, and no number in clear with it.
 func TestANodeHearsOfArrivals(t *testing.T) {
 	if testing.Short() {
-		t.Skip("makes a whole demo")
+		t.Skip("SKIPPED: no whole demo was made, because of -short")
 	}
 	var pair tls.Certificate
 	authorities := x509.NewCertPool()

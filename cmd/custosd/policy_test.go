@@ -18,7 +18,7 @@ import (
 // any day is what a copy of the folder shows offline.
 func TestThePolicyCommands(t *testing.T) {
 	if testing.Short() {
-		t.Skip("makes a whole demo")
+		t.Skip("SKIPPED: no whole demo was made, because of -short")
 	}
 	o := newOffice(t)
 	policy := func(want int, who string, args ...string) (string, string) {

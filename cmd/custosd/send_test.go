@@ -148,7 +148,7 @@ func (o *office) writeRows(name string, rows []cpis.Row) string {
 // shown, what is kept, and each exit code.
 func TestTheDataOfficersCommands(t *testing.T) {
 	if testing.Short() {
-		t.Skip("makes a whole demo")
+		t.Skip("SKIPPED: no whole demo was made, because of -short")
 	}
 	o := newOffice(t)
 	for _, part := range []struct {
