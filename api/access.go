@@ -255,11 +255,7 @@ func (s *Server) writePlans(j *jsonWriter, plans []projection.PlanShown, now led
 		}
 		j.key("localAuthority")
 		j.open('{')
-		j.field("ods", p.Authority)
-		j.field("name", o.Name)
-		j.field("officeHours", o.Directory.OfficeHours)
-		j.field("emergencyDuty", o.Directory.EmergencyDuty)
-		j.optional("ringNow", o.Directory.NumberAt(now))
+		j.numbers(p.Authority, &o, now)
 		if unconfirmed(&o, now) {
 			j.key("unconfirmed") // nobody has confirmed these numbers for 90 days
 			j.boolean(true)

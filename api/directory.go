@@ -49,6 +49,15 @@ func directoryOf(o *ledger.Organisation, now ledger.Time) directoryEntry {
 	return e
 }
 
+// numbers appends how an authority is reached.
+func (j *jsonWriter) numbers(code string, o *ledger.Organisation, now ledger.Time) {
+	j.field("ods", code)
+	j.field("name", o.Name)
+	j.field("officeHours", o.Directory.OfficeHours)
+	j.field("emergencyDuty", o.Directory.EmergencyDuty)
+	j.optional("ringNow", o.Directory.NumberAt(now))
+}
+
 // authorities is the directory of them all.
 func (s *Server) authorities() ([]directoryEntry, error) {
 	all, err := s.node.View().Organisations()

@@ -39,8 +39,7 @@ func (d *draft) link(r *ledger.EnrolmentRow) error {
 		return err
 	}
 	details := ledger.LinkDetails{Place: r.Place, From: r.From, To: r.To, Change: r.Change}
-	leaves := r.Change == ledger.EnrolmentLeaves || r.Change == ledger.EnrolmentWithdrawn
-	if leaves && len(waits.Each) == 0 && !d.linking[r.Person] { // no link could be left
+	if r.Leaves() && len(waits.Each) == 0 && !d.linking[r.Person] { // no link could be left
 		kept, err := view.KeepsAny(r.Person, source)
 		if err == nil && !kept && !shown { // what was kept while there was a plan ends now, and needs its place
 			r.Conceal()

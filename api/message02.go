@@ -206,15 +206,7 @@ func (s *Server) receiver(code string) (cpis.Organisation, error) {
 	if err != nil {
 		return cpis.Organisation{}, err
 	}
-	digits := func(telephone string) string {
-		return strings.Map(func(r rune) rune {
-			if r == '+' || r >= '0' && r <= '9' {
-				return r
-			}
-			return -1
-		}, telephone)
-	}
-	return cpis.Organisation{Code: code, Name: o.Name, EmergencyDuty: digits(o.Directory.EmergencyDuty), OfficeHours: digits(o.Directory.OfficeHours)}, nil
+	return cpis.Organisation{Code: code, Name: o.Name, EmergencyDuty: cpis.Telephone(o.Directory.EmergencyDuty), OfficeHours: cpis.Telephone(o.Directory.OfficeHours)}, nil
 }
 
 // sealSender keeps who sent a CP-IS file, for its acknowledgement to be written

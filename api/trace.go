@@ -81,11 +81,7 @@ func (s *Server) writeAuthorities(j *jsonWriter, codes []string) error {
 			return err
 		}
 		j.open('{')
-		j.field("ods", code)
-		j.field("name", o.Name)
-		j.field("officeHours", o.Directory.OfficeHours)
-		j.field("emergencyDuty", o.Directory.EmergencyDuty)
-		j.optional("ringNow", o.Directory.NumberAt(s.moment()))
+		j.numbers(code, &o, s.moment())
 		j.close('}')
 	}
 	j.close(']')

@@ -145,7 +145,7 @@ func (n *enrolling) row(r *EnrolmentRow) error {
 		}
 		n.links[r.Person] = Links{} // folding what follows lets them go: they are no longer what the source last said
 	}
-	if r.leaves() {
+	if r.Leaves() {
 		if done, err := n.out(r); done || err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (n *enrolling) row(r *EnrolmentRow) error {
 		return err
 	}
 	if !visible || r.concealed(n.d) { // of what an edge concealed, a plan that has just appeared finds the link
-		if !waits && !r.leaves() { // nothing is known that could be left
+		if !waits && !r.Leaves() { // nothing is known that could be left
 			if done, err := n.link(r); done || err != nil {
 				return err
 			}
@@ -163,20 +163,20 @@ func (n *enrolling) row(r *EnrolmentRow) error {
 		n.d.record(&EnrolmentNotKept{N: r.N}, r.Person)
 		return nil
 	}
-	if r.leaves() {
+	if r.Leaves() {
 		return n.reject(r, RowEnrolmentUnknown)
 	}
 	return n.stands(r)
 }
 
-// leaves reports whether the row ends or withdraws what was said.
-func (r *EnrolmentRow) leaves() bool {
+// Leaves reports whether the row ends or withdraws what was said.
+func (r *EnrolmentRow) Leaves() bool {
 	return r.Change == EnrolmentLeaves || r.Change == EnrolmentWithdrawn
 }
 
 // kept records a row about a person with a visible plan, which a link held.
 func (n *enrolling) kept(r *EnrolmentRow) error {
-	if !r.leaves() {
+	if !r.Leaves() {
 		return n.stands(r)
 	}
 	done, err := n.out(r)

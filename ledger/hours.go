@@ -1,5 +1,7 @@
 package ledger
 
+import "slices"
+
 // When an authority is reached by which number. Hours are in London, and decide
 // also when its notifications go to the emergency duty team.
 
@@ -39,10 +41,8 @@ func (d *Directory) opening(day Day) Opening {
 // works reports whether the authority works at a moment.
 func (d *Directory) works(at Time) bool {
 	day := at.Day()
-	for _, holiday := range d.BankHolidays {
-		if holiday == day.String() {
-			return false
-		}
+	if len(d.BankHolidays) > 0 && slices.Contains(d.BankHolidays, day.String()) {
+		return false
 	}
 	o := d.opening(day)
 	minute := at.minute()

@@ -37,7 +37,7 @@ func (l *linking) send(rows ...EnrolmentRow) []string {
 	}
 	sent := slices.Clone(rows)
 	for i := range sent {
-		if l.conceals && sent[i].Sound() && (!sent[i].leaves() || len(l.view.links[linksOf{sent[i].Person, l.source.Organisation}].Each) > 0) {
+		if l.conceals && sent[i].Sound() && (!sent[i].Leaves() || len(l.view.links[linksOf{sent[i].Person, l.source.Organisation}].Each) > 0) {
 			sent[i].Conceal()
 		}
 	}
@@ -397,7 +397,7 @@ func TestAnyLinksComeToWhatTheirRowsSay(t *testing.T) {
 		for range rapid.IntRange(1, 12).Draw(rt, "rows") {
 			r := EnrolmentRow{Place: rapid.SampledFrom([]Place{school, other, area}).Draw(rt, "place"),
 				From: begin.Day() + Day(rapid.IntRange(-4, 4).Draw(rt, "from")), Change: EnrolmentChange(rapid.IntRange(0, 3).Draw(rt, "change"))}
-			if r.leaves() || rapid.Bool().Draw(rt, "ends") {
+			if r.Leaves() || rapid.Bool().Draw(rt, "ends") {
 				r.To = r.From + Day(rapid.IntRange(0, 4).Draw(rt, "for"))
 			}
 			if said := a.send(r); said[len(said)-1] == RowOverlaps {

@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -115,7 +114,7 @@ func syntheticUpload(s *synthetic.Synthetic, authority int) (*upload, error) {
 	u.header = cpis.Header{Created: cpis.TimestampOf(s.Config.Today.Start().Std()), Sequence: 1, Sender: cpis.Organisation{Code: la.Code, Name: la.Name}}
 	for _, o := range s.Organisations {
 		if o.Code == la.Code {
-			u.header.Sender.EmergencyDuty, u.header.Sender.OfficeHours = strings.ReplaceAll(o.Directory.EmergencyDuty, " ", ""), strings.ReplaceAll(o.Directory.OfficeHours, " ", "")
+			u.header.Sender.EmergencyDuty, u.header.Sender.OfficeHours = cpis.Telephone(o.Directory.EmergencyDuty), cpis.Telephone(o.Directory.OfficeHours)
 		}
 	}
 	u.asRecords()

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -208,6 +209,12 @@ func TestAPolicyThatIsToldLateIsAFinding(t *testing.T) {
 	f = find()
 	require.Equal(t, [3]int64{2, 1, 0}, [3]int64{f.Checked, f.Late, f.Open}, "the second was told in time")
 	w.close()
+	// It is a notification of nobody, which no tool stumbles over.
+	for _, args := range [][]string{{"stats"}, {"report", "--keys", w.keyDir, "--out", filepath.Join(t.TempDir(), "page.html")}, {"trail", "--organisation", "RXX01"},
+		{"export", "--format", "ndjson"}, {"export", "--format", "csv"}, {"export", "--format", "fhir"}, {"replay", "--at", "2030-01-01T00:00:00Z"}} {
+		code, _, errs := run(t, append(args, "--data", w.dir)...)
+		require.Zero(t, code, "%v: %s", args, errs)
+	}
 }
 
 // A leader begins a batch with a state entry when a second is over.

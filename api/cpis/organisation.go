@@ -39,6 +39,17 @@ func validCode(s string) bool {
 	return true
 }
 
+// Telephone leaves of a telephone number what a message may hold of it: digits,
+// and a plus sign. Whether that is a number is for the message to say.
+func Telephone(number string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '+' || r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, number)
+}
+
 func validTelephone(s string) bool {
 	s = strings.TrimPrefix(s, "+")
 	if len(s) < minDigits || len(s) > maxDigits {

@@ -194,7 +194,12 @@ func (s *seeder) confirm(ctx context.Context) error {
 			if o.Code != s.data.Authorities[i].Code {
 				continue
 			}
-			b, err := json.Marshal(map[string]string{"officeHours": o.Directory.OfficeHours, "emergencyDuty": o.Directory.EmergencyDuty})
+			week := map[string]string{}
+			for _, day := range []string{"monday", "tuesday", "wednesday", "thursday", "friday"} {
+				week[day] = "09:00-17:00" // as the hours say in words
+			}
+			b, err := json.Marshal(map[string]any{"officeHours": o.Directory.OfficeHours, "emergencyDuty": o.Directory.EmergencyDuty,
+				"hours": o.Directory.Hours, "week": week, "bankHolidays": o.Directory.BankHolidays})
 			if err != nil {
 				return err
 			}
@@ -379,19 +384,9 @@ func (s *seeder) byMESH(i int) {
 	for _, o := range s.data.Organisations {
 		if o.Code == s.data.Authorities[i].Code {
 			m.Authority, m.Name = o.Code, o.Name
-			m.OfficeHours, m.EmergencyDuty = digits(o.Directory.OfficeHours), digits(o.Directory.EmergencyDuty)
+			m.OfficeHours, m.EmergencyDuty = cpis.Telephone(o.Directory.OfficeHours), cpis.Telephone(o.Directory.EmergencyDuty)
 		}
 	}
 	m.Sequence = int64(s.next[i])
 	m.Start = cpis.DateTimeOf((s.data.Config.Today - 30).Start().Std())
-}
-
-// digits leaves of a telephone number what a message may hold.
-func digits(number string) string {
-	return strings.Map(func(c rune) rune {
-		if c < '0' || c > '9' {
-			return -1
-		}
-		return c
-	}, number)
 }

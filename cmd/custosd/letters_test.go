@@ -23,7 +23,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"custos/api/mesh"
-	"custos/consensus"
 	"custos/ledger"
 	"custos/tools"
 )
@@ -75,13 +74,7 @@ func TestANodeSendsLetters(t *testing.T) {
 	hook.Config.SetKeepAlivesEnabled(false)
 	cfg, err := readConfig(letterNode(t, hook, func(l map[string]any) { delete(l, "email"); delete(l, "notify") }))
 	require.NoError(t, err)
-	cc, err := cfg.consensus()
-	require.NoError(t, err)
-	require.NoError(t, consensus.Init(cc))
-	n, err := startNode(cfg, nodeOptions{log: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, n.close()) }()
-	require.Eventually(t, func() bool { return n.cluster.View().R.Head().Size > 0 && n.cluster.Ready() }, 20*time.Second, 10*time.Millisecond)
+	n := newNode(t, cfg, slog.New(slog.DiscardHandler))
 	as := func(r ledger.Role, org string) ledger.Actor {
 		return ledger.Actor{Issuer: "test", Subject: "x", Role: r, Organisation: org, Node: "n1"}
 	}
@@ -160,7 +153,7 @@ func TestLettersAreConfiguredStrictly(t *testing.T) {
 // tries a way. What waited before the way was configured is told as well.
 func TestTheNotifyCommands(t *testing.T) {
 	if testing.Short() {
-		t.Skip("makes a whole demo")
+		t.Skip("SKIPPED: no whole demo was made, because of -short")
 	}
 	var status atomic.Int64
 	status.Store(500)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"custos/consensus"
 	"custos/ledger"
 )
 
@@ -27,13 +26,7 @@ func TestANodeFollowsLinks(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, b, 0o600))
 	cfg, err := readConfig(path)
 	require.NoError(t, err)
-	cc, err := cfg.consensus()
-	require.NoError(t, err)
-	require.NoError(t, consensus.Init(cc))
-	n, err := startNode(cfg, nodeOptions{log: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, n.close()) }()
-	require.Eventually(t, func() bool { return n.cluster.View().R.Head().Size > 0 && n.cluster.Ready() }, 20*time.Second, 10*time.Millisecond)
+	n := newNode(t, cfg, slog.New(slog.DiscardHandler))
 	keys, err := cfg.keyring(rand.Reader)
 	require.NoError(t, err)
 

@@ -99,15 +99,9 @@ func TestANodeExchangesMessages(t *testing.T) {
 	cfg, err := readConfig(meshNode(t, server, nil))
 	require.NoError(t, err)
 	require.True(t, filepath.IsAbs(cfg.MESH.PasswordFile), "paths are relative to the file")
-	cc, err := cfg.consensus()
-	require.NoError(t, err)
-	require.NoError(t, consensus.Init(cc))
 	log := &safeBuffer{}
-	n, err := startNode(cfg, nodeOptions{log: slog.New(slog.NewJSONHandler(log, nil))})
-	require.NoError(t, err)
+	n := newNode(t, cfg, slog.New(slog.NewJSONHandler(log, nil)))
 	require.NoError(t, n.listen())
-	defer func() { require.NoError(t, n.close()) }()
-	require.Eventually(t, func() bool { return n.cluster.View().R.Head().Size > 0 && n.cluster.Ready() }, 20*time.Second, 10*time.Millisecond)
 	_, err = n.cluster.Propose(t.Context(), ledger.Command{ID: ledger.DeriveID("o"), Seed: ledger.DeriveID("s"), Actor: ledger.SystemActor("n1"),
 		Request: &ledger.RecordOrganisation{Organisation: ledger.Organisation{Code: "E09000001", Name: "Northbank Council", Sort: ledger.SortAuthority}}})
 	require.NoError(t, err)

@@ -10,9 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The bound on memory holds while any file is taken in, and no longer; it
-// leaves room for the caches of every node in the process.
-func TestMemoryIsBoundedWhileAFileIsTakenIn(t *testing.T) {
+// ownCollector lets a test set this process's collector, and puts it back.
+func ownCollector(t *testing.T) {
 	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
 		t.Setenv(name, "")
 	}
@@ -21,6 +20,12 @@ func TestMemoryIsBoundedWhileAFileIsTakenIn(t *testing.T) {
 		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(limit)
 	})
+}
+
+// The bound on memory holds while any file is taken in, and no longer; it
+// leaves room for the caches of every node in the process.
+func TestMemoryIsBoundedWhileAFileIsTakenIn(t *testing.T) {
+	ownCollector(t)
 	in := func(growth int, bound int64) {
 		t.Helper()
 		got := debug.SetGCPercent(growth)
@@ -68,14 +73,7 @@ func TestMemoryIsBoundedWhileAFileIsTakenIn(t *testing.T) {
 // A bound that makes the collector run all the time gives way, up to what the
 // process may take in general, and only while the file is taken in.
 func TestABoundThatIsTooTightGivesWay(t *testing.T) {
-	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
-		t.Setenv(name, "")
-	}
-	percent, limit := debug.SetGCPercent(100), debug.SetMemoryLimit(-1)
-	t.Cleanup(func() {
-		debug.SetGCPercent(percent)
-		debug.SetMemoryLimit(limit)
-	})
+	ownCollector(t)
 	var goal, looks atomic.Int64
 	goal.Store(124)
 	c := collector{memory: func() (int64, int64) { return 50 << 20, 100 << 20 }, look: time.Millisecond,

@@ -29,6 +29,18 @@ var drama = []string{"0113 496 0", "0114 496 0", "0115 496 0", "0116 496 0", "01
 
 func phone(n int) string { return fmt.Sprintf("%s%03d", drama[n/1000%len(drama)], n%1000) }
 
+// officeWeek is when every invented office is open.
+var officeWeek = func() []ledger.Opening {
+	day := ledger.Opening{Opens: 9 * 60, Closes: 17 * 60}
+	return []ledger.Opening{day, day, day, day, day, {}, {}}
+}()
+
+// christmas are the bank holidays around the next turn of a year.
+func christmas(today ledger.Day) []string {
+	year := today.Start().Std().Year()
+	return []string{fmt.Sprintf("%d-12-25", year), fmt.Sprintf("%d-12-26", year), fmt.Sprintf("%d-01-01", year+1)}
+}
+
 func (g *generator) organisations() {
 	c := g.Config
 	for i := range c.Authorities {
@@ -39,7 +51,7 @@ func (g *generator) organisations() {
 		a := Authority{Code: fmt.Sprintf("D9X%dA", i+1), Name: town + " Council", Practice: fmt.Sprintf("Y99%03d", i+1)}
 		g.add(ledger.Organisation{Code: a.Code, Name: a.Name, Sort: ledger.SortAuthority, Directory: ledger.Directory{
 			OfficeHours: phone(1000*i + 100), EmergencyDuty: phone(1000*i + 999),
-			Hours: "Monday to Friday, 09:00 to 17:00", BankHolidays: []string{"25 December", "26 December", "1 January"},
+			Hours: "Monday to Friday, 09:00 to 17:00", Week: officeWeek, BankHolidays: christmas(c.Today),
 		}})
 		g.add(ledger.Organisation{Code: a.Practice, Name: town + " Surgery", Sort: ledger.SortPractice, Setting: ledger.SettingScheduled})
 		for n := range 4 {
