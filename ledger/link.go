@@ -9,9 +9,10 @@ import "slices"
 // own key: the entry says that there is one, and nothing of where. When a plan
 // appears, a node opens what waits and records it as its source's enrolments.
 
-// MaxLinks is how many different rows of one source wait for one person. A row
-// beyond it is not kept, and with it go the others: the source is asked again.
-const MaxLinks = 64
+// MaxLinks is how many rows of one source wait for one person, one that was said
+// again among them. A row beyond it is not kept, and with it go the others: the
+// source is asked again.
+const MaxLinks = 128
 
 // EnrolmentLinked records that a row about a person without a visible plan is
 // kept, sealed. Of is the link that said the very same before: nothing is sealed
@@ -119,14 +120,28 @@ func (q *FollowLinks) withRows(group []Entry) (Request, error) {
 }
 
 // Add returns the links with another. One that says what an earlier one said
-// comes in its place, and counts as the newest.
+// does not take its place, for what was said between them may rest on either:
+// a leaver, a joiner again, the same leaver.
 func (l Links) Add(e *EnrolmentLinked, seq Seq) Links {
 	at := Link{Seq: seq, Link: e.Link}
 	if e.Of != 0 {
 		at.Seq = e.Of
 	}
-	rest := slices.DeleteFunc(slices.Clone(l.Each), func(was Link) bool { return was.Link == e.Link })
-	return Links{Each: append(rest, at), Newest: seq, Opened: l.Opened}
+	return Links{Each: withoutThirds(append(slices.Clone(l.Each), at)), Newest: seq, Opened: l.Opened}
+}
+
+// withoutThirds leaves out what says a third time running what was said twice,
+// as a daily file does. Said twice it is not what it is said once: a leaver names
+// the last joiner, and who that is may change with what the same file takes back.
+// The second time settles which joiners there are, and so the third does nothing.
+func withoutThirds(each []Link) []Link {
+	for n := 1; 3*n <= len(each); n++ {
+		last := each[len(each)-n:]
+		if slices.Equal(each[len(each)-2*n:len(each)-n], last) && slices.Equal(each[len(each)-3*n:len(each)-2*n], last) {
+			return each[:len(each)-n]
+		}
+	}
+	return each
 }
 
 // find returns the link that says the same.
@@ -188,7 +203,10 @@ func (n *enrolling) link(r *EnrolmentRow) (bool, error) {
 	var sealed []int
 	if of, ok := have.find(r.Link); ok {
 		e.Of = of
-	} else if sealed = d.linkOf(r.N); len(sealed) != 1 || len(have.Each) >= MaxLinks {
+	} else if sealed = d.linkOf(r.N); len(sealed) != 1 {
+		return false, nil
+	}
+	if len(have.Add(e, 0).Each) > MaxLinks {
 		return false, nil
 	}
 	n.links[r.Person] = have.Add(e, d.record(e, r.Person, sealed...))

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -337,22 +338,53 @@ func TestLinksThatCannotBeFollowed(t *testing.T) {
 }
 
 // A daily file says the same of a child each day: nothing grows but the chain.
-// Too many different rows are not kept at all.
+// Too many rows are not kept at all.
 func TestLinksDoNotGrow(t *testing.T) {
 	w := newWorld(t)
 	w.keepsLinks(nursing)
 	l := w.linking(clerk)
-	for range 5 {
-		l.send(EnrolmentRow{Place: school, From: begin.Day() - 90}, EnrolmentRow{Place: area, From: begin.Day() - 90})
+	for day := range 50 {
+		want := "linked again"
+		if day == 0 {
+			want = "linked"
+		}
+		require.Equal(t, []string{want, want}, l.send(EnrolmentRow{Place: school, From: begin.Day() - 90}, EnrolmentRow{Place: area, From: begin.Day() - 90}))
+		require.Len(t, w.view.links[linksOf{person(1), nursing}].Each, min(2*day+2, 4))
 		w.now += 24 * Hour
 	}
-	require.Len(t, w.view.links[linksOf{person(1), nursing}].Each, 2)
-	for n := range MaxLinks - 2 {
+	for n := range MaxLinks - 4 {
 		require.Equal(t, []string{"linked"}, l.send(EnrolmentRow{Place: area, From: begin.Day() + Day(n)}))
 	}
-	require.Equal(t, []string{"linked again"}, l.send(EnrolmentRow{Place: area, From: begin.Day()}))
-	require.Equal(t, []string{"not kept"}, l.send(EnrolmentRow{Place: area, From: begin.Day() - 1}))
-	require.Empty(t, w.view.links)
+	for _, more := range []EnrolmentRow{{Place: area, From: begin.Day()}, {Place: area, From: begin.Day() - 1}} { // said before, and new
+		full := maps.Clone(w.view.links)
+		require.Equal(t, []string{"not kept"}, l.send(more))
+		require.Empty(t, w.view.links)
+		w.view.links = full
+	}
+}
+
+// A leaver that is said again after the child has joined again ends what it ended.
+func TestALeaverSaidAgain(t *testing.T) {
+	w := newWorld(t)
+	w.keepsLinks(nursing)
+	l := w.linking(clerk)
+	today := begin.Day()
+	leaver := EnrolmentRow{Place: area, From: today, To: today, Change: EnrolmentLeaves}
+	require.Equal(t, []string{"linked"}, l.send(EnrolmentRow{Place: area, From: today}))
+	require.Equal(t, []string{"linked"}, l.send(leaver))
+	require.Equal(t, []string{"linked"}, l.send(EnrolmentRow{Place: area, From: today + 1}))
+	require.Equal(t, []string{"linked again"}, l.send(leaver))
+	w.load(authorityA, 1, row(1))
+	l.follow(1)
+	for n := range Day(3) {
+		there := 0
+		for _, e := range w.view.enrolments[area][person(1)] {
+			if e.At(today + n) {
+				there++
+			}
+		}
+		require.Equal(t, 1, there, "after %d days", n)
+	}
 }
 
 // A number that is replaced takes nothing away: what was linked under it is followed.
