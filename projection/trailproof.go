@@ -2,7 +2,6 @@ package projection
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -67,6 +66,8 @@ type trailProver struct {
 	to   ledger.Seq // the state entry
 	out  *TrailProof
 	have map[ledger.Seq]bool // entries that are in the proof
+	// firsts are the first entries of the commands of those that are about a number.
+	firsts []ledger.Seq
 }
 
 // ProveTrail makes the proof for a person from the newest state entry, which a
@@ -170,15 +171,15 @@ func (x *trailProver) number(p ledger.PersonRef) ([]ledger.PersonRef, error) {
 	if end := slices.IndexFunc(seqs, func(n ledger.Seq) bool { return n >= x.to }); end >= 0 {
 		seqs = seqs[:end]
 	}
-	records, err := store.RecordsOf(x.view.R, seqs)
+	records, entries, err := store.EntriesOf(x.view.R, seqs)
 	if err != nil {
 		return nil, err
 	}
 	for i, n := range seqs {
 		x.have[n] = true
-		e := ProvedEntry{Seq: n, Record: records[i]}
-		out.Entries = append(out.Entries, e)
-		if err := x.links(links, &e); err != nil {
+		out.Entries = append(out.Entries, ProvedEntry{Seq: n, Record: records[i]})
+		x.firsts = append(x.firsts, n-ledger.Seq(entries[i].Nth))
+		if err := x.links(links, &entries[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -208,11 +209,7 @@ func sortedSeqs(m map[ledger.Seq]ledger.PersonRef) []ledger.Seq {
 }
 
 // links follows which numbers an entry links its own to, or no longer does.
-func (x *trailProver) links(links map[ledger.Seq]ledger.PersonRef, proved *ProvedEntry) error {
-	e, err := ledger.ParseEntry(proved.Record)
-	if err != nil {
-		return fmt.Errorf("entry %d: %w", proved.Seq, err)
-	}
+func (x *trailProver) links(links map[ledger.Seq]ledger.PersonRef, e *ledger.Entry) error {
 	switch ev := e.Event.(type) {
 	case *ledger.NumberSuperseded:
 		links[e.Seq] = ev.New
@@ -240,22 +237,15 @@ func (x *trailProver) links(links map[ledger.Seq]ledger.PersonRef, proved *Prove
 
 // commands adds first entries, which have the actor, where they are not there already.
 func (x *trailProver) commands() error {
-	for _, number := range x.out.Numbers {
-		for i := range number.Entries {
-			e, err := ledger.ParseHeader(number.Entries[i].Record)
-			if err != nil {
-				return err
-			}
-			first := e.Seq - ledger.Seq(e.Nth)
-			if x.have[first] {
-				continue
-			}
-			proved, err := x.entry(first)
-			if err != nil {
-				return err
-			}
-			x.out.Commands = append(x.out.Commands, proved)
+	for _, first := range x.firsts {
+		if x.have[first] {
+			continue
 		}
+		proved, err := x.entry(first)
+		if err != nil {
+			return err
+		}
+		x.out.Commands = append(x.out.Commands, proved)
 	}
 	return nil
 }

@@ -38,14 +38,22 @@ func (d *DB) ProveAll(seqs []ledger.Seq, size int64) ([]tlog.RecordProof, error)
 	})
 }
 
-// RecordsOf reads the exact bytes of many entries, on all processors.
-func RecordsOf(r Reader, seqs []ledger.Seq) ([][]byte, error) {
-	out := make([][]byte, len(seqs))
-	return out, shared(len(seqs), func(from, to int) (err error) {
-		for i := from; i < to && err == nil; i++ {
-			out[i], err = Record(r, seqs[i])
+// EntriesOf reads many entries, and their exact bytes, on all processors.
+func EntriesOf(r Reader, seqs []ledger.Seq) ([][]byte, []ledger.Entry, error) {
+	records, entries := make([][]byte, len(seqs)), make([]ledger.Entry, len(seqs))
+	return records, entries, shared(len(seqs), func(from, to int) error {
+		for i := from; i < to; i++ {
+			b, err := Record(r, seqs[i])
+			if err != nil {
+				return err
+			}
+			e, err := ledger.ParseEntry(b)
+			if err != nil {
+				return fmt.Errorf("entry %d: %w", seqs[i], err)
+			}
+			records[i], entries[i] = b, e
 		}
-		return err
+		return nil
 	})
 }
 
@@ -71,11 +79,17 @@ func shared(n int, do func(from, to int) error) error {
 	return errors.Join(failed...)
 }
 
-// tiles reads committed tiles and keeps what it has read.
+// tiles reads committed tiles and keeps what it has read, of the lowest level
+// not many at a time: entries are proved as they rise, so that but the tree's
+// edge is asked for again.
 type tiles struct {
-	read func(id tileID) (hashes, groups []byte, err error)
+	read func(id tileID, into *readTile) error
 	have map[tileID]*readTile
+	low  []tileID // of the lowest level, those that are kept
+	free []*readTile
 }
+
+const lowTiles = 16
 
 // tileRows reads a tile and its groups' roots, which stand behind it, in one search.
 type tileRows struct{ it *pebble.Iterator }
@@ -85,26 +99,30 @@ func newTileRows(p pebble.Reader) (tileRows, error) {
 	return tileRows{it}, err
 }
 
-func (r tileRows) read(id tileID) (hashes, groups []byte, err error) {
+func (r tileRows) read(id tileID, into *readTile) error {
+	into.hashes, into.groups = into.hashes[:0], into.groups[:0]
 	if !r.it.SeekGE(tileKey(id.level, id.n)) || !bytes.Equal(r.it.Key(), tileKey(id.level, id.n)) {
-		return nil, nil, r.it.Error()
+		return r.it.Error()
 	}
-	if hashes, err = r.it.ValueAndErr(); err != nil {
-		return nil, nil, err
+	b, err := r.it.ValueAndErr()
+	if err != nil {
+		return err
 	}
-	hashes = bytes.Clone(hashes)
+	into.hashes = append(into.hashes, b...)
 	if !r.it.Next() || !bytes.Equal(r.it.Key(), groupsKey(id.level, id.n)) {
-		return hashes, nil, r.it.Error()
+		return r.it.Error()
 	}
-	groups, err = r.it.ValueAndErr()
-	return hashes, bytes.Clone(groups), err
+	b, err = r.it.ValueAndErr()
+	into.groups = append(into.groups, b...)
+	return err
 }
 
-// readTile is a tile with the nodes that it implies: those between its groups'
-// roots and its own, and those within a group, are made when they are asked for,
-// 22 hashes for an entry; all 255 are made where the groups' roots are not there.
+// readTile is a tile with the nodes that it implies: those within a group are
+// made when they are asked for, 11 hashes for an entry, and those above from the
+// groups' roots, 15; all 255 are made where the groups' roots are not there.
 type readTile struct {
 	hashes, groups []byte
+	upper          *pyramid // of the groups' roots
 	all            *pyramid // instead of both
 }
 
@@ -132,17 +150,40 @@ func (t *tiles) tile(id tileID) (*readTile, error) {
 	if p := t.have[id]; p != nil {
 		return p, nil
 	}
-	p := &readTile{}
-	var err error
-	if p.hashes, p.groups, err = t.read(id); err != nil {
+	p := t.blank()
+	if err := t.read(id, p); err != nil {
 		return nil, err
 	}
-	if t.have[id] = p; !t.holds(id, p) {
-		if p.all, err = parsePyramid(id.n, p.hashes); err != nil {
+	if !t.holds(id, p) {
+		all, err := parsePyramid(id.n, p.hashes)
+		if err != nil {
 			return nil, err
 		}
+		p.all, p.upper = all, nil
+	}
+	if t.have[id] = p; id.level == 0 {
+		t.low = append(t.low, id)
 	}
 	return p, nil
+}
+
+// blank returns a tile to read into. When enough of the lowest level are held,
+// their memory is used again.
+func (t *tiles) blank() *readTile {
+	if len(t.low) == lowTiles {
+		for _, id := range t.low {
+			t.free = append(t.free, t.have[id])
+			delete(t.have, id)
+		}
+		t.low = t.low[:0]
+	}
+	if n := len(t.free); n > 0 {
+		p := t.free[n-1]
+		t.free = t.free[:n-1]
+		*p = readTile{hashes: p.hashes, groups: p.groups}
+		return p
+	}
+	return &readTile{}
 }
 
 // holds tells whether the groups' roots of a tile make its own root, as the tile
@@ -152,31 +193,36 @@ func (t *tiles) holds(id tileID, p *readTile) bool {
 	if len(p.hashes) != tileWidth*tlog.HashSize || len(p.groups) != tileWidth/groupWidth*tlog.HashSize {
 		return false
 	}
+	upper, err := parsePyramid(id.n, p.groups)
+	if err != nil {
+		return false
+	}
 	above, err := t.tile(tileID{id.level + 1, id.n / tileWidth})
 	if err != nil {
 		return false
 	}
+	p.upper = upper
 	root, ok := above.node(0, int(id.n%tileWidth))
-	return ok && root == fold(p.groups)
+	return ok && root == upper.rows[8-groupRow][0]
 }
 
 // node returns the nth root of 2^row of the tile's hashes.
 func (p *readTile) node(row, n int) (tlog.Hash, bool) {
-	if p.all != nil {
-		if n >= len(p.all.rows[row]) {
+	from, at := p.all, row
+	if from == nil && row >= groupRow {
+		from, at = p.upper, row-groupRow
+	}
+	if from != nil {
+		if n >= len(from.rows[at]) {
 			return tlog.Hash{}, false
 		}
-		return p.all.rows[row][n], true
+		return from.rows[at][n], true
 	}
-	from, at := p.hashes, row
-	if row >= groupRow {
-		from, at = p.groups, row-groupRow
-	}
-	width := tlog.HashSize << at
-	if (n+1)*width > len(from) {
+	width := tlog.HashSize << row
+	if (n+1)*width > len(p.hashes) {
 		return tlog.Hash{}, false
 	}
-	return fold(from[n*width : (n+1)*width]), true
+	return fold(p.hashes[n*width : (n+1)*width]), true
 }
 
 // fold returns the root over a power of two of hashes.
