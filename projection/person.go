@@ -21,6 +21,7 @@ type person struct {
 	authors []author // oldest first; all of the last day at least
 
 	trail ledger.Seq // the row of the trail that the newest entry is in
+	first ledger.Seq // the first entry of all, if the writer has seen it come; else 0
 }
 
 // author is who made a shown access, and when.
@@ -82,6 +83,22 @@ func (v View) PersonHead(p ledger.PersonRef) (ledger.PersonHead, error) {
 	return have.head, nil
 }
 
+// unwritten reports that there is certainly no such row about a person: nothing
+// is recorded of the person but what this transaction has, which did not write
+// it. The writer has the end of a person's chain at hand or will need it: a file
+// of new people is spared a search of the disk for each of their rows.
+func (v View) unwritten(p ledger.PersonRef, key []byte) (bool, error) {
+	t, writing := v.R.(*store.Txn)
+	if !writing || t.Wrote(key) {
+		return false, nil
+	}
+	known, err := v.person(p)
+	if err != nil {
+		return false, err
+	}
+	return known.head.N == 0 || known.first > 0 && known.first >= t.Base(), nil
+}
+
 // foldPerson moves the end of the person's own chain and indexes the entry in
 // the person's trail. Entries of one command that stand together, as an access
 // and its notifications do, share one row of the trail.
@@ -91,6 +108,9 @@ func foldPerson(t *store.Txn, e *ledger.Entry) error {
 		return err
 	}
 	next := *have
+	if have.head.N == 0 {
+		next.first = e.Seq
+	}
 	run := uint64(1)
 	// The entry before is of the same command and person exactly if its hash ends the person's chain.
 	if e.Nth > 0 && have.head.N > 0 && have.head.Last == e.Prev {

@@ -22,14 +22,11 @@ func (v View) Plans(p ledger.PersonRef) ([]ledger.Plan, error) {
 
 // planRow reads the plans that stand under this very number: what folds change.
 // Of somebody without any entry there is none, but for plans that have just
-// followed to a number; and the writer has the end of a person's chain at hand
-// or will need it: a file of new people is spared a search of the disk for each.
+// followed to a number.
 func (v View) planRow(p ledger.PersonRef) ([]ledger.Plan, error) {
 	key := plansKey(p)
-	if t, writing := v.R.(*store.Txn); writing && !t.Wrote(key) {
-		if known, err := v.person(p); err != nil || known.head.N == 0 {
-			return nil, err
-		}
+	if none, err := v.unwritten(p, key); none || err != nil {
+		return nil, err
 	}
 	out, _, err := read[[]ledger.Plan](v.R, key)
 	return out, err

@@ -22,7 +22,11 @@ type stayedAt struct {
 }
 
 func (v View) stayed(p ledger.PersonRef) (stayed, error) {
-	out, _, err := read[stayed](v.R, stayedKey(p))
+	key := stayedKey(p)
+	if none, err := v.unwritten(p, key); none || err != nil {
+		return stayed{}, err
+	}
+	out, _, err := read[stayed](v.R, key)
 	return out, err
 }
 

@@ -9,9 +9,8 @@ import (
 // spare is the process's collector.
 var spare = collector{memory: memory, room: room, look: time.Second / 4}
 
-// collector runs more often while a file is taken in: a long file leaves
-// hundreds of megabytes behind that are not worth waiting for, and costs little
-// more processor so (docs/SPEED.md). What it sets is the process's, so files
+// collector keeps the process small while a file is taken in: a long file leaves
+// hundreds of megabytes behind that are not worth waiting for (docs/SPEED.md). What it sets is the process's, so files
 // count, and so do the caches of all nodes in it.
 type collector struct {
 	mu    sync.Mutex
@@ -46,11 +45,11 @@ func (c *collector) add(files int) {
 	case was == 0:
 		live, used := c.memory()
 		c.bound, c.over = boundOfFile(c.cache, live, used), make(chan struct{})
-		setCollector(heapGrowthOfFile, c.bound)
+		setBound(c.bound)
 		go c.watch(c.over)
 	case c.files == 0:
 		close(c.over)
-		setCollector(heapGrowth, memoryBound)
+		setBound(memoryBound)
 	}
 }
 
@@ -83,7 +82,7 @@ func (c *collector) widen(over <-chan struct{}) {
 	}
 	if wider := min(memoryBound, c.bound+c.bound/8); wider > c.bound {
 		c.bound = wider
-		setCollector(heapGrowthOfFile, wider)
+		setBound(wider)
 	}
 }
 

@@ -7,12 +7,10 @@ import (
 )
 
 // How far the heap may grow before the collector runs, in per cent of what is
-// live: in general, and while a file is taken in. And how much the process takes
-// in general, whatever is live.
+// live, and how much the process takes in general, whatever is live.
 const (
-	heapGrowth       = 400
-	heapGrowthOfFile = 100
-	memoryBound      = 2 << 30
+	heapGrowth  = 400
+	memoryBound = 2 << 30
 )
 
 // fileMemory is how much a process takes while a file is taken in, beside the
@@ -32,14 +30,14 @@ func tune() {
 		n := runtime.GOMAXPROCS(0)
 		runtime.GOMAXPROCS(n + min(n, 4))
 	}
-	setCollector(heapGrowth, memoryBound)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(heapGrowth)
+	}
+	setBound(memoryBound)
 }
 
-// setCollector says when the collector runs, where the environment does not.
-func setCollector(growth int, bound int64) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(growth)
-	}
+// setBound says how much memory the process takes, where the environment does not.
+func setBound(bound int64) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(bound)
 	}

@@ -5,6 +5,7 @@ package store
 // it needs no lock. A missing row is kept too, as nil.
 type rowCache struct {
 	rows    map[string]*cachedRow
+	queue   []string // of their keys, the oldest first: it goes first
 	bytes   int64
 	maximum int64
 }
@@ -16,7 +17,7 @@ type cachedRow struct {
 }
 
 // rowOverhead is what a map entry costs beside its key and value, about.
-const rowOverhead = 160
+const rowOverhead = 176
 
 func newRowCache(maximum int64) *rowCache {
 	return &rowCache{rows: make(map[string]*cachedRow), maximum: maximum}
@@ -28,16 +29,16 @@ func (c *rowCache) put(key string, value []byte, memo any) {
 	if old, ok := c.rows[key]; ok {
 		c.bytes += int64(len(value) - len(old.value))
 		old.value, old.memo = value, memo
-		return
+	} else {
+		c.rows[key] = &cachedRow{value: value, memo: memo}
+		c.queue = append(c.queue, key)
+		c.bytes += int64(len(key) + len(value) + rowOverhead)
 	}
-	c.rows[key] = &cachedRow{value: value, memo: memo}
-	c.bytes += int64(len(key) + len(value) + rowOverhead)
-	for k, v := range c.rows {
-		if c.bytes <= c.maximum {
-			return
-		}
+	for c.bytes > c.maximum {
+		k := c.queue[0]
+		c.queue = c.queue[1:]
+		c.bytes -= int64(len(k) + len(c.rows[k].value) + rowOverhead)
 		delete(c.rows, k)
-		c.bytes -= int64(len(k) + len(v.value) + rowOverhead)
 	}
 }
 
@@ -49,5 +50,5 @@ func (c *rowCache) update(key string, value []byte) {
 
 func (c *rowCache) clear() {
 	clear(c.rows)
-	c.bytes = 0
+	c.queue, c.bytes = nil, 0
 }

@@ -96,6 +96,9 @@ func (t *Txn) Wrote(key []byte) bool {
 	return ok
 }
 
+// Base is the number of the first entry that is appended here, or would be.
+func (t *Txn) Base() ledger.Seq { return t.base }
+
 // record returns an entry that was appended here, by its key.
 func (t *Txn) record(key []byte) ([]byte, bool) {
 	if key[0] != prefixEntry || len(t.records) == 0 {

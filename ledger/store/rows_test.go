@@ -1,0 +1,43 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Whatever is put, the cache keeps below its size, the oldest rows go first, and
+// what it believes to hold is what it holds.
+func TestTheOldestRowsGoFirst(t *testing.T) {
+	c := newRowCache(10 * (rowOverhead + 20))
+	key := func(n int) string { return fmt.Sprintf("row %06d", n) }
+	held := func() (bytes int64) {
+		for k, r := range c.rows {
+			bytes += int64(len(k) + len(r.value) + rowOverhead)
+		}
+		require.Len(t, c.queue, len(c.rows))
+		return bytes
+	}
+	for n := range 1000 {
+		c.put(key(n), make([]byte, 10), nil)
+		if n%3 == 0 {
+			c.put(key(n), make([]byte, n%20), n) // another state of the same row
+		}
+		c.update(key(n-5), make([]byte, n%11))
+		require.Equal(t, held(), c.bytes)
+		require.LessOrEqual(t, c.bytes, c.maximum)
+	}
+	require.NotNil(t, c.get([]byte(key(999))))
+	require.Nil(t, c.get([]byte(key(900))))
+	for n := range 999 {
+		require.True(t, c.get([]byte(key(n))) == nil || c.get([]byte(key(n+1))) != nil, "row %d is older", n)
+	}
+	c.put("large", make([]byte, c.maximum), nil)
+	require.Empty(t, c.rows)
+	require.Zero(t, c.bytes)
+	c.put(key(1), nil, nil)
+	require.NotNil(t, c.get([]byte(key(1))))
+	c.clear()
+	require.Zero(t, held()+c.bytes)
+}
