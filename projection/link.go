@@ -124,8 +124,8 @@ func foldLink(t *store.Txn, e, first *ledger.Entry) error {
 }
 
 // foldLinksFollowed ends the waiting. Whose links were let go before there was
-// any plan is asked when one is recorded, see [foldWanted]; whose plan may be
-// seen without another word of anybody, on the day it begins, is asked from now on.
+// any plan is asked when one is recorded, see [foldWanted]; of a plan that is over
+// and that a correction may show again, from now on.
 func foldLinksFollowed(t *store.Txn, p ledger.PersonRef, ev *ledger.LinksFollowed) error {
 	v := View{t}
 	have, err := v.Links(p, ev.Source)
