@@ -8,29 +8,42 @@ import (
 	"custos/ledger/store"
 )
 
-// Notification implements [ledger.View]. Its entry says whose it is.
+// Notification implements [ledger.View]. Its entry says whose it is. Each look of
+// one attendance asks for the same one again, so the writer keeps what it has
+// read: of the entry whose it is, which never changes, and of the row what was
+// decoded, until the row changes.
 func (v View) Notification(id ledger.Seq) (ledger.Notification, bool, error) {
-	var n ledger.Notification
 	if id >= v.R.Head().Size {
-		return n, false, nil
+		return ledger.Notification{}, false, nil
+	}
+	authority, ok, err := v.queuedFor(id)
+	if err != nil || !ok {
+		return ledger.Notification{}, false, err
+	}
+	n, ok, err := read[ledger.Notification](v.R, notificationKey(authority, id))
+	if err == nil && !ok {
+		err = fmt.Errorf("notification %d is recorded and missing", id)
+	}
+	return n, err == nil, err
+}
+
+// queuedFor says whose a notification is; ok is false if the entry queues none.
+func (v View) queuedFor(id ledger.Seq) (authority string, ok bool, err error) {
+	t, writing := v.R.(*store.Txn)
+	if writing {
+		if authority, ok = t.RecordMemo(id).(string); ok {
+			return authority, true, nil
+		}
 	}
 	record, err := store.Record(v.R, id)
 	if err != nil {
-		return n, false, err
+		return "", false, err
 	}
-	authority, ok, err := ledger.QueuedFor(record)
-	if err != nil || !ok {
-		return n, false, err
+	authority, ok, err = ledger.QueuedFor(record)
+	if ok && writing {
+		t.SetRecordMemo(id, authority)
 	}
-	b, err := once(v.R, notificationKey(authority, id))
-	if err != nil {
-		return n, false, err
-	}
-	if b == nil {
-		return n, false, fmt.Errorf("notification %d is recorded and missing", id)
-	}
-	err = ledger.Unmarshal(b, &n)
-	return n, err == nil, err
+	return authority, ok, err
 }
 
 // NotificationsOf implements [ledger.View]: those queued because of one entry.
@@ -112,7 +125,7 @@ func foldNotificationQueued(t *store.Txn, e *ledger.Entry, ev *ledger.Notificati
 	if err := moved(t, &n, e.Hash()); err != nil {
 		return err
 	}
-	return putNotification(t, 0, &n)
+	return newNotification(t, &n)
 }
 
 // begin puts a new notification on its first rung.

@@ -128,17 +128,33 @@ func raiseDueDays(t *store.Txn, today ledger.Day) error {
 }
 
 // putNotification puts another state of a notification in its place, and keeps
-// the index of what climbs.
+// the index of what climbs. The writer keeps the row: the next look of the same
+// attendance changes it again.
 func putNotification(t *store.Txn, was ledger.Time, n *ledger.Notification) error {
+	if err := keepDue(t, was, n); err != nil {
+		return err
+	}
+	return setAs(t, notificationKey(n.Authority, n.ID), n, *n)
+}
+
+// newNotification puts a notification's first row. It is not kept: most
+// attendances are one look, and the row cache is for what is read again.
+func newNotification(t *store.Txn, n *ledger.Notification) error {
+	if err := keepDue(t, 0, n); err != nil {
+		return err
+	}
+	return setCold(t, notificationKey(n.Authority, n.ID), n)
+}
+
+// keepDue keeps the index of what climbs.
+func keepDue(t *store.Txn, was ledger.Time, n *ledger.Notification) error {
 	if was != 0 && was != n.Due {
 		if err := t.DeleteCold(dueKey(was, n.ID)); err != nil {
 			return err
 		}
 	}
 	if n.Due != 0 && was != n.Due {
-		if err := t.SetIndex(dueKey(n.Due, n.ID)); err != nil {
-			return err
-		}
+		return t.SetIndex(dueKey(n.Due, n.ID))
 	}
-	return setCold(t, notificationKey(n.Authority, n.ID), n)
+	return nil
 }

@@ -118,7 +118,10 @@ func (v View) index(prefix []byte) ([]ledger.Seq, error) {
 
 // set writes one row of a view. What it is made from is read again by [read]
 // without decoding, so it must not be changed afterwards.
-func set(t *store.Txn, key []byte, v any) error {
+func set(t *store.Txn, key []byte, v any) error { return setAs(t, key, v, v) }
+
+// setAs is [set] of a row that is read again as made, where it is encoded by a pointer.
+func setAs(t *store.Txn, key []byte, v, made any) error {
 	b, err := ledger.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("view row %c: %w", key[1], err)
@@ -126,7 +129,7 @@ func set(t *store.Txn, key []byte, v any) error {
 	if err := noted(t, key, b, false); err != nil {
 		return err
 	}
-	return t.SetMade(key, b, v)
+	return t.SetMade(key, b, made)
 }
 
 // setCold is [set] for a row that will hardly be read again soon.

@@ -133,6 +133,13 @@ func (t *Txn) SetMemo(key []byte, memo any) {
 	}
 }
 
+// RecordMemo and SetRecordMemo are [Txn.Memo] and [Txn.SetMemo] of an entry's
+// record: an entry never changes, so neither does what it was read as.
+func (t *Txn) RecordMemo(n ledger.Seq) any { return t.Memo(entryKey(n)) }
+
+// SetRecordMemo keeps what a reader made of a record that it has just read.
+func (t *Txn) SetRecordMemo(n ledger.Seq, memo any) { t.SetMemo(entryKey(n), memo) }
+
 // GetOnce is [Txn.Get] for a row that will hardly be read again; it is not
 // kept in the cache.
 func (t *Txn) GetOnce(key []byte) ([]byte, error) {
@@ -231,7 +238,8 @@ func (t *Txn) SetMade(key, value []byte, from any) error {
 }
 
 // SetCold writes a row that will hardly be read again soon: it does not enter
-// the cache. Such a key must always be written so, and read with [Txn.GetOnce].
+// the cache. What is in the cache is not replaced by it: such a key must be new, or
+// always be written so and read with [Txn.GetOnce].
 func (t *Txn) SetCold(key, value []byte) error {
 	t.set(key, value, nil, true)
 	return nil
