@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -21,6 +22,7 @@ type policyBody struct {
 	Ended   string   `json:"ended"`
 	Links   string   `json:"links"`
 	DPIA    string   `json:"dpia"`
+	Days    int      `json:"linkDays"`
 	Reason  string   `json:"reason" strict:"required"`
 }
 
@@ -91,8 +93,11 @@ func (in *policyBody) policy() (ledger.Policy, error) {
 				Detail: "roles is a list of roles that may look people up, or of inherit alone. To let nobody look up, say that the place is not live."}
 		}
 	}
-	p.DPIA = in.DPIA
+	p.DPIA, p.LinkDays = in.DPIA, in.Days
 	switch {
+	case in.Days != 0 && (p.Links != ledger.Yes || in.Days < ledger.MinLinkDays || in.Days > ledger.MaxLinkDays):
+		return p, &Problem{Code: "field-value", Pointer: "/linkDays",
+			Detail: fmt.Sprintf("linkDays is for how many days links are kept, %d to %d, and says nothing without links.", ledger.MinLinkDays, ledger.MaxLinkDays)}
 	case p.DPIA != "" && (!dpiaReference.MatchString(p.DPIA) || p.Links != ledger.Yes):
 		return p, &Problem{Code: "field-value", Pointer: "/dpia", Detail: "dpia cites the assessment that allows links, by its reference."}
 	case p.Links == ledger.Yes && p.DPIA == "":
@@ -130,6 +135,7 @@ type policyShown struct {
 	Ended   string   `json:"ended,omitempty"`
 	Links   string   `json:"links,omitempty"`
 	DPIA    string   `json:"dpia,omitempty"`
+	Days    int      `json:"linkDays,omitempty"`
 }
 
 func showPolicy(p *ledger.Policy) policyShown {
@@ -139,7 +145,7 @@ func showPolicy(p *ledger.Policy) policyShown {
 		}
 		return c.String()
 	}
-	out := policyShown{Live: said(p.Live), Notify: said(p.Notify), History: said(p.History), Ended: said(p.Ended), Links: said(p.Links), DPIA: p.DPIA}
+	out := policyShown{Live: said(p.Live), Notify: said(p.Notify), History: said(p.History), Ended: said(p.Ended), Links: said(p.Links), DPIA: p.DPIA, Days: p.LinkDays}
 	switch p.Unscheduled {
 	case ledger.Yes:
 		out.Setting = "unscheduled"

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -241,6 +242,12 @@ func TestPoliciesThatAreWrong(t *testing.T) {
 		{"field-value", "/dpia", object{"links": "yes", "dpia": "9"}},
 		{"field-value", "/dpia", object{"links": "no", "dpia": "DPIA 7"}},
 		{"field-value", "/dpia", object{"dpia": "DPIA 7"}},
+		{"field-value", "/linkDays", object{"linkDays": 90}},
+		{"field-value", "/linkDays", object{"links": "no", "linkDays": 90}},
+		{"field-value", "/linkDays", object{"links": "yes", "dpia": "DPIA 7", "linkDays": ledger.MinLinkDays - 1}},
+		{"field-value", "/linkDays", object{"links": "yes", "dpia": "DPIA 7", "linkDays": ledger.MaxLinkDays + 1}},
+		{"field-value", "/linkDays", object{"links": "yes", "dpia": "DPIA 7", "linkDays": -1}},
+		{"json-type", "/linkDays", object{"links": "yes", "dpia": "DPIA 7", "linkDays": "90"}},
 		{"field-value", "/roles", object{"roles": []string{}}},
 		{"field-value", "/roles", object{"roles": []string{"auditor"}}},
 		{"field-value", "/roles", object{"roles": []string{"nineteen-canary"}}},
@@ -268,7 +275,10 @@ func TestPoliciesThatAreWrong(t *testing.T) {
 	w.says(emergency, object{"roles": []string{"scheduled-clinician", "clinician"}, "links": "yes", "dpia": "DPIA 2026/7"})
 	held := w.call(operator, http.MethodGet, "/v1/policies/"+emergency, nil).ok(200)["holds"].(object)
 	require.Equal(t, []any{"clinician", "scheduled-clinician"}, held["roles"])
-	require.Equal(t, "DPIA 2026/7", held["dpia"])
+	require.Equal(t, []any{"DPIA 2026/7", json.Number("400")}, []any{held["dpia"], held["linkDays"]}, "what holds has a number where none was said")
+	w.says(emergency, object{"links": "yes", "dpia": "DPIA 2026/8", "linkDays": 90})
+	held = w.call(operator, http.MethodGet, "/v1/policies/"+emergency, nil).ok(200)["holds"].(object)
+	require.Equal(t, []any{"DPIA 2026/8", json.Number("90")}, []any{held["dpia"], held["linkDays"]})
 	w.says(emergency, object{"roles": []string{"inherit"}, "links": "inherit", "live": "no", "notify": "no", "history": "no", "setting": "scheduled", "ended": "yes"})
 	held = w.call(operator, http.MethodGet, "/v1/policies/"+emergency, nil).ok(200)["holds"].(object)
 	require.Equal(t, object{"live": "no", "setting": "scheduled", "notify": "no", "history": "no", "ended": "yes", "links": "no"}, held)

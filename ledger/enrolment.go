@@ -193,12 +193,17 @@ func (r *EnrolmentRow) fault() string {
 }
 
 func (d *decider) hasVisiblePlan(p PersonRef) (bool, error) {
-	plans, err := d.View.Plans(p)
+	return visibleOn(d.View, p, d.today())
+}
+
+// visibleOn reports whether a person has a visible plan on a day.
+func visibleOn(v View, p PersonRef, day Day) (bool, error) {
+	plans, err := v.Plans(p)
 	if err != nil {
 		return false, err
 	}
 	for i := range plans {
-		if plans[i].Visible(d.today()) {
+		if plans[i].Visible(day) {
 			return true, nil
 		}
 	}

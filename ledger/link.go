@@ -85,6 +85,8 @@ type Links struct {
 	Each   []Link `cbor:"1,keyasint"`
 	Newest Seq    `cbor:"2,keyasint"` // the entry that last added to them
 	Opened Seq    `cbor:"3,keyasint,omitempty"`
+	Said   Time   `cbor:"4,keyasint,omitempty"` // when the source last said something of the person
+	Due    Time   `cbor:"5,keyasint,omitempty"` // since when somebody looks whether there is a plan to follow them for
 }
 
 // Kind implements [Event].
@@ -122,12 +124,13 @@ func (q *FollowLinks) withRows(group []Entry) (Request, error) {
 // Add returns the links with another. One that says what an earlier one said
 // does not take its place, for what was said between them may rest on either:
 // a leaver, a joiner again, the same leaver.
-func (l Links) Add(e *EnrolmentLinked, seq Seq) Links {
-	at := Link{Seq: seq, Link: e.Link}
+func (l Links) Add(e *EnrolmentLinked, seq Seq, at Time) Links {
+	one := Link{Seq: seq, Link: e.Link}
 	if e.Of != 0 {
-		at.Seq = e.Of
+		one.Seq = e.Of
 	}
-	return Links{Each: withoutThirds(append(slices.Clone(l.Each), at)), Newest: seq, Opened: l.Opened}
+	l.Each, l.Newest, l.Said = withoutThirds(append(slices.Clone(l.Each), one)), seq, at
+	return l
 }
 
 // withoutThirds leaves out what says a third time running what was said twice,
@@ -206,10 +209,10 @@ func (n *enrolling) link(r *EnrolmentRow) (bool, error) {
 	} else if sealed = d.linkOf(r.N); len(sealed) != 1 {
 		return false, nil
 	}
-	if len(have.Add(e, 0).Each) > MaxLinks {
+	if len(have.Add(e, 0, d.now).Each) > MaxLinks {
 		return false, nil
 	}
-	n.links[r.Person] = have.Add(e, d.record(e, r.Person, sealed...))
+	n.links[r.Person] = have.Add(e, d.record(e, r.Person, sealed...), d.now)
 	return true, nil
 }
 

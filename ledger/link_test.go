@@ -160,6 +160,17 @@ func taleOfLinks(w *world) {
 	w.grant(w.cmd(system(), &OpenLinks{Person: person(4), Source: nursing}))
 	l.send(EnrolmentRow{Person: person(5), Place: school, From: w.now.Day()})
 	l.wants()
+	w.keepsLinksFor(nursing, MinLinkDays)
+	l.send(EnrolmentRow{Person: person(5), Place: school, From: w.now.Day()}, EnrolmentRow{Person: person(6), Place: school, From: w.now.Day()})
+	w.now += (MinLinkDays - 1) * 24 * Hour
+	l.send(EnrolmentRow{Person: person(6), Place: school, From: begin.Day()})
+	w.refuse(RefusedState, w.cmd(system(), &TellDue{Until: w.now + 24*Hour}))
+	w.now += 24 * Hour
+	w.tellAll()
+	w.says(nursing, w.now.Day(), Policy{Links: No})
+	w.tellAll()
+	w.load(authorityA, 4, row(5), row(6))
+	l.wants()
 }
 
 // Nothing is kept of anybody without a plan unless policy says so of the source

@@ -32,6 +32,7 @@ type Policy struct {
 	Ended       Choice `cbor:"6,keyasint,omitempty"` // of an authority: it is told although its plan has ended
 	Links       Choice `cbor:"7,keyasint,omitempty"` // enrolments are kept, sealed, of people without a plan
 	DPIA        string `cbor:"8,keyasint,omitempty"` // which assessment allows Links
+	LinkDays    int    `cbor:"9,keyasint,omitempty"` // for how many days since their source last spoke; zero: [LinkDays]
 }
 
 // PolicyItem is one thing that a policy may say.
@@ -101,7 +102,7 @@ func (p *Policy) IsZero() bool {
 
 // sound reports whether the policy says something, and nothing that is no
 // policy: roles that may not look up at all, in another order or twice; links
-// without the assessment that allows them.
+// without the assessment that allows them, or for ever.
 func (p *Policy) sound() bool {
 	for i := range policyItems {
 		if p.choice(i) > Yes {
@@ -114,7 +115,7 @@ func (p *Policy) sound() bool {
 			return false
 		}
 	}
-	return !p.IsZero() && (p.Links == Yes) == (p.DPIA != "")
+	return !p.IsZero() && p.soundLinks()
 }
 
 // DatedPolicy is what a place said in one entry, and from when on it holds.

@@ -163,6 +163,10 @@ func TestPoliciesThatAreNone(t *testing.T) {
 		"leave without links":   {Live: Yes, DPIA: "DPIA 7"},
 		"leave for no links":    {Links: No, DPIA: "DPIA 7"},
 		"only an assessment":    {DPIA: "DPIA 7"},
+		"days without links":    {Live: Yes, LinkDays: 90},
+		"links for ever":        {Links: Yes, DPIA: "DPIA 7", LinkDays: MaxLinkDays + 1},
+		"links for no time":     {Links: Yes, DPIA: "DPIA 7", LinkDays: MinLinkDays - 1},
+		"links for less":        {Links: Yes, DPIA: "DPIA 7", LinkDays: -1},
 		"another of many items": {Live: Yes, Ended: 9},
 	} {
 		t.Run(name, func(t *testing.T) { try(RefusedState, emergency, today, p) })
@@ -171,7 +175,11 @@ func TestPoliciesThatAreNone(t *testing.T) {
 	w.says(Nation, today, Policy{Links: Yes, DPIA: "DPIA 7"})
 	h, err := PolicyOn(w.view, emergency, today)
 	require.NoError(t, err)
-	require.Equal(t, "DPIA 7", h.DPIA)
+	require.Equal(t, []any{"DPIA 7", LinkDays}, []any{h.DPIA, h.LinkDays})
+	w.says(Nation, today, Policy{Links: Yes, DPIA: "DPIA 8", LinkDays: MaxLinkDays})
+	h, err = PolicyOn(w.view, emergency, today)
+	require.NoError(t, err)
+	require.Equal(t, []any{"DPIA 8", MaxLinkDays}, []any{h.DPIA, h.LinkDays})
 }
 
 // An organisation's own record speaks for it where it is not zero; its own

@@ -137,7 +137,7 @@ func (h *HeldPolicy) set(i PolicyItem, p *Policy, of Source) {
 	case ItemEnded:
 		h.Ended = p.Ended
 	case ItemLinks:
-		h.Links, h.DPIA = p.Links, p.DPIA
+		h.Links, h.DPIA, h.LinkDays = p.Links, p.DPIA, p.LinkDays
 	}
 	h.Of[i] = of
 }
@@ -178,6 +178,9 @@ func (h *HeldPolicy) settle(o *Organisation) {
 		if *s.of == NotSaid {
 			*s.of = s.otherwise
 		}
+	}
+	if h.Links == Yes && h.LinkDays == 0 {
+		h.LinkDays = LinkDays
 	}
 }
 

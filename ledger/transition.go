@@ -28,6 +28,9 @@ type TransitionsDue struct {
 	// Begun are, from rules version 4 on, the policies of a day to come that hold
 	// from now on. Each has its place told.
 	Begun []Seq `cbor:"5,keyasint,omitempty"`
+	// Links are, from rules version 4 on, how many times a source's links of a
+	// person are let go because their time is over: see [LinksOver].
+	Links int `cbor:"6,keyasint,omitempty"`
 }
 
 // NotificationEscalated puts a notification that nobody acknowledged on a higher rung.
@@ -79,11 +82,15 @@ func (q *TellDue) decide(d *decider) error {
 	if err != nil {
 		return err
 	}
-	if len(due) == 0 && len(days) == 0 && len(begun) == 0 {
+	over, err := d.linksOver(MaxDue - len(due) - len(days) - len(begun))
+	if err != nil {
+		return err
+	}
+	if len(due) == 0 && len(days) == 0 && len(begun) == 0 && len(over) == 0 {
 		d.refuse(RefusedState)
 		return nil
 	}
-	head := &TransitionsDue{Climbed: len(due)}
+	head := &TransitionsDue{Climbed: len(due), Links: len(over)}
 	seq := d.record(head, PersonRef{})
 	for _, id := range due {
 		if err := d.climb(id); err != nil {
@@ -102,7 +109,7 @@ func (q *TellDue) decide(d *decider) error {
 		head.Begun = append(head.Begun, p.Seq)
 		d.record(&NotificationQueued{Type: NotifyPolicy, Authority: p.Place, Of: p.Seq, Organisation: p.Place}, PersonRef{})
 	}
-	return nil
+	return d.letGo(over)
 }
 
 // policiesDue lists the policies whose day has come.
@@ -111,6 +118,14 @@ func (d *decider) policiesDue(until Time, limit int) ([]DuePolicy, error) {
 		return nil, nil
 	}
 	return d.DuePolicies(until.Day(), limit)
+}
+
+// linksOver lists the links whose time is over.
+func (d *decider) linksOver(limit int) ([]OverLinks, error) {
+	if !d.four() {
+		return nil, nil
+	}
+	return LinksOver(d.View, d.today(), limit)
 }
 
 // climb puts a notification on its next rung. Above the highest, the site that

@@ -59,6 +59,10 @@ type View interface {
 	Unassigned(authority string, on Day, after PersonRef, limit int) ([]PersonRef, error)
 	// Links is what a source has linked of a person and nobody has followed; from rules version 4.
 	Links(p PersonRef, source string) (Links, error)
+	LinkSources() ([]string, error) // who has linked anything that waits, in order; from rules version 4, as is the next
+	// LinksSaid lists of whom a source has links that wait, and when it last spoke
+	// of them, up to a day and after one of these, in order of days, then of people.
+	LinksSaid(source string, through Day, after DueDay, limit int) ([]DueDay, error)
 	Letter(Seq) (Letter, bool, error)
 	Letterbox(authority string, w Way) (Letterbox, error) // zero if there was no letter
 }

@@ -118,34 +118,55 @@ func (v View) Wanted(source string, after ledger.PersonRef, limit int) ([]ledger
 }
 
 // foldWanted notes, when somebody's plan is recorded, which organisations named
-// the person in an enrolment that was not kept: they are asked again. That they
-// did stands in the person's own trail and nowhere else: there is no table of
-// all children.
-func foldWanted(t *store.Txn, p ledger.PersonRef) error {
-	v := View{t}
-	head, err := v.PersonHead(p)
-	if err != nil || head.N < 2 { // the plan's own entry is the first about the person
+// the person in an enrolment that was not kept, or in links that were let go:
+// they are asked again. That they did stands in the person's own trail and nowhere
+// else: there is no table of all children. From rules version 4 on, those who
+// named the person by a number that leads to this one are asked as well.
+func foldWanted(t *store.Txn, p ledger.PersonRef, rules int) error {
+	asked := map[string]bool{}
+	if err := foldNamedBy(t, p, p, asked); err != nil || rules < 4 {
 		return err
 	}
-	trail, err := v.ownTrail(p)
+	return foldNamedBefore(t, p, p, asked)
+}
+
+func foldNamedBefore(t *store.Txn, p, to ledger.PersonRef, asked map[string]bool) error {
+	olds, err := (View{t}).leading(to, endless)
 	if err != nil {
 		return err
 	}
-	asked := map[string]bool{}
+	for _, old := range olds {
+		if err := foldNamedBy(t, p, old, asked); err != nil {
+			return err
+		}
+		if err := foldNamedBefore(t, p, old, asked); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// foldNamedBy has those asked for a person who named one of the person's numbers.
+func foldNamedBy(t *store.Txn, p, number ledger.PersonRef, asked map[string]bool) error {
+	v := View{t}
+	head, err := v.PersonHead(number)
+	if err != nil || number == p && head.N < 2 { // the plan's own entry is the first about the person
+		return err
+	}
+	trail, err := v.ownTrail(number)
+	if err != nil {
+		return err
+	}
 	for _, n := range trail {
 		e, err := store.Entry(t, n)
 		if err != nil {
 			return err
 		}
-		if e.Kind != ledger.KindEnrolmentNotKept {
-			continue
-		}
-		first, err := store.Entry(t, e.Seq-ledger.Seq(e.Nth))
+		source, err := unkeptBy(t, &e)
 		if err != nil {
 			return err
 		}
-		source := first.Actor.Organisation
-		if asked[source] {
+		if source == "" || asked[source] {
 			continue
 		}
 		asked[source] = true
@@ -153,7 +174,7 @@ func foldWanted(t *store.Txn, p ledger.PersonRef) error {
 		if err != nil {
 			return err
 		}
-		waits, err := v.Links(p, source)
+		waits, err := v.Links(number, source)
 		if err != nil {
 			return err
 		}
@@ -164,6 +185,24 @@ func foldWanted(t *store.Txn, p ledger.PersonRef) error {
 		}
 	}
 	return nil
+}
+
+// unkeptBy is who sent a row that was not kept, or that was and is no more;
+// empty: the entry says nothing of the kind.
+func unkeptBy(t *store.Txn, e *ledger.Entry) (string, error) {
+	switch ev := e.Event.(type) {
+	case *ledger.EnrolmentNotKept:
+		first, err := store.Entry(t, e.Seq-ledger.Seq(e.Nth))
+		if err != nil {
+			return "", err
+		}
+		return first.Actor.Organisation, nil
+	case *ledger.LinksFollowed:
+		if ev.Code != "" {
+			return ev.Source, nil
+		}
+	}
+	return "", nil
 }
 
 // keepsAny reports whether a source has any enrolment of a person.

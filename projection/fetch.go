@@ -14,14 +14,26 @@ func (v View) fetch(people []ledger.PersonRef, place ledger.Place) error {
 	if !writing || len(people) < 2 {
 		return nil
 	}
-	keys := make([][]byte, 0, 4*len(people))
+	ever, err := t.Get(anyNumberKey())
+	if err != nil {
+		return err
+	}
+	again := make([][]byte, 0, 2*len(people)) // what every access writes anew
+	once := make([][]byte, 0, 2*len(people))
 	for _, p := range people {
-		keys = append(keys, personKey(p, partHead), numberKey(p), plansKey(p))
+		again = append(again, personKey(p, partHead))
+		if ever != nil {
+			again = append(again, numberKey(p))
+		}
+		once = append(once, plansKey(p))
 		if place != "" {
-			keys = append(keys, enrolmentKey(p, place))
+			once = append(once, enrolmentKey(p, place))
 		}
 	}
-	return t.Fetch(keys)
+	if err := t.FetchOnce(once); err != nil {
+		return err
+	}
+	return t.Fetch(again)
 }
 
 // fetch does it for the pages of a tree that changes will read, one level after
@@ -96,5 +108,5 @@ func (v View) fetchDetails(entries []ledger.Entry) error {
 			}
 		}
 	}
-	return t.Fetch(keys)
+	return t.FetchOnce(keys)
 }

@@ -66,8 +66,15 @@ func foldEvent(t *store.Txn, e, first *ledger.Entry) error {
 				if err != nil {
 					return err
 				}
-				if err := foldDueLinks(t, end); err != nil {
+				if err := foldDueLinks(t, end, e.Time); err != nil {
 					return err
+				}
+				if plans, err := (View{t}).Plans(end); err != nil {
+					return err
+				} else if len(plans) > 0 {
+					if err := foldWanted(t, end, e.Rules); err != nil {
+						return err
+					}
 				}
 			}
 			return foldNumberGaps(t, e)

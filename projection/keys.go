@@ -51,6 +51,7 @@ const (
 	viewDuePolicy    = '7' // day, sequence number, place -> nothing: policies that have not begun; from rules version 4
 	viewArrival      = 'J' // organisation, day -> Arrivals; from rules version 3
 	viewDueLinks     = '8' // person, source -> nothing: links to follow, where a plan was recorded; from rules version 4
+	viewLinkSaid     = '9' // source, day, person -> nothing: when it last spoke of whom it has links of; from rules version 4
 	viewPolicy       = 'C' // place -> []ledger.DatedPolicy; from rules version 3
 	viewState        = 'Z' // -> the tracker; from rules version 3, as are the next
 	viewIndexTree    = '0' // four bits of a person's key a byte -> a page of the index
@@ -249,6 +250,10 @@ func wantedKey(source string, p ledger.PersonRef) []byte {
 
 func linksKey(p ledger.PersonRef, source string) []byte {
 	return personKey(p, partLink, []byte(source)...)
+}
+
+func linkSaidKey(source string, at ledger.DueDay) []byte {
+	return store.ViewKey(viewLinkSaid, named(source), binary.BigEndian.AppendUint32(nil, uint32(int64(at.Day)+1<<31)), at.Person[:])
 }
 
 func dueLinksKey(p ledger.PersonRef, source string) []byte {

@@ -98,14 +98,18 @@ func foldLink(t *store.Txn, e, first *ledger.Entry) error {
 		if err != nil {
 			return err
 		}
-		if err := set(t, linksKey(p, source), have.Add(ev, e.Seq)); err != nil {
-			return err
-		}
 		plans, err := v.Plans(p)
-		if err != nil || len(plans) == 0 {
+		if err != nil {
 			return err
 		}
-		return t.SetIndex(dueLinksKey(p, source)) // it waits behind others
+		next := have.Add(ev, e.Seq, e.Time)
+		if len(plans) > 0 && next.Due == 0 { // it waits behind others
+			next.Due = e.Time
+		}
+		if err := linksSaid(t, p, source, &have, &next); err != nil || len(plans) == 0 {
+			return err
+		}
+		return t.SetIndex(dueLinksKey(p, source))
 	case *ledger.LinksOpened:
 		have, err := v.Links(p, ev.Source)
 		if err != nil {
@@ -114,18 +118,42 @@ func foldLink(t *store.Txn, e, first *ledger.Entry) error {
 		have.Opened = e.Seq
 		return set(t, linksKey(p, ev.Source), have)
 	case *ledger.LinksFollowed:
-		if err := dropLinks(t, p, ev.Source); err != nil {
-			return err
-		}
-		if ev.Code != "" {
-			return t.SetIndex(wantedKey(ev.Source, p))
-		}
-		return t.DeleteCold(wantedKey(ev.Source, p))
+		return foldLinksFollowed(t, p, ev)
 	}
 	return nil
 }
 
-func dropLinks(t *store.Txn, p ledger.PersonRef, source string) error {
+// foldLinksFollowed ends the waiting. Whose links were let go before there was
+// any plan is asked when one is recorded, see [foldWanted]; of a plan that is over
+// and that a correction may show again, from now on.
+func foldLinksFollowed(t *store.Txn, p ledger.PersonRef, ev *ledger.LinksFollowed) error {
+	v := View{t}
+	have, err := v.Links(p, ev.Source)
+	if err != nil {
+		return err
+	}
+	if ev.LetGo() {
+		if err := erase(t, have.Each); err != nil {
+			return err
+		}
+	}
+	if err := dropLinks(t, p, ev.Source, &have); err != nil {
+		return err
+	}
+	if ev.Code == "" {
+		return t.DeleteCold(wantedKey(ev.Source, p))
+	}
+	plans, err := v.Plans(p)
+	if err != nil || len(plans) == 0 {
+		return err
+	}
+	return t.SetIndex(wantedKey(ev.Source, p))
+}
+
+func dropLinks(t *store.Txn, p ledger.PersonRef, source string, have *ledger.Links) error {
+	if err := dropSaid(t, p, source, have); err != nil {
+		return err
+	}
 	if err := unset(t, linksKey(p, source)); err != nil {
 		return err
 	}
@@ -147,7 +175,10 @@ func foldPassed(t *store.Txn, e, first *ledger.Entry) error {
 	}
 	ask := len(have.Each) > 0
 	if ask {
-		if err := dropLinks(t, p, source); err != nil {
+		if err := erase(t, have.Each); err != nil {
+			return err
+		}
+		if err := dropLinks(t, p, source, &have); err != nil {
 			return err
 		}
 	}
@@ -176,13 +207,23 @@ func foldRefusedLink(t *store.Txn, e, first *ledger.Entry) error {
 // foldDueLinks notes, when something was recorded by which a person may have a
 // plan, the links under this number and under all that lead to it: a node looks
 // whether they are to be followed.
-func foldDueLinks(t *store.Txn, p ledger.PersonRef) error {
+func foldDueLinks(t *store.Txn, p ledger.PersonRef, now ledger.Time) error {
 	v := View{t}
 	sources, err := v.linking(p)
 	if err != nil {
 		return err
 	}
 	for _, source := range sources {
+		have, err := v.Links(p, source)
+		if err != nil {
+			return err
+		}
+		if have.Due == 0 {
+			have.Due = now
+			if err := set(t, linksKey(p, source), have); err != nil {
+				return err
+			}
+		}
 		if err := t.SetIndex(dueLinksKey(p, source)); err != nil {
 			return err
 		}
@@ -192,7 +233,7 @@ func foldDueLinks(t *store.Txn, p ledger.PersonRef) error {
 		return err
 	}
 	for _, old := range olds {
-		if err := foldDueLinks(t, old); err != nil {
+		if err := foldDueLinks(t, old, now); err != nil {
 			return err
 		}
 	}

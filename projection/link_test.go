@@ -40,6 +40,17 @@ func (w *world) follow(at DueLinks) []ledger.Entry {
 	return r.Entries
 }
 
+// policy records what a place says from today on.
+func (w *world) policy(place string, says ledger.Policy) {
+	w.t.Helper()
+	a := w.actor("op", ledger.RoleOperator, "NAT")
+	c := w.command(a, &ledger.RecordPolicy{Place: place, From: ledger.Of(w.now).Day(), Says: says})
+	op := a.ID()
+	w.seal(c, ledger.HolderActor, op[:], ledger.PayloadReason, 0, ledger.NoteDetails{Text: "why"})
+	r, _ := w.step(c)
+	require.Nil(w.t, r.Refusal)
+}
+
 func (w *world) dueLinks() []DueLinks {
 	w.t.Helper()
 	out, err := (View{w.db}).DueLinks(ledger.Of(w.now).Day(), 10)
@@ -53,11 +64,7 @@ func TestLinksAreDueWhenAPlanIsVisible(t *testing.T) {
 	w := newWorld(t)
 	child, old := w.keys.Person(nhsChild), w.keys.Person(nhsNobody)
 	ch, council := w.actor("child-health", ledger.RoleChildHealth, "RYY"), w.actor("council", ledger.RoleUploader, "LA2")
-	says := w.command(w.actor("op", ledger.RoleOperator, "NAT"), &ledger.RecordPolicy{Place: ledger.Nation, From: w.day("2026-03-03"), Says: ledger.Policy{Links: ledger.Yes, DPIA: "D1"}})
-	op := w.actor("op", ledger.RoleOperator, "NAT").ID()
-	w.seal(says, ledger.HolderActor, op[:], ledger.PayloadReason, 0, ledger.NoteDetails{Text: "why"})
-	r, _ := w.step(says)
-	require.Nil(t, r.Refusal)
+	w.policy(ledger.Nation, ledger.Policy{Links: ledger.Yes, DPIA: "D1"})
 
 	school, area := ledger.Place("school:100001"), ledger.Place("area:E09000001")
 	w.link(ch, child, ledger.LinkDetails{Place: school, From: w.day("2025-09-01")})
@@ -81,7 +88,7 @@ func TestLinksAreDueWhenAPlanIsVisible(t *testing.T) {
 	require.Equal(t, []ledger.PersonRef{child}, wanted, "one of the places could not be recorded")
 
 	// The number that the council sent is replaced by one with a plan.
-	r, _ = w.do(ledger.SystemActor("n1"), &ledger.SupersedeNumber{Old: old, New: child, Birth: w.keys.Tag("birth", string(child[:]), "2015-01-01"), Was: w.keys.Tag("birth", string(old[:]), "2015-01-01")})
+	r, _ := w.do(ledger.SystemActor("n1"), &ledger.SupersedeNumber{Old: old, New: child, Birth: w.keys.Tag("birth", string(child[:]), "2015-01-01"), Was: w.keys.Tag("birth", string(old[:]), "2015-01-01")})
 	require.Nil(t, r.Refusal)
 	due = w.dueLinks()
 	require.Len(t, due, 1)

@@ -97,12 +97,12 @@ func foldRecorded(t *store.Txn, e, first *ledger.Entry, ev *ledger.PlanRecorded)
 		}
 		plans = ledger.NamePlan(plans, e.Seq, u.Opened)
 		if e.Rules >= 3 && ev.Change == ledger.PlanNew {
-			if err := foldWanted(t, p); err != nil {
+			if err := foldWanted(t, p, e.Rules); err != nil {
 				return err
 			}
 		}
 		if e.Rules >= 4 && e.Person.N > 1 { // the plan's own entry may be the first about the person
-			if err := foldDueLinks(t, p); err != nil {
+			if err := foldDueLinks(t, p, e.Time); err != nil {
 				return err
 			}
 		}

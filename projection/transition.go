@@ -50,7 +50,11 @@ func (v View) AnyDue(until ledger.Time) (bool, error) {
 		return len(days) > 0, err
 	}
 	begun, err := v.DuePolicies(until.Day(), 1)
-	return len(begun) > 0, err
+	if err != nil || len(begun) > 0 {
+		return len(begun) > 0, err
+	}
+	over, err := ledger.LinksOver(v, until.Day(), 1)
+	return len(over) > 0, err
 }
 
 func dueDayOf(key []byte) ledger.DueDay {

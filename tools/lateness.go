@@ -35,6 +35,8 @@ const (
 	ruleTask   = "tasks of a day"            // told within a minute of its beginning
 	ruleState  = "state entries"             // a batch that finds 4096 entries or a second behind the last one begins with one
 	ruleReview = "reviews of emergencies"    // concluded within 24 hours
+	ruleLinks  = "sealed links followed"     // within ten minutes of a plan
+	ruleOver   = "sealed links let go"       // within ten minutes of the end of their time
 )
 
 // What a running leader may take. It looks every second, and tells 64 at a time.
@@ -56,7 +58,7 @@ type lateness struct {
 	breaks map[ledger.Seq]ledger.Time // emergencies that wait for their review
 	days   []firstOf                  // the first entry of each day
 
-	climbed, tasked, stated, reviewed lateRule
+	climbed, tasked, stated, reviewed, linked, over lateRule
 
 	declared bool        // the log says that its early times are
 	last     ledger.Time // of the newest entry
@@ -73,7 +75,8 @@ type firstOf struct {
 
 func newLateness() *lateness {
 	return &lateness{climbs: map[ledger.Seq]*climb{}, breaks: map[ledger.Seq]ledger.Time{}, raw: -1,
-		climbed: lateRule{Rule: ruleClimb}, tasked: lateRule{Rule: ruleTask}, stated: lateRule{Rule: ruleState}, reviewed: lateRule{Rule: ruleReview}}
+		climbed: lateRule{Rule: ruleClimb}, tasked: lateRule{Rule: ruleTask}, stated: lateRule{Rule: ruleState}, reviewed: lateRule{Rule: ruleReview},
+		linked: lateRule{Rule: ruleLinks}, over: lateRule{Rule: ruleOver}}
 }
 
 // begin takes note that time has come to a command's.
@@ -112,6 +115,11 @@ func (l *lateness) batch(first *ledger.Entry) {
 // tasks holds what is told of days against their days, on the views of before it.
 func (l *lateness) tasks(view projection.View, group []ledger.Entry) error {
 	for i := range group {
+		if followed, ok := group[i].Event.(*ledger.LinksFollowed); ok {
+			if err := l.links(view, &group[i], followed); err != nil {
+				return err
+			}
+		}
 		ev, ok := group[i].Event.(*ledger.TransitionsDue)
 		if !ok {
 			continue
@@ -247,14 +255,23 @@ func (l *lateness) settle(e *ledger.Entry, id ledger.Seq) {
 // judge holds when something was done against when it was due, and against when
 // the log went on after that.
 func (f *lateRule) judge(seq ledger.Seq, due, from, done ledger.Time) {
+	grace := f.allows()
 	switch {
-	case done-due <= climbGrace:
-	case from != 0 && done-from > climbGrace:
+	case done-due <= grace:
+	case from != 0 && done-from > grace:
 		f.late(seq, done-due)
 	default:
 		f.Silent++
 		f.worst(seq, done-due)
 	}
+}
+
+// allows is what a running leader may take.
+func (f *lateRule) allows() ledger.Time {
+	if f.Rule == ruleLinks || f.Rule == ruleOver {
+		return linkGrace
+	}
+	return climbGrace
 }
 
 func (f *lateRule) late(seq ledger.Seq, by ledger.Time) {
@@ -304,7 +321,10 @@ func (l *lateness) findings(view projection.View) ([]lateRule, error) {
 			l.tasked.open(d.Seq, l.last-d.Day.Start())
 		}
 	}
-	out := []lateRule{l.climbed, l.tasked, l.stated, l.reviewed}
+	if err := l.waiting(view); err != nil {
+		return nil, err
+	}
+	out := []lateRule{l.climbed, l.tasked, l.stated, l.reviewed, l.linked, l.over}
 	for i := range out {
 		out[i].Declared = l.declared
 	}

@@ -59,6 +59,7 @@ type policySaid struct {
 	Ended   string   `json:"ended,omitempty"`
 	Links   string   `json:"links,omitempty"`
 	DPIA    string   `json:"dpia,omitempty"`
+	Days    int      `json:"linkDays,omitempty"`
 }
 
 // item is what the policy says of one thing.
@@ -77,10 +78,13 @@ func (s *policySaid) item(name string) string {
 	case "ended":
 		return s.Ended
 	}
-	if s.DPIA != "" {
+	switch {
+	case s.DPIA == "":
+		return s.Links
+	case s.Days == 0: // what the place said; what holds always has a number
 		return s.Links + " (" + s.DPIA + ")"
 	}
-	return s.Links
+	return fmt.Sprintf("%s (%s), for %d days", s.Links, s.DPIA, s.Days)
 }
 
 // policyList is what every place says.

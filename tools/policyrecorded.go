@@ -135,7 +135,7 @@ func saidPolicy(p *ledger.Policy) policySaid {
 		}
 		return c.String()
 	}
-	out := policySaid{Live: said(p.Live), Notify: said(p.Notify), History: said(p.History), Ended: said(p.Ended), Links: said(p.Links), DPIA: p.DPIA,
+	out := policySaid{Live: said(p.Live), Notify: said(p.Notify), History: said(p.History), Ended: said(p.Ended), Links: said(p.Links), DPIA: p.DPIA, Days: p.LinkDays,
 		Setting: map[ledger.Choice]string{ledger.Yes: "unscheduled", ledger.No: "scheduled", ledger.Inherited: said(ledger.Inherited)}[p.Unscheduled]}
 	for _, r := range p.Roles {
 		name := r.String()

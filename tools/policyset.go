@@ -48,6 +48,8 @@ func (a *app) policySetCommand() *cobra.Command {
 	f.StringVar(&p.body.Ended, "ended", "", "yes, no or inherit, of an authority: it is told although its plan has ended")
 	f.StringVar(&p.body.Links, "links", "", "yes, no or inherit: enrolments of people without a plan are kept, sealed")
 	f.StringVar(&p.body.DPIA, "dpia", "", "the assessment that allows --links yes, by its reference")
+	f.IntVar(&p.body.Days, "link-days", 0, fmt.Sprintf("for how many days since their source last said anything of the child links are kept without a plan (%d to %d; %d if --links yes says none)",
+		ledger.MinLinkDays, ledger.MaxLinkDays, ledger.LinkDays))
 	f.StringVar(&p.body.Reason, "reason", "", "why; it is sealed")
 	f.DurationVar(&p.patience, "patience", time.Minute, "how long to go on asking for an answer")
 	return cmd

@@ -254,7 +254,7 @@ type rulesState struct {
 func (p *rulesPass) state() rulesState {
 	l := p.late
 	s := rulesState{Told: p.told, Under: p.under, Done: p.done, Climbs: map[ledger.Seq]ledger.Time{}, Gone: map[ledger.Seq]ledger.Time{}, Breaks: l.breaks,
-		Days: l.days, Late: []lateRule{l.climbed, l.tasked, l.stated, l.reviewed}, Declared: l.declared, States: l.states, Last: l.last, Raw: l.raw, Since: l.since, Covered: l.covered}
+		Days: l.days, Late: []lateRule{l.climbed, l.tasked, l.stated, l.reviewed, l.linked, l.over}, Declared: l.declared, States: l.states, Last: l.last, Raw: l.raw, Since: l.since, Covered: l.covered}
 	for id, c := range l.climbs {
 		s.Climbs[id] = c.due
 		if c.from != 0 {
@@ -266,7 +266,7 @@ func (p *rulesPass) state() rulesState {
 
 // restore goes on from what was remembered.
 func (p *rulesPass) restore(s *rulesState) error {
-	if len(s.Late) != 4 {
+	if len(s.Late) != 6 {
 		return failf(ExitUnreadable, "the progress in --resume is not whole: remove the folder to begin anew")
 	}
 	p.told, p.under, p.done = s.Told, s.Under, s.Done
@@ -279,6 +279,6 @@ func (p *rulesPass) restore(s *rulesState) error {
 		l.breaks[id] = at
 	}
 	l.days, l.declared, l.states, l.last, l.raw, l.since, l.covered = s.Days, s.Declared, s.States, s.Last, s.Raw, s.Since, s.Covered
-	l.climbed, l.tasked, l.stated, l.reviewed = s.Late[0], s.Late[1], s.Late[2], s.Late[3]
+	l.climbed, l.tasked, l.stated, l.reviewed, l.linked, l.over = s.Late[0], s.Late[1], s.Late[2], s.Late[3], s.Late[4], s.Late[5]
 	return nil
 }

@@ -45,20 +45,48 @@ func (p *rulesPass) openedRightly(c command, e *ledger.Entry, ev *ledger.LinksOp
 // followedRightly does it for what became of links.
 func (p *rulesPass) followedRightly(c command, e *ledger.Entry, ev *ledger.LinksFollowed) (string, error) {
 	h, err := p.policy(c, e, ev.Source)
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", err
-	case (h.Links != ledger.Yes) != (ev.Code == ledger.LinksNotPermitted):
+	}
+	if (h.Links != ledger.Yes) != (ev.Code == ledger.LinksNotPermitted) {
 		return "links are followed, or let go, against the policy of their source", nil
-	case len(c.group) > 1 && ev.Code != "":
-		return "links are let go, and enrolments are recorded of them", nil
 	}
 	for i := range c.group {
-		if en, ok := c.group[i].Event.(*ledger.Enrolled); ok && (en.Source != ev.Source || c.group[i].Person.Ref != e.Person.Ref) {
+		switch en, ok := c.group[i].Event.(*ledger.Enrolled); {
+		case !ok:
+		case ev.Code != "":
+			return "links are let go, and enrolments are recorded of them", nil
+		case en.Source != ev.Source || c.group[i].Person.Ref != e.Person.Ref:
 			return "links are followed, and another's enrolment is recorded", nil
 		}
 	}
+	if ev.Code == ledger.LinksExpired {
+		if why, err := expiredRightly(c, e, ev, &h); err != nil || why != "" {
+			return why, err
+		}
+	}
 	return p.waited(c, e, ev.Source, ev.Links)
+}
+
+// expiredRightly wants the time of links over that are let go for it, and nobody
+// there whom they could be followed for.
+func expiredRightly(c command, e *ledger.Entry, ev *ledger.LinksFollowed, h *ledger.HeldPolicy) (string, error) {
+	have, err := c.view.Links(e.Person.Ref, ev.Source)
+	if err != nil {
+		return "", err
+	}
+	today := e.Time.Day()
+	if through, _ := h.LinksOver(today); have.Said.Day() > through {
+		return "links are let go before the time that the policy of their source gives them", nil
+	}
+	shown, err := c.view.Shown(e.Person.Ref, today)
+	if err != nil {
+		return "", err
+	}
+	if shown {
+		return "links are let go of a person who has a visible plan", nil
+	}
+	return "", nil
 }
 
 // waited wants the links that an entry names to be those of the person and the

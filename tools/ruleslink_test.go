@@ -2,10 +2,12 @@ package tools
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"custos/ledger"
+	"custos/projection"
 )
 
 // linkCommand is a file of one row about somebody, sealed as the edge seals it.
@@ -41,11 +43,63 @@ func TestRulesOfLinks(t *testing.T) {
 			return w.command(ledger.SystemActor("n1"), &ledger.OpenLinks{Person: w.keys.Person(nhsNobody), Source: "RXX01"})
 		}
 	}
+	// over has a child's links wait for some days, and a leader look then.
+	over := func(days int, plan bool) func(w *world) *ledger.Command {
+		return func(w *world) *ledger.Command {
+			w.keepsLinks(ledger.Policy{Links: ledger.Yes, DPIA: "DPIA 7", LinkDays: 30})
+			w.step(w.linkCommand(nhsNobody))
+			if plan {
+				w.upload(2, nhsChild, nhsSister, nhsNobody)
+			}
+			w.now = w.now.Add(time.Duration(days) * 24 * time.Hour)
+			return w.command(ledger.SystemActor("n1"), &ledger.TellDue{Until: ledger.Of(w.now)})
+		}
+	}
+	letGo := func(d *ledger.Decision) {
+		p := ledger.PersonRef{}
+		for _, h := range d.Happened {
+			if _, ok := h.Event.(*ledger.LinksFollowed); ok {
+				p = h.Person
+			}
+		}
+		require.True(t, p.IsZero(), "the decision lets nothing go")
+	}
+	expire := func(d *ledger.Decision, w ledger.Seq, p ledger.PersonRef) {
+		letGo(d)
+		d.Refusal = nil
+		if len(d.Happened) == 0 {
+			d.Happened = []ledger.Happened{{Event: &ledger.TransitionsDue{}}}
+		}
+		d.Happened[0].Event.(*ledger.TransitionsDue).Links = 1
+		d.Happened = append(d.Happened, ledger.Happened{Event: &ledger.LinksFollowed{Source: "RXX01", Links: []ledger.Seq{w}, Code: ledger.LinksExpired}, Person: p})
+	}
+	var link ledger.Seq
+	var who ledger.PersonRef
+	noting := func(prepare func(w *world) *ledger.Command) func(w *world) *ledger.Command {
+		return func(w *world) *ledger.Command {
+			c := prepare(w)
+			who = w.keys.Person(nhsNobody)
+			have, err := (projection.View{R: w.db}).Links(who, "RXX01")
+			require.NoError(t, err)
+			link = have.Each[0].Seq
+			return c
+		}
+	}
 	for name, c := range map[string]struct {
 		prepare func(w *world) *ledger.Command
 		change  func(d *ledger.Decision)
 		says    string
 	}{
+		"let go in time": {over(30, false), func(d *ledger.Decision) { require.Equal(t, 1, d.Happened[0].Event.(*ledger.TransitionsDue).Links) }, ""},
+		"let go before its time": {noting(over(29, false)), func(d *ledger.Decision) { expire(d, link, who) },
+			"links are let go before the time that the policy of their source gives them"},
+		"let go of somebody with a plan": {noting(over(30, true)), func(d *ledger.Decision) { expire(d, link, who) },
+			"links are let go of a person who has a visible plan"},
+		"let go are others": {over(30, false), func(d *ledger.Decision) {
+			d.Happened[len(d.Happened)-1].Event.(*ledger.LinksFollowed).Links = []ledger.Seq{3}
+		}, "it names other links than those that wait"},
+		"let go and not counted": {over(30, false), func(d *ledger.Decision) { d.Happened[0].Event.(*ledger.TransitionsDue).Links = 0 },
+			"it says that 0 times links are let go, and 1 times they are"},
 		"kept rightly":   {func(w *world) *ledger.Command { w.keepsLinks(allowed); return w.linkCommand(nhsNobody) }, func(*ledger.Decision) {}, ""},
 		"opened rightly": {waiting(true), func(*ledger.Decision) {}, ""},
 		"kept without a policy": {func(w *world) *ledger.Command { return w.linkCommand(nhsNobody) }, func(d *ledger.Decision) {

@@ -202,12 +202,14 @@ func (p *rulesPass) climbed(c command, e *ledger.Entry, ev *ledger.NotificationE
 
 // counted wants as much told as the head of what fell due says.
 func (p *rulesPass) counted(c command, ev *ledger.TransitionsDue) string {
-	climbed, tasks := 0, 0
+	climbed, tasks, links := 0, 0, 0
 	var begun []ledger.Seq
 	for i := range c.group {
 		switch e := c.group[i].Event.(type) {
 		case *ledger.NotificationEscalated:
 			climbed++
+		case *ledger.LinksFollowed:
+			links++
 		case *ledger.NotificationQueued:
 			if e.Type == ledger.NotifyLapsing || e.Type == ledger.NotifyComingOfAge {
 				tasks++
@@ -222,6 +224,9 @@ func (p *rulesPass) counted(c command, ev *ledger.TransitionsDue) string {
 	}
 	if !slices.Equal(begun, ev.Begun) {
 		return fmt.Sprintf("it says that %d policies begin, and their places are not told of just those", len(ev.Begun))
+	}
+	if links != ev.Links {
+		return fmt.Sprintf("it says that %d times links are let go, and %d times they are", ev.Links, links)
 	}
 	p.told += int64(tasks + len(begun))
 	return ""

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"time"
 
 	"custos/ledger"
@@ -15,14 +16,14 @@ import (
 
 // sealed checks level 2: every sealed row has the digest that its entry commits
 // to. A row that is not there was erased, which is lawful and counted; a row
-// that no entry commits to is not.
+// that no entry commits to is not, and neither is one of links that were let go.
 func (v *verification) sealed() error {
 	started := time.Now()
 	if !v.whole {
 		v.level(levelSealed, false, 0, started, "not checked: the entries are not whole")
 		return nil
 	}
-	p := &rowPass{v: v}
+	p := &rowPass{v: v, unlinked: map[ledger.Seq]bool{}}
 	err := guard(p.walk)
 	var damaged *damagedError
 	if errors.As(err, &damaged) {
@@ -35,6 +36,9 @@ func (v *verification) sealed() error {
 	detail := p.wrong
 	if detail == "" {
 		detail = fmt.Sprintf("%d rows have the digest their entry holds, %d were erased", p.rows, p.erased)
+		if p.letGo > 0 {
+			detail += fmt.Sprintf(", %d of these with links that were let go", p.letGo)
+		}
 	}
 	v.level(levelSealed, p.wrong == "", p.rows, started, detail)
 	return nil
@@ -43,6 +47,8 @@ func (v *verification) sealed() error {
 type rowPass struct {
 	v            *verification
 	rows, erased int64
+	letGo        int64               // of those erased
+	unlinked     map[ledger.Seq]bool // links whose row is not there, and of which no entry has said so yet
 	wrong        string
 	next         func() (store.Row, error, bool)
 	row          store.Row
@@ -69,8 +75,13 @@ func (p *rowPass) walk() error {
 		if err != nil {
 			return failing(ExitUnreadable, err)
 		}
-		if err := p.entry(n, e.Commitments); err != nil || p.wrong != "" {
+		if err := p.entry(n, &e); err != nil || p.wrong != "" {
 			return err
+		}
+		if e.Kind == ledger.KindLinksFollowed {
+			if err := p.links(n, record); err != nil || p.wrong != "" {
+				return err
+			}
 		}
 		n++
 	}
@@ -81,7 +92,8 @@ func (p *rowPass) walk() error {
 }
 
 // entry checks the rows of one entry.
-func (p *rowPass) entry(n ledger.Seq, commitments []ledger.Commitment) error {
+func (p *rowPass) entry(n ledger.Seq, e *ledger.Entry) error {
+	commitments := e.Commitments
 	seen := int64(0)
 	for p.more && p.seq == n {
 		if p.place >= len(commitments) {
@@ -99,6 +111,33 @@ func (p *rowPass) entry(n ledger.Seq, commitments []ledger.Commitment) error {
 	}
 	p.rows += seen
 	p.erased += int64(len(commitments)) - seen
+	if e.Kind == ledger.KindEnrolmentLinked && seen == 0 && len(commitments) > 0 {
+		p.unlinked[n] = true
+	}
+	return nil
+}
+
+// links wants nothing left in the store of links that were let go: what was
+// sealed of a child may not outlast the time that policy gives it.
+func (p *rowPass) links(n ledger.Seq, record []byte) error {
+	e, err := ledger.ParseEntry(record)
+	if err != nil {
+		return failing(ExitUnreadable, err)
+	}
+	ev := e.Event.(*ledger.LinksFollowed)
+	if !ev.LetGo() {
+		return nil
+	}
+	named := slices.Clone(ev.Links) // what was said twice is named twice
+	slices.Sort(named)
+	for _, link := range slices.Compact(named) {
+		if !p.unlinked[link] {
+			p.fault(n, fmt.Sprintf("it lets links go, and what entry %d sealed of them is there", link))
+			return nil
+		}
+		delete(p.unlinked, link)
+		p.letGo++
+	}
 	return nil
 }
 

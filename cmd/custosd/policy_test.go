@@ -41,7 +41,7 @@ func TestThePolicyCommands(t *testing.T) {
 		require.Regexp(t, `^recorded as entry \d+; it holds from `+from.String()+"\n$", out)
 	}
 	set(ledger.Nation, today, "--live", "no", "--roles", "clinician,scheduled-clinician")
-	set(synthetic.Hospital, today+7, "--live", "yes", "--links", "yes", "--dpia", "DPIA 7", "--roles", "inherit")
+	set(synthetic.Hospital, today+7, "--live", "yes", "--links", "yes", "--dpia", "DPIA 7", "--link-days", "90", "--roles", "inherit")
 	out, _ = policy(0, "T_SCHOOL_NURSE", "show", "--place", synthetic.Emergency)
 	require.Regexp(t, `^RZ901 Fable General Hospital, Emergency Department on `+today.String()+`, as of \d+ entries
 not live; live from `+(today+7).String()+`
@@ -55,7 +55,7 @@ ended    no                             nobody's: the default +
 links    no                             nobody's: the default +
 $`, out)
 	out, _ = policy(0, "T_OPERATOR", "show")
-	require.Regexp(t, `(?m)^RZ9 .* `+(today+7).String()+`  live yes, roles inherit, links yes \(DPIA 7\) `, out)
+	require.Regexp(t, `(?m)^RZ9 .* `+(today+7).String()+`  live yes, roles inherit, links yes \(DPIA 7\), for 90 days `, out)
 
 	// Refused, with the service's code, and nothing of it recorded.
 	_, errs := policy(2, "T_OPERATOR", "set", "--place", synthetic.Hospital, "--from", (today - 1).String(), "--reason", "canary", "--live", "yes")

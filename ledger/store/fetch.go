@@ -2,8 +2,12 @@ package store
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"custos/ledger"
 )
@@ -23,7 +27,13 @@ const (
 //
 // Each is searched for by itself. One iterator over all of them reads more: what
 // it finds in the newest table it looks for in every older one as well.
-func (t *Txn) Fetch(keys [][]byte) error {
+func (t *Txn) Fetch(keys [][]byte) error { return t.fetch(keys, t.d.searchEach) }
+
+// FetchOnce is [Txn.Fetch] for rows that are hardly ever written twice: there an
+// iterator finds no older ones, and keeps the tables open from one to the next.
+func (t *Txn) FetchOnce(keys [][]byte) error { return t.fetch(keys, t.d.walkEach) }
+
+func (t *Txn) fetch(keys [][]byte, read func(keys, values [][]byte) error) error {
 	missing := make([][]byte, 0, len(keys))
 	for _, k := range keys {
 		if _, written := t.rows[string(k)]; !written && t.d.rows.get(k) == nil {
@@ -42,7 +52,7 @@ func (t *Txn) Fetch(keys [][]byte) error {
 		to := min(from+part, len(missing))
 		faults = append(faults, nil)
 		fault := &faults[len(faults)-1]
-		wait.Go(func() { *fault = t.d.fetch(missing[from:to], values[from:to]) })
+		wait.Go(func() { *fault = read(missing[from:to], values[from:to]) })
 	}
 	wait.Wait()
 	for _, err := range faults {
@@ -56,8 +66,8 @@ func (t *Txn) Fetch(keys [][]byte) error {
 	return nil
 }
 
-// fetch reads rows; nil for those that are not there.
-func (d *DB) fetch(keys, values [][]byte) error {
+// searchEach reads rows; nil for those that are not there.
+func (d *DB) searchEach(keys, values [][]byte) error {
 	for i, k := range keys {
 		var err error
 		if values[i], err = get(d.p, k); err != nil {
@@ -65,6 +75,26 @@ func (d *DB) fetch(keys, values [][]byte) error {
 		}
 	}
 	return nil
+}
+
+// walkEach reads rows in the order of their keys. A table whose filter does not
+// know a key is passed over.
+func (d *DB) walkEach(keys, values [][]byte) error {
+	it, err := d.p.NewIter(&pebble.IterOptions{UseL6Filters: true})
+	if err != nil {
+		return fmt.Errorf("read rows: %w", err)
+	}
+	for i, k := range keys {
+		if !it.SeekPrefixGE(k) { // a key is its own prefix
+			continue
+		}
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return errors.Join(fmt.Errorf("read row: %w", err), it.Close())
+		}
+		values[i] = append(make([]byte, 0, len(v)), v...)
+	}
+	return it.Close() // with the error of whatever it did not read
 }
 
 // SealedRow is the key of a ciphertext, for [Txn.Fetch].

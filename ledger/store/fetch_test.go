@@ -12,7 +12,15 @@ import (
 
 // Rows that were fetched are what a search finds: written and committed,
 // written here, deleted, and never there; and they stay so when they change.
-func TestFetchedRowsAreTheSame(t *testing.T) {
+func TestFetchedRowsAreTheSame(t *testing.T) { eachFetch(t, fetchedRowsAreTheSame) }
+
+// eachFetch tests both ways of fetching.
+func eachFetch(t *testing.T, test func(*testing.T, func(*Txn, [][]byte) error)) {
+	t.Run("searched", func(t *testing.T) { test(t, (*Txn).Fetch) })
+	t.Run("walked", func(t *testing.T) { test(t, (*Txn).FetchOnce) })
+}
+
+func fetchedRowsAreTheSame(t *testing.T, fetch func(*Txn, [][]byte) error) {
 	db := fresh(t, vfs.NewMem())
 	defer closed(t, db)
 	key := func(s string) []byte { return ViewKey('?', []byte(s)) }
@@ -28,8 +36,8 @@ func TestFetchedRowsAreTheSame(t *testing.T) {
 	require.NoError(t, txn.Set(key("b"), []byte("b2")))
 	require.NoError(t, txn.Delete(key("d")))
 	all := [][]byte{key("e"), key("c"), key("b"), key("empty"), key("d"), key("a"), key("z"), key("a")}
-	require.NoError(t, txn.Fetch(nil))
-	require.NoError(t, txn.Fetch(all))
+	require.NoError(t, fetch(txn, nil))
+	require.NoError(t, fetch(txn, all))
 	want := map[string]string{"a": "a1", "b": "b2", "e": "e1"}
 	check := func(r Reader) {
 		t.Helper()
@@ -53,7 +61,7 @@ func TestFetchedRowsAreTheSame(t *testing.T) {
 
 	// What is written later is not hidden by what was fetched.
 	txn = db.Begin()
-	require.NoError(t, txn.Fetch(all))
+	require.NoError(t, fetch(txn, all))
 	require.NoError(t, txn.Set(key("c"), []byte("c3")))
 	require.NoError(t, txn.Set(key("a"), []byte("a3")))
 	require.NoError(t, txn.Delete(key("e")))
@@ -68,10 +76,14 @@ func TestFetchedRowsAreTheSame(t *testing.T) {
 
 // As many as are fetched by several walks at once, with some that are not there
 // and some that stand in several tables: each is what a search finds.
-func TestManyRowsAreFetchedAtOnce(t *testing.T) {
+func TestManyRowsAreFetchedAtOnce(t *testing.T) { eachFetch(t, manyRowsAreFetchedAtOnce) }
+
+func manyRowsAreFetchedAtOnce(t *testing.T, fetch func(*Txn, [][]byte) error) {
 	db := fresh(t, vfs.NewMem())
 	defer closed(t, db)
-	key := func(i int) []byte { return ViewKey('?', binary.BigEndian.AppendUint32(nil, uint32(i))) }
+	key := func(i int) []byte { // of every third the key begins with that of another
+		return ViewKey('?', binary.BigEndian.AppendUint32(nil, uint32(i-i%3)), make([]byte, i%3))
+	}
 	want := map[int]string{}
 	for round := range 4 { // each leaves a table of its own
 		txn := db.Begin()
@@ -94,7 +106,7 @@ func TestManyRowsAreFetchedAtOnce(t *testing.T) {
 	}
 	txn := db.Begin()
 	defer func() { require.NoError(t, txn.Discard()) }()
-	require.NoError(t, txn.Fetch(all))
+	require.NoError(t, fetch(txn, all))
 	for i := range 4000 {
 		row := db.rows.get(key(i))
 		require.NotNil(t, row, i)

@@ -286,6 +286,12 @@ func (t *Txn) Append(e *ledger.Entry, after ledger.Head, sealed [][]byte) error 
 	return nil
 }
 
+// EraseSealed takes a ciphertext out of the store. Its entry still commits to it.
+// Copies that were made before hold it for as long as they are kept.
+func (t *Txn) EraseSealed(n ledger.Seq, place int) error {
+	return t.Delete(sealedKey(n, place))
+}
+
 // PutKey keeps a wrapped key. One that is there already stays as it is; it is
 // not looked for where the caller knows that this is the holder's first.
 func (t *Txn) PutKey(w ledger.WrappedKey, first bool) error {
