@@ -138,11 +138,18 @@ func (t *trie) parse(b []byte) (*page, error) {
 	case kind == pageBucket && len(b)%width == 0:
 		p := &page{leaves: make([]leaf, 0, len(b)/width)}
 		for ; len(b) > 0; b = b[width:] {
-			p.leaves = append(p.leaves, leaf{b[:t.size:t.size], ledger.Hash(b[t.size:width])})
+			l := leaf{b[:t.size:t.size], ledger.Hash(b[t.size:width])}
+			if n := len(p.leaves); n > 0 && bytes.Compare(p.leaves[n-1].key, l.key) >= 0 {
+				return nil, errPage
+			}
+			p.leaves = append(p.leaves, l)
 		}
 		return p, nil
 	case kind == pageBranch && len(b) >= 4:
 		present, single := binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
+		if single&^present != 0 {
+			return nil, errPage
+		}
 		p := &page{children: new([16]node)}
 		b = b[4:]
 		for i := range p.children {
