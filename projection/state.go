@@ -242,7 +242,12 @@ func (v View) due(x *tracker, at ledger.Seq) (*due, error) {
 	if err != nil {
 		return nil, err
 	}
+	log, err := v.Log()
+	if err != nil {
+		return nil, err
+	}
 	index, outbox := v.indexTree(), v.outboxTree()
+	index.appends, outbox.appends = log.Rules >= appendingRules, log.Rules >= appendingRules
 	if d.state.Index, err = index.apply(people, d.pages); err != nil {
 		return nil, err
 	}
@@ -255,6 +260,10 @@ func (v View) due(x *tracker, at ledger.Seq) (*due, error) {
 	x.due = d
 	return d, nil
 }
+
+// appendingRules is the rules version from which on pages are grown. Those of
+// before are read for ever, and written by the state entries of before.
+const appendingRules = 4
 
 func (v View) indexTree() *trie  { return &trie{r: v.R, view: viewIndexTree, size: sha256.Size} }
 func (v View) outboxTree() *trie { return &trie{r: v.R, view: viewOutboxTree, size: 8} }
@@ -424,15 +433,8 @@ func foldState(t *store.Txn, e *ledger.Entry) error {
 	} else if d, err = v.due(x, e.Seq); err != nil {
 		return err
 	}
-	for key, value := range d.pages {
-		if value == nil {
-			err = t.Delete([]byte(key))
-		} else {
-			err = t.Set([]byte(key), value)
-		}
-		if err != nil {
-			return err
-		}
+	if err := d.pages.write(t); err != nil {
+		return err
 	}
 	next := d.next
 	next.since, next.last, next.lastAt = e.Seq+1, e.Seq, e.Time

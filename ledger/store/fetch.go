@@ -51,7 +51,7 @@ func (t *Txn) Fetch(keys [][]byte) error {
 		}
 	}
 	for i, k := range missing {
-		t.d.rows.put(string(k), values[i], nil)
+		t.d.rows.put(string(k), values[i], nil, 0)
 	}
 	return nil
 }

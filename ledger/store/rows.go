@@ -11,8 +11,9 @@ type rowCache struct {
 
 // cachedRow is a row, and what a reader has made of it.
 type cachedRow struct {
-	value []byte
-	memo  any
+	value  []byte
+	memo   any
+	beside int // bytes that the memo takes, where they count
 }
 
 // rowOverhead is what a map entry costs beside its key and value, about.
@@ -24,26 +25,26 @@ func newRowCache(maximum int64) *rowCache {
 
 func (c *rowCache) get(key []byte) *cachedRow { return c.rows[string(key)] }
 
-func (c *rowCache) put(key string, value []byte, memo any) {
+func (c *rowCache) put(key string, value []byte, memo any, beside int) {
 	if old, ok := c.rows[key]; ok {
-		c.bytes += int64(len(value) - len(old.value))
-		old.value, old.memo = value, memo
+		c.bytes += int64(len(value) + beside - len(old.value) - old.beside)
+		old.value, old.memo, old.beside = value, memo, beside
 		return
 	}
-	c.rows[key] = &cachedRow{value: value, memo: memo}
-	c.bytes += int64(len(key) + len(value) + rowOverhead)
+	c.rows[key] = &cachedRow{value, memo, beside}
+	c.bytes += int64(len(key) + len(value) + beside + rowOverhead)
 	for k, v := range c.rows {
 		if c.bytes <= c.maximum {
 			return
 		}
 		delete(c.rows, k)
-		c.bytes -= int64(len(k) + len(v.value) + rowOverhead)
+		c.bytes -= int64(len(k) + len(v.value) + v.beside + rowOverhead)
 	}
 }
 
 func (c *rowCache) update(key string, value []byte) {
 	if _, ok := c.rows[key]; ok {
-		c.put(key, value, nil)
+		c.put(key, value, nil, 0)
 	}
 }
 

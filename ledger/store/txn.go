@@ -32,9 +32,11 @@ type Txn struct {
 // write is a row as it will be committed. A row that is written again and again
 // in one batch, as the end of a person's chain is, reaches the database once.
 type write struct {
-	value []byte // nil: deleted
-	memo  any    // what it was made from
-	cold  bool   // not worth a place in the cache
+	value  []byte // nil: deleted
+	memo   any    // what it was made from
+	cold   bool   // not worth a place in the cache
+	fresh  int    // bytes at the value's end that were put behind what is committed; 0: the whole value is written
+	beside int    // bytes that the memo takes
 }
 
 // Begin opens the one transaction. It waits for the one before it to end.
@@ -86,7 +88,7 @@ func (t *Txn) Get(key []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.d.rows.put(string(key), v, nil)
+	t.d.rows.put(string(key), v, nil, 0)
 	return v, nil
 }
 
@@ -130,6 +132,19 @@ func (t *Txn) SetMemo(key []byte, memo any) {
 	}
 	if c := t.d.rows.get(key); c != nil {
 		c.memo = memo
+	}
+}
+
+// SetMemoOf is [Txn.SetMemo] of what takes so many bytes that the cache's bound
+// has to count them.
+func (t *Txn) SetMemoOf(key []byte, memo any, bytes int) {
+	if w, written := t.rows[string(key)]; written {
+		w.memo, w.beside = memo, bytes
+		t.rows[string(key)] = w
+		return
+	}
+	if c := t.d.rows.get(key); c != nil {
+		t.d.rows.put(string(key), c.value, memo, bytes)
 	}
 }
 
@@ -214,7 +229,7 @@ func (t *Txn) set(key, value []byte, memo any, cold bool) {
 	if value == nil {
 		value = []byte{}
 	}
-	t.rows[string(key)] = write{value, memo, cold}
+	t.rows[string(key)] = write{value: value, memo: memo, cold: cold}
 	t.bytes += len(key) + len(value) + 16
 }
 
@@ -227,6 +242,23 @@ func (t *Txn) Set(key, value []byte) error {
 // SetMade writes a row with what it was made from, for [Txn.Memo].
 func (t *Txn) SetMade(key, value []byte, from any) error {
 	t.set(key, value, from, false)
+	return nil
+}
+
+// SetGrown writes a row that is the one of before with some bytes behind it, and
+// what it was made from, which takes so many bytes in memory: only what is fresh
+// goes into the batch. With no fresh bytes the row is written whole.
+func (t *Txn) SetGrown(key, value []byte, fresh int, from any, bytes int) error {
+	if w, written := t.rows[string(key)]; written && fresh > 0 {
+		if fresh += w.fresh; w.fresh == 0 { // nothing of it is committed
+			fresh = 0
+		}
+	}
+	t.rows[string(key)] = write{value: value, memo: from, fresh: fresh, beside: bytes}
+	if fresh == 0 {
+		fresh = len(value)
+	}
+	t.bytes += len(key) + fresh + 16
 	return nil
 }
 
@@ -335,7 +367,7 @@ func (t *Txn) finish() error {
 		case k[0] == prefixSealed:
 			d.rows.update(k, w.value)
 		default:
-			d.rows.put(k, w.value, w.memo)
+			d.rows.put(k, w.value, w.memo, w.beside)
 		}
 	}
 	for k := range t.rising {
@@ -365,10 +397,13 @@ func (t *Txn) fill(b *pebble.Batch) ([]string, error) {
 	slices.Sort(keys)
 	for _, k := range keys {
 		var err error
-		if v := t.rows[k].value; v == nil {
+		switch w := t.rows[k]; {
+		case w.value == nil:
 			err = b.Delete([]byte(k), nil)
-		} else {
-			err = b.Set([]byte(k), v, nil)
+		case w.fresh > 0: // Pebble puts it behind the row: see the merger in db.go
+			err = b.Merge([]byte(k), w.value[len(w.value)-w.fresh:], nil)
+		default:
+			err = b.Set([]byte(k), w.value, nil)
 		}
 		if err != nil {
 			return nil, err
