@@ -189,6 +189,17 @@ func (p *page) grow(changes []leaf) *page {
 	return q
 }
 
+// rewrite puts a grown bucket's leaves in order again; its hashes stay as they are.
+func (p *page) rewrite() {
+	width := p.size + len(ledger.Hash{})
+	row := append(make([]byte, 0, 2+len(p.order)*width), pageGrown, byte(len(p.order)))
+	for n, i := range p.order {
+		row = append(row, p.row[p.head()+int(i)*width:][:width]...)
+		p.order[n] = uint8(n)
+	}
+	p.row, p.appended, p.fresh = row, 0, 0
+}
+
 // head is how many bytes stand before the leaves of a bucket's row.
 func (p *page) head() int { return 1 + int(p.row[0]>>1) }
 

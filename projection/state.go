@@ -98,7 +98,7 @@ func track(t *store.Txn, e *ledger.Entry) error {
 	if e.Seq > 0 {
 		x.since, x.below = e.Seq, 1
 	}
-	return t.SetMade(stateKey(), x.encode(), x)
+	return t.SetKept(stateKey(), x.encode(), x)
 }
 
 // noted takes note of a change of a row that decisions read, for the running
@@ -133,7 +133,7 @@ func foldChanges(t *store.Txn, n ledger.Seq) error {
 	h.Write(x.changes)
 	h.Sum(x.views[:0])
 	x.changes = x.changes[:0]
-	return t.SetMade(stateKey(), x.encode(), x)
+	return t.SetKept(stateKey(), x.encode(), x)
 }
 
 // grown takes note that a person's chain has grown.
@@ -438,5 +438,5 @@ func foldState(t *store.Txn, e *ledger.Entry) error {
 	}
 	next := d.next
 	next.since, next.last, next.lastAt = e.Seq+1, e.Seq, e.Time
-	return t.SetMade(stateKey(), next.encode(), &next)
+	return t.SetKept(stateKey(), next.encode(), &next)
 }

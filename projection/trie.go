@@ -182,10 +182,13 @@ func (t *trie) change(path []byte, changes []leaf, out pages) (node, error) {
 // changeBucket appends changes to a bucket, or writes it anew.
 func (t *trie) changeBucket(p *page, path []byte, changes []leaf, out pages) node {
 	before := len(p.order)
-	if t.appends && p.row != nil && p.row[0] == pageGrown && p.appended+len(changes) <= appendedMost {
+	if t.appends && p.row != nil && p.row[0] == pageGrown && len(changes) <= appendedMost {
 		if q := p.grow(changes); len(q.order) > 0 && len(q.order) <= bucketLeaves {
 			t.grown += len(q.order) - before
-			if q.fresh > 0 {
+			if q.appended > appendedMost {
+				q.rewrite()
+			}
+			if q.appended != p.appended {
 				out[string(t.key(path))] = q
 			}
 			return q.root()

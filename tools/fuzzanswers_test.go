@@ -149,6 +149,7 @@ func FuzzAttendances(f *testing.F) {
 	f.Add([]byte("ods,attendances\nRXX,10\nRYY, 3\n"))
 	f.Add([]byte("attendances,ods\n0,RXX\n"))
 	f.Add([]byte("ods,attendances\nRXX\n"))
+	f.Add([]byte("attendances,ods\n0\"")) // a row that breaks in its first field
 	f.Add([]byte("export CUSTOS_URL=\"http://x,http://y\"\nA='b'\n"))
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -13,7 +13,8 @@ type rowCache struct {
 type cachedRow struct {
 	value  []byte
 	memo   any
-	beside int // bytes that the memo takes, where they count
+	beside int  // bytes that the memo takes, where they count
+	kept   bool // stays, for what it was made from is dear
 }
 
 // rowOverhead is what a map entry costs beside its key and value, about.
@@ -31,14 +32,24 @@ func (c *rowCache) put(key string, value []byte, memo any, beside int) {
 		old.value, old.memo, old.beside = value, memo, beside
 		return
 	}
-	c.rows[key] = &cachedRow{value, memo, beside}
+	c.rows[key] = &cachedRow{value: value, memo: memo, beside: beside}
 	c.bytes += int64(len(key) + len(value) + beside + rowOverhead)
 	for k, v := range c.rows {
 		if c.bytes <= c.maximum {
 			return
 		}
+		if v.kept {
+			continue
+		}
 		delete(c.rows, k)
 		c.bytes -= int64(len(k) + len(v.value) + v.beside + rowOverhead)
+	}
+}
+
+// keep has a row stay in the cache, whatever else comes into it.
+func (c *rowCache) keep(key string) {
+	if r, ok := c.rows[key]; ok {
+		r.kept = true
 	}
 }
 

@@ -37,6 +37,7 @@ type write struct {
 	cold   bool   // not worth a place in the cache
 	fresh  int    // bytes at the value's end that were put behind what is committed; 0: the whole value is written
 	beside int    // bytes that the memo takes
+	kept   bool   // it stays in the cache
 }
 
 // Begin opens the one transaction. It waits for the one before it to end.
@@ -262,6 +263,16 @@ func (t *Txn) SetGrown(key, value []byte, fresh int, from any, bytes int) error 
 	return nil
 }
 
+// SetKept is [Txn.SetMade] of one row that stays in the cache: what it was made
+// from is dear. It is for few rows.
+func (t *Txn) SetKept(key, value []byte, from any) error {
+	t.set(key, value, from, false)
+	w := t.rows[string(key)]
+	w.kept = true
+	t.rows[string(key)] = w
+	return nil
+}
+
 // SetCold writes a row that will hardly be read again soon: it does not enter
 // the cache. Such a key must always be written so, and read with [Txn.GetOnce].
 func (t *Txn) SetCold(key, value []byte) error {
@@ -368,6 +379,9 @@ func (t *Txn) finish() error {
 			d.rows.update(k, w.value)
 		default:
 			d.rows.put(k, w.value, w.memo, w.beside)
+			if w.kept {
+				d.rows.keep(k)
+			}
 		}
 	}
 	for k := range t.rising {
