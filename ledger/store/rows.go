@@ -6,6 +6,7 @@ package store
 type rowCache struct {
 	rows    map[string]*cachedRow
 	bytes   int64
+	kept    int64 // of them those of rows that stay
 	maximum int64
 }
 
@@ -28,7 +29,10 @@ func (c *rowCache) get(key []byte) *cachedRow { return c.rows[string(key)] }
 
 func (c *rowCache) put(key string, value []byte, memo any, beside int) {
 	if old, ok := c.rows[key]; ok {
-		c.bytes += int64(len(value) + beside - len(old.value) - old.beside)
+		more := int64(len(value) + beside - len(old.value) - old.beside)
+		if c.bytes += more; old.kept {
+			c.kept += more
+		}
 		old.value, old.memo, old.beside = value, memo, beside
 		return
 	}
@@ -46,10 +50,15 @@ func (c *rowCache) put(key string, value []byte, memo any, beside int) {
 	}
 }
 
-// keep has a row stay in the cache, whatever else comes into it.
+// keep has a row stay in the cache, whatever else comes into it. Half of the cache
+// is for such rows; what is more comes and goes as others do.
 func (c *rowCache) keep(key string) {
-	if r, ok := c.rows[key]; ok {
-		r.kept = true
+	r, ok := c.rows[key]
+	if !ok || r.kept {
+		return
+	}
+	if more := int64(len(key) + len(r.value) + r.beside + rowOverhead); c.kept+more <= c.maximum/2 {
+		r.kept, c.kept = true, c.kept+more
 	}
 }
 
@@ -61,5 +70,5 @@ func (c *rowCache) update(key string, value []byte) {
 
 func (c *rowCache) clear() {
 	clear(c.rows)
-	c.bytes = 0
+	c.bytes, c.kept = 0, 0
 }

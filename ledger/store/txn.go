@@ -137,7 +137,7 @@ func (t *Txn) SetMemo(key []byte, memo any) {
 }
 
 // SetMemoOf is [Txn.SetMemo] of what takes so many bytes that the cache's bound
-// has to count them.
+// has to count them; the row stays in the cache.
 func (t *Txn) SetMemoOf(key []byte, memo any, bytes int) {
 	if w, written := t.rows[string(key)]; written {
 		w.memo, w.beside = memo, bytes
@@ -146,6 +146,7 @@ func (t *Txn) SetMemoOf(key []byte, memo any, bytes int) {
 	}
 	if c := t.d.rows.get(key); c != nil {
 		t.d.rows.put(string(key), c.value, memo, bytes)
+		t.d.rows.keep(string(key))
 	}
 }
 
@@ -248,14 +249,15 @@ func (t *Txn) SetMade(key, value []byte, from any) error {
 
 // SetGrown writes a row that is the one of before with some bytes behind it, and
 // what it was made from, which takes so many bytes in memory: only what is fresh
-// goes into the batch. With no fresh bytes the row is written whole.
+// goes into the batch. With no fresh bytes the row is written whole. It stays in
+// the cache.
 func (t *Txn) SetGrown(key, value []byte, fresh int, from any, bytes int) error {
 	if w, written := t.rows[string(key)]; written && fresh > 0 {
 		if fresh += w.fresh; w.fresh == 0 { // nothing of it is committed
 			fresh = 0
 		}
 	}
-	t.rows[string(key)] = write{value: value, memo: from, fresh: fresh, beside: bytes}
+	t.rows[string(key)] = write{value: value, memo: from, fresh: fresh, beside: bytes, kept: true}
 	if fresh == 0 {
 		fresh = len(value)
 	}
