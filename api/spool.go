@@ -14,7 +14,7 @@ import (
 // spoolMemory is how much of an uploaded file is kept in memory. What is
 // larger waits in a file that has no name and is encrypted under a key that
 // only this call holds.
-const spoolMemory = 4 << 20
+const spoolMemory = 1 << 20
 
 // spooled is a file that was read whole, with its digest.
 type spooled struct {

@@ -67,7 +67,7 @@ type Config struct {
 	Synthetic bool   `json:"synthetic,omitempty"` // the data is made up, and entry 0 says so
 	Demo      string `json:"demo,omitempty"`      // the demo's folder: serves its page and its people
 	NoCache   bool   `json:"noTokenCache,omitempty"`
-	CacheMiB  int64  `json:"cacheMiB,omitempty"` // the ledger's block cache
+	CacheMiB  int64  `json:"cacheMiB,omitempty"` // the ledger's block cache; empty: 48
 }
 
 // Member is one voter of a new cluster.
@@ -136,6 +136,9 @@ func (c *Config) check() error {
 	}
 	if c.TLSCert == "" && !loopback(c.Public) {
 		return misuse("without tlsCert and tlsKey the public listener must be on loopback")
+	}
+	if c.CacheMiB != 0 && c.CacheMiB < leastCacheMiB {
+		return misuse("cacheMiB is at least %d: the ledger's memory tables are taken out of it", leastCacheMiB)
 	}
 	if c.MLLP != nil {
 		if _, err := c.MLLP.senders(); err != nil {
@@ -323,7 +326,10 @@ func (c *Config) policy() (*witness.Policy, error) {
 
 // defaultCacheMiB holds the parts of the ledger that lookups read again: few,
 // since their rows are kept as such, and the system keeps the files' pages.
-const defaultCacheMiB = 64
+const (
+	defaultCacheMiB = 48
+	leastCacheMiB   = 32
+)
 
 func (c *Config) cacheMiB() int64 {
 	if c.CacheMiB > 0 {

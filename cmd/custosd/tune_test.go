@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"math"
+	"os"
 	"runtime/debug"
 	"sync/atomic"
 	"testing"
@@ -36,18 +39,18 @@ func TestMemoryIsBoundedWhileAFileIsTakenIn(t *testing.T) {
 	const mib = 1 << 20
 	live, used := int64(50*mib), int64(100*mib)
 	c := collector{memory: func() (int64, int64) { return live, used }, room: room, look: time.Hour}
-	c.cached(64 * mib)
+	c.cached(48 * mib)
 	first := c.begin()
-	in(100, 254*mib)
+	in(100, 232*mib)
 	second := c.begin()
 	first()
-	in(100, 254*mib)
+	in(100, 232*mib)
 	second()
 	in(400, 2048*mib)
 
 	c.cached(128 * mib)
 	end := c.begin()
-	in(100, 382*mib)
+	in(100, 360*mib)
 	end()
 	c.cached(-128 * mib)
 	c.begin()()
@@ -94,4 +97,24 @@ func TestABoundThatIsTooTightGivesWay(t *testing.T) {
 	end()
 	c.widen(over)
 	require.EqualValues(t, memoryBound, debug.SetMemoryLimit(-1), "what came too late changes nothing")
+}
+
+// The ledger's memory tables are taken out of its cache: one that they fill is refused.
+func TestTheCacheHasRoom(t *testing.T) {
+	path := meshNode(t, startMESH(t), nil)
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	with := func(mib int64) error {
+		require.NoError(t, os.WriteFile(path, bytes.Replace(b, []byte("{"), fmt.Appendf(nil, `{"cacheMiB":%d,`, mib), 1), 0o600))
+		c, err := readConfig(path)
+		if err == nil && mib > 0 {
+			require.Equal(t, mib, c.cacheMiB())
+		}
+		return err
+	}
+	require.NoError(t, with(0))
+	require.NoError(t, with(32))
+	for _, mib := range []int64{31, 1, -1} {
+		require.ErrorContains(t, with(mib), "cacheMiB is at least 32")
+	}
 }

@@ -26,7 +26,7 @@ type Options struct {
 	ReadOnly   bool         // for tools: nothing is written, not even a repair
 	Logger     *slog.Logger // what Pebble says; nothing by default
 	Fatal      func(error)  // what a write error does; ends the process by default
-	CacheBytes int64        // Pebble's block cache; 64 MiB by default
+	CacheBytes int64        // Pebble's block cache, memory tables included; 48 MiB by default
 	RowBytes   int64        // the cache of view rows that Apply reads; 32 MiB by default
 	Scratch    bool         // for replays that are thrown away: no write-ahead log
 }
@@ -144,14 +144,16 @@ func (o Options) rowBytes() int64 {
 func (o Options) pebble() *pebble.Options {
 	size := o.CacheBytes
 	if size == 0 {
-		size = 64 << 20
+		size = 48 << 20
 	}
 	po := &pebble.Options{
 		FS: o.FS, FormatMajorVersion: pebbleFormat, Cache: pebble.NewCache(size), DisableWAL: o.Scratch,
 		// Most rows are new and are not read again soon: rewriting them early costs
 		// more than looking into a few more tables (measured: 30 % fewer bytes written).
-		// Memory tables stand on the collector's heap, which is why they are small.
-		MemTableSize: 16 << 20, MemTableStopWritesThreshold: 4, L0CompactionThreshold: 10, L0StopWritesThreshold: 60,
+		// Memory tables stand on the collector's heap, which is why they are small. What
+		// they take, Pebble takes from the block cache: it must be several times as large,
+		// or tables' filters are read anew for each row that is looked for.
+		MemTableSize: 8 << 20, MemTableStopWritesThreshold: 4, L0CompactionThreshold: 10, L0StopWritesThreshold: 60,
 		Logger: pebbleLogger{o.Logger, o.Fatal},
 		// Puts bytes behind a row's. Its name stands in the files of every ledger: it was always this one.
 		Merger: pebble.DefaultMerger,
