@@ -87,7 +87,8 @@ test-faults: ## long fault runs: every byte of a small ledger flipped in turn, S
 .PHONY: fuzz
 fuzz: ## fuzz every decoder and verifier for FUZZTIME=20s each
 	@for pkg in $$($(GO) list ./...); do \
-	  for f in $$($(TEST) -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	  all=$$($(TEST) -list '^Fuzz' $$pkg); \
+	  for f in $$(grep '^Fuzz' <<<"$$all" || true); do \
 	    echo "== $$pkg $$f"; $(TEST) -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg; \
 	  done; \
 	done

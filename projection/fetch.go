@@ -43,35 +43,35 @@ func (t *trie) fetch(changes []leaf) error {
 	if !writing || len(changes) < fewChanges {
 		return nil
 	}
-	paths := map[string]bool{"": true}
-	for depth := 0; len(paths) > 0; depth++ {
-		keys := make([][]byte, 0, len(paths))
-		for path := range paths {
-			keys = append(keys, t.key([]byte(path)))
+	level := [][]leaf{changes} // those of one page each
+	for depth := 0; len(level) > 0; depth++ {
+		keys := make([][]byte, len(level))
+		path := make([]byte, depth)
+		for i, part := range level {
+			for n := range path {
+				path[n] = nibble(part[0].key, n)
+			}
+			keys[i] = t.key(path)
 		}
 		if err := x.Fetch(keys); err != nil {
 			return err
 		}
-		branches := make(map[string]bool, len(paths))
-		for path := range paths {
-			b, err := x.Get(t.key([]byte(path)))
-			if err != nil {
+		var below [][]leaf
+		for i, part := range level {
+			if b, err := x.Get(keys[i]); err != nil {
 				return err
+			} else if len(b) == 0 || b[0] != pageBranch {
+				continue
 			}
-			if len(b) > 0 && b[0] == pageBranch {
-				branches[path] = true
-			}
-		}
-		clear(paths)
-		path := make([]byte, depth+1)
-		for i := range changes {
-			for n := range path {
-				path[n] = nibble(changes[i].key, n)
-			}
-			if branches[string(path[:depth])] {
-				paths[string(path)] = true
+			for len(part) > 0 {
+				n := 1
+				for n < len(part) && nibble(part[n].key, depth) == nibble(part[0].key, depth) {
+					n++
+				}
+				below, part = append(below, part[:n]), part[n:]
 			}
 		}
+		level = below
 	}
 	return nil
 }

@@ -122,7 +122,7 @@ func foldPerson(t *store.Txn, e *ledger.Entry) error {
 	if err := next.set(t, e.Person.Ref); err != nil {
 		return err
 	}
-	if err := grown(t, e.Person.Ref); err != nil {
+	if err := grown(t, e.Person.Ref, next.head); err != nil {
 		return err
 	}
 	return t.SetCold(personSeqKey(e.Person.Ref, partTrail, next.trail), binary.AppendUvarint(nil, run))

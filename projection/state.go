@@ -25,11 +25,17 @@ type tracker struct {
 	undelivered uint64      // leaves of the outbox
 	below       uint32      // how far the index is made, see [ledger.State]; 0: whole
 
-	known   bool               // what follows is of every entry since
-	changed []ledger.PersonRef // whose chains have grown; one may stand there twice
-	touched []touched          // notifications that came or went, the newest word last
-	changes []byte             // of the views, by the entry that is being folded
-	due     *due               // what the next state entry will write
+	known   bool            // what follows is of every entry since
+	changed []changedPerson // whose chains have grown; one may stand there twice, the newest word last
+	touched []touched       // notifications that came or went, the newest word last
+	changes []byte          // of the views, by the entry that is being folded
+	due     *due            // what the next state entry will write
+}
+
+// changedPerson is a person whose chain has grown, and to where.
+type changedPerson struct {
+	ref  ledger.PersonRef
+	head ledger.PersonHead
 }
 
 // touched is a notification that came into the outbox or left it.
@@ -98,7 +104,7 @@ func track(t *store.Txn, e *ledger.Entry) error {
 	if e.Seq > 0 {
 		x.since, x.below = e.Seq, 1
 	}
-	return t.SetMade(stateKey(), x.encode(), x)
+	return t.SetKept(stateKey(), x.encode(), x)
 }
 
 // noted takes note of a change of a row that decisions read, for the running
@@ -133,17 +139,19 @@ func foldChanges(t *store.Txn, n ledger.Seq) error {
 	h.Write(x.changes)
 	h.Sum(x.views[:0])
 	x.changes = x.changes[:0]
-	return t.SetMade(stateKey(), x.encode(), x)
+	return t.SetKept(stateKey(), x.encode(), x)
 }
 
 // grown takes note that a person's chain has grown.
-func grown(t *store.Txn, p ledger.PersonRef) error {
+func grown(t *store.Txn, p ledger.PersonRef, to ledger.PersonHead) error {
 	x, err := (View{t}).tracker()
 	if err != nil || x == nil {
 		return err
 	}
-	if n := len(x.changed); n == 0 || x.changed[n-1] != p {
-		x.changed = append(x.changed, p)
+	if n := len(x.changed); n > 0 && x.changed[n-1].ref == p {
+		x.changed[n-1].head = to
+	} else {
+		x.changed = append(x.changed, changedPerson{p, to})
 	}
 	return nil
 }
@@ -242,7 +250,12 @@ func (v View) due(x *tracker, at ledger.Seq) (*due, error) {
 	if err != nil {
 		return nil, err
 	}
+	log, err := v.Log()
+	if err != nil {
+		return nil, err
+	}
 	index, outbox := v.indexTree(), v.outboxTree()
+	index.appends, outbox.appends = log.Rules >= appendingRules, log.Rules >= appendingRules
 	if d.state.Index, err = index.apply(people, d.pages); err != nil {
 		return nil, err
 	}
@@ -255,6 +268,10 @@ func (v View) due(x *tracker, at ledger.Seq) (*due, error) {
 	x.due = d
 	return d, nil
 }
+
+// appendingRules is the rules version from which on pages are grown. Those of
+// before are read for ever, and written by the state entries of before.
+const appendingRules = 4
 
 func (v View) indexTree() *trie  { return &trie{r: v.R, view: viewIndexTree, size: sha256.Size} }
 func (v View) outboxTree() *trie { return &trie{r: v.R, view: viewOutboxTree, size: 8} }
@@ -275,24 +292,28 @@ func indexValue(h ledger.PersonHead) ledger.Hash {
 // changedPeople are the leaves of everybody whose chain has grown, in order of
 // keys, and of those whom an unfinished index now takes in.
 func (v View) changedPeople(x, next *tracker) ([]leaf, error) {
-	refs := slices.Clone(x.changed)
+	all := slices.Clone(x.changed)
 	if x.below > 0 {
-		refs = slices.DeleteFunc(refs, func(p ledger.PersonRef) bool { return slice(p) >= x.below })
+		all = slices.DeleteFunc(all, func(c changedPerson) bool { return slice(c.ref) >= x.below })
 		more, below, err := v.peopleFrom(x.below)
 		if err != nil {
 			return nil, err
 		}
-		refs, next.below = append(refs, more...), below
-	}
-	slices.SortFunc(refs, func(a, b ledger.PersonRef) int { return bytes.Compare(a[:], b[:]) })
-	refs = slices.Compact(refs)
-	out := make([]leaf, 0, len(refs))
-	for _, p := range refs {
-		h, err := v.PersonHead(p)
-		if err != nil {
-			return nil, err
+		for _, p := range more {
+			h, err := v.PersonHead(p)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, changedPerson{p, h})
 		}
-		out = append(out, leaf{indexKey(p), indexValue(h)})
+		next.below = below
+	}
+	slices.SortStableFunc(all, func(a, b changedPerson) int { return bytes.Compare(a.ref[:], b.ref[:]) })
+	out := make([]leaf, 0, len(all))
+	for i := range all {
+		if i+1 == len(all) || all[i+1].ref != all[i].ref {
+			out = append(out, leaf{indexKey(all[i].ref), indexValue(all[i].head)})
+		}
 	}
 	slices.SortFunc(out, byKey)
 	return out, nil
@@ -369,7 +390,7 @@ func (v View) learn(x *tracker, to ledger.Seq) error {
 			return err
 		}
 		if e.Person != nil {
-			x.changed = append(x.changed, e.Person.Ref)
+			x.changed = append(x.changed, changedPerson{e.Person.Ref, ledger.PersonHead{N: e.Person.N, Last: e.Hash()}})
 		}
 		var ids []ledger.Seq
 		switch ev := e.Event.(type) {
@@ -424,17 +445,10 @@ func foldState(t *store.Txn, e *ledger.Entry) error {
 	} else if d, err = v.due(x, e.Seq); err != nil {
 		return err
 	}
-	for key, value := range d.pages {
-		if value == nil {
-			err = t.Delete([]byte(key))
-		} else {
-			err = t.Set([]byte(key), value)
-		}
-		if err != nil {
-			return err
-		}
+	if err := d.pages.write(t); err != nil {
+		return err
 	}
 	next := d.next
 	next.since, next.last, next.lastAt = e.Seq+1, e.Seq, e.Time
-	return t.SetMade(stateKey(), next.encode(), &next)
+	return t.SetKept(stateKey(), next.encode(), &next)
 }

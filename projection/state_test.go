@@ -148,3 +148,47 @@ func TestTheViewsChangesAreHashedAsEver(t *testing.T) {
 		require.Equal(t, want, fmt.Sprintf("%x", views[:]), "rules version %d", rules)
 	}
 }
+
+// Rows of the trees that an older ledger has are read for ever, and written as ever
+// until rules version 4; from then on a page that changes is grown. What a state
+// entry says follows from the leaves either way, as every state and the end of the
+// world prove.
+func TestPagesAreGrownFromRulesFour(t *testing.T) {
+	w := worldUnder(t, 3)
+	doctor := w.actor("doctor", ledger.RoleClinician, "RXX01")
+	kinds := func() (n [3]int) {
+		for _, view := range []byte{viewIndexTree, viewOutboxTree} {
+			for row, err := range w.db.Scan(store.ViewKey(view)) {
+				require.NoError(t, err)
+				n[row.Value[0]]++
+			}
+		}
+		return n
+	}
+	look := func(from, to int) {
+		for i := from; i < to; i++ {
+			w.lookup(doctor, fmt.Sprintf("99910%05d", i), nil)
+		}
+		w.state()
+	}
+	look(0, 60)
+	look(0, 20)
+	require.Zero(t, kinds()[pageGrown])
+	w.must(ledger.SystemActor("n1"), &ledger.RaiseRules{To: 4})
+	look(0, 3)
+	some := kinds()
+	require.Positive(t, some[pageGrown])
+	require.Positive(t, some[pageBucket], "what did not change stays as it was")
+	for range 3 {
+		look(0, 60)
+	}
+	require.Zero(t, kinds()[pageBucket])
+	grew := 0
+	for row, err := range w.db.Scan(store.ViewKey(viewIndexTree)) {
+		require.NoError(t, err)
+		p, err := (View{w.db}).indexTree().parse(row.Value, len(row.Key)-2)
+		require.NoError(t, err)
+		grew += p.appended
+	}
+	require.Positive(t, grew)
+}

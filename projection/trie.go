@@ -3,8 +3,6 @@ package projection
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
-	"errors"
 	"slices"
 
 	"custos/ledger"
@@ -22,10 +20,13 @@ import (
 // becomes a branch of sixteen pages once it has more than bucketLeaves. A branch
 // stays one, so pages follow from the changes and the moments when they were
 // applied, which are state entries: on every node the same.
+//
+// See page.go for what a page is, in the store and in memory.
 type trie struct {
-	r    store.Reader
-	view byte
-	size int // of a key, in bytes
+	r       store.Reader
+	view    byte
+	size    int  // of a key, in bytes
+	appends bool // what changes is written behind a bucket's leaves: from rules version 4 on
 
 	grown int // by how many leaves the last changes made it larger
 }
@@ -50,14 +51,6 @@ type node struct {
 	hash  ledger.Hash
 	count uint8 // 0, 1, or 2 for more
 }
-
-// page is one stored page: leaves in order, or the sixteen children of a branch.
-type page struct {
-	leaves   []leaf
-	children *[16]node
-}
-
-var errPage = errors.New("a page of a tree of the views is damaged")
 
 func join(left, right node) node {
 	switch {
@@ -103,94 +96,50 @@ func foldChildren(c []node) node {
 	return join(foldChildren(c[:len(c)/2]), foldChildren(c[len(c)/2:]))
 }
 
-func (p *page) root(depth int) node {
-	if p.children != nil {
-		return foldChildren(p.children[:])
-	}
-	return foldLeaves(p.leaves, 4*depth)
-}
-
 // key is a page's row. A path has one byte for each four bits.
 func (t *trie) key(path []byte) []byte {
 	return append(store.AppendViewKey(make([]byte, 0, 2+len(path)), t.view), path...)
 }
 
+// page reads a page. The writer remembers what it made of one, with its hashes,
+// and nobody changes it.
 func (t *trie) page(path []byte) (*page, error) {
-	b, err := t.r.Get(t.key(path))
-	if err != nil || b == nil {
-		return new(page), err
+	key := t.key(path)
+	x, writing := t.r.(*store.Txn)
+	if writing {
+		if p, ok := x.Memo(key).(*page); ok {
+			return p, nil
+		}
 	}
-	return t.parse(b)
-}
-
-const (
-	pageBucket = 0
-	pageBranch = 1
-)
-
-func (t *trie) parse(b []byte) (*page, error) {
-	if len(b) == 0 {
-		return nil, errPage
+	b, err := t.r.Get(key)
+	if err != nil {
+		return nil, err
 	}
-	kind, b := b[0], b[1:]
-	width := t.size + len(ledger.Hash{})
-	switch {
-	case kind == pageBucket && len(b)%width == 0:
-		p := &page{leaves: make([]leaf, 0, len(b)/width)}
-		for ; len(b) > 0; b = b[width:] {
-			p.leaves = append(p.leaves, leaf{b[:t.size:t.size], ledger.Hash(b[t.size:width])})
-		}
-		return p, nil
-	case kind == pageBranch && len(b) >= 4:
-		present, single := binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
-		p := &page{children: new([16]node)}
-		b = b[4:]
-		for i := range p.children {
-			if present>>i&1 == 0 {
-				continue
-			}
-			if len(b) < len(ledger.Hash{}) {
-				return nil, errPage
-			}
-			p.children[i] = node{ledger.Hash(b[:32]), 2 - uint8(single>>i&1)}
-			b = b[32:]
-		}
-		if len(b) > 0 {
-			return nil, errPage
-		}
-		return p, nil
+	p, err := t.parse(b, len(path))
+	if err == nil && writing && b != nil {
+		x.SetMemoOf(key, p, memoBytes)
 	}
-	return nil, errPage
-}
-
-func (p *page) encode() []byte {
-	if p.children == nil {
-		b := []byte{pageBucket}
-		for i := range p.leaves {
-			b = append(append(b, p.leaves[i].key...), p.leaves[i].value[:]...)
-		}
-		return b
-	}
-	var present, single uint16
-	b := make([]byte, 5, 5+16*32)
-	b[0] = pageBranch
-	for i, c := range p.children {
-		if c.count == 0 {
-			continue
-		}
-		present |= 1 << i
-		if c.count == 1 {
-			single |= 1 << i
-		}
-		b = append(b, c.hash[:]...)
-	}
-	binary.BigEndian.PutUint16(b[1:], present)
-	binary.BigEndian.PutUint16(b[3:], single)
-	return b
+	return p, err
 }
 
 // pages are what changes write, by key; nil deletes one.
-type pages map[string][]byte
+type pages map[string]*page
+
+// write writes them.
+func (ps pages) write(t *store.Txn) error {
+	for key, p := range ps {
+		var err error
+		if p == nil {
+			err = t.Delete([]byte(key))
+		} else {
+			err = t.SetGrown([]byte(key), p.row, p.fresh, p, memoBytes)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // apply returns the root after changes, in order of their keys and each key once,
 // and what they write. It writes nothing itself.
@@ -205,47 +154,75 @@ func (t *trie) apply(changes []leaf, out pages) (ledger.Hash, error) {
 
 func (t *trie) change(path []byte, changes []leaf, out pages) (node, error) {
 	p, err := t.page(path)
-	if err != nil {
-		return node{}, err
+	if err != nil || len(changes) == 0 {
+		return p.root(), err
 	}
-	if p.children == nil {
-		leaves := merged(p.leaves, changes)
-		t.grown += len(leaves) - len(p.leaves)
-		return t.put(path, leaves, out), nil
+	if !p.branch {
+		return t.changeBucket(p, path, changes, out), nil
 	}
+	q := p.another()
+	var dirty uint16
 	for len(changes) > 0 {
 		at, n := nibble(changes[0].key, len(path)), 1
 		for n < len(changes) && nibble(changes[n].key, len(path)) == at {
 			n++
 		}
-		if p.children[at], err = t.change(append(path[:len(path):len(path)], at), changes[:n], out); err != nil {
+		if q.nodes[16+at], err = t.change(append(path[:len(path):len(path)], at), changes[:n], out); err != nil {
 			return node{}, err
 		}
+		dirty |= 1 << at
 		changes = changes[n:]
 	}
-	out[string(t.key(path))] = p.encode()
-	return p.root(len(path)), nil
+	q.join(dirty)
+	q.encodeBranch()
+	out[string(t.key(path))] = q
+	return q.root(), nil
+}
+
+// changeBucket appends changes to a bucket, or writes it anew.
+func (t *trie) changeBucket(p *page, path []byte, changes []leaf, out pages) node {
+	before := len(p.order)
+	if t.appends && p.row != nil && p.row[0] == pageGrown && len(changes) <= appendedMost {
+		if q := p.grow(changes); len(q.order) > 0 && len(q.order) <= bucketLeaves {
+			t.grown += len(q.order) - before
+			if q.appended > appendedMost {
+				q.rewrite()
+			}
+			if q.appended != p.appended {
+				out[string(t.key(path))] = q
+			}
+			return q.root()
+		}
+	}
+	leaves := merged(p.leaves(), changes)
+	t.grown += len(leaves) - before
+	return t.put(path, leaves, out)
 }
 
 // put writes leaves in a bucket, or in a branch if they are too many.
 func (t *trie) put(path []byte, leaves []leaf, out pages) node {
-	p := &page{leaves: leaves}
-	if len(leaves) > bucketLeaves {
-		p = &page{children: new([16]node)}
-		for len(leaves) > 0 {
-			at, n := nibble(leaves[0].key, len(path)), 1
-			for n < len(leaves) && nibble(leaves[n].key, len(path)) == at {
-				n++
-			}
-			p.children[at] = t.put(append(path[:len(path):len(path)], at), leaves[:n], out)
-			leaves = leaves[n:]
-		}
-	}
-	out[string(t.key(path))] = p.encode()
-	if p.children == nil && len(p.leaves) == 0 {
+	if len(leaves) == 0 {
 		out[string(t.key(path))] = nil
+		return node{}
 	}
-	return p.root(len(path))
+	if len(leaves) <= bucketLeaves {
+		p := t.bucket(leaves, len(path))
+		out[string(t.key(path))] = p
+		return p.root()
+	}
+	p := &page{branch: true, depth: len(path), size: t.size, nodes: new([32]node)}
+	for len(leaves) > 0 {
+		at, n := nibble(leaves[0].key, len(path)), 1
+		for n < len(leaves) && nibble(leaves[n].key, len(path)) == at {
+			n++
+		}
+		p.nodes[16+at] = t.put(append(path[:len(path):len(path)], at), leaves[:n], out)
+		leaves = leaves[n:]
+	}
+	p.join(allDirty)
+	p.encodeBranch()
+	out[string(t.key(path))] = p
+	return p.root()
 }
 
 // merged lays changes over leaves; both are in order.
@@ -288,8 +265,8 @@ func (t *trie) descend(path, key []byte) (beside []ledger.Hash, end *leaf, err e
 	if err != nil {
 		return nil, nil, err
 	}
-	if p.children == nil {
-		leaves := p.leaves
+	if !p.branch {
+		leaves := p.leaves()
 		for bits := 4 * len(path); len(leaves) > 1; bits++ {
 			at, _ := slices.BinarySearchFunc(leaves, byte(1), func(l leaf, want byte) int { return int(bit(l.key, bits)) - int(want) })
 			own, other := leaves[:at], leaves[at:]
@@ -304,7 +281,7 @@ func (t *trie) descend(path, key []byte) (beside []ledger.Hash, end *leaf, err e
 		}
 		return beside, end, nil
 	}
-	c, first := p.children[:], byte(0)
+	c, first := p.nodes[16:], byte(0)
 	for bits := 4 * len(path); len(c) > 1; bits++ {
 		if foldChildren(c).count < 2 {
 			end, err = t.only(path, c, first)
@@ -338,12 +315,13 @@ func (t *trie) only(path []byte, c []node, first byte) (*leaf, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case p.children != nil:
-			return t.only(below, p.children[:], 0)
-		case len(p.leaves) != 1:
+		case p.branch:
+			return t.only(below, p.nodes[16:], 0)
+		case len(p.order) != 1:
 			return nil, errPage
 		}
-		return &p.leaves[0], nil
+		l := p.leaf(0)
+		return &l, nil
 	}
 	return nil, nil
 }

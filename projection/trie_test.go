@@ -3,7 +3,6 @@ package projection
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -48,6 +47,8 @@ func climb(key []byte, at ledger.Hash, beside []ledger.Hash) ledger.Hash {
 	return at
 }
 
+func digest(n uint64) []byte { s := sha256.Sum256(u64(n)); return s[:] }
+
 // TestTreesFollowFromTheirLeaves: after any changes the root is that of the set,
 // whatever was there before, and a path to any key leads to it.
 func TestTreesFollowFromTheirLeaves(t *testing.T) {
@@ -55,9 +56,13 @@ func TestTreesFollowFromTheirLeaves(t *testing.T) {
 		name string
 		size int
 		key  func(n uint64) []byte
+
+		appends bool // from some round on
 	}{
-		{"digests", 32, func(n uint64) []byte { s := sha256.Sum256(binary.BigEndian.AppendUint64(nil, n)); return s[:] }},
-		{"numbers", 8, func(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }},
+		{"digests", 32, digest, false},
+		{"numbers", 8, u64, false},
+		{"digests, appended", 32, digest, true},
+		{"numbers, appended", 8, u64, true},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
 			o := store.Options{FS: vfs.NewMem()}
@@ -83,7 +88,7 @@ func TestTreesFollowFromTheirLeaves(t *testing.T) {
 				}
 				slices.SortFunc(changes, byKey)
 				txn := db.Begin()
-				tree := &trie{r: txn, view: viewIndexTree, size: kind.size}
+				tree := &trie{r: txn, view: viewIndexTree, size: kind.size, appends: kind.appends && round > 8}
 				out := pages{}
 				root, err := tree.apply(changes, out)
 				require.NoError(t, err)
@@ -96,13 +101,7 @@ func TestTreesFollowFromTheirLeaves(t *testing.T) {
 					}
 				}
 				require.Equal(t, len(set)-before, tree.grown)
-				for k, v := range out {
-					if v == nil {
-						require.NoError(t, txn.Delete([]byte(k)))
-					} else {
-						require.NoError(t, txn.Set([]byte(k), v))
-					}
-				}
+				require.NoError(t, out.write(txn))
 				require.NoError(t, txn.Commit())
 				var all []leaf
 				for _, l := range set {

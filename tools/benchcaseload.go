@@ -93,7 +93,10 @@ func benchEnrolments(upload []byte, urn string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := slices.Index(rows[0], "nhs_number")
+	at := -1
+	if len(rows) > 0 {
+		at = slices.Index(rows[0], "nhs_number")
+	}
 	if at < 0 {
 		return nil, fmt.Errorf("the upload has no column nhs_number")
 	}

@@ -156,28 +156,33 @@ func (e *ears) listen(ctx context.Context, client *http.Client, url, token strin
 			body, err := io.ReadAll(io.LimitReader(res.Body, 4<<10))
 			return fmt.Errorf("a listener is answered %d %s (%w)", res.StatusCode, problemCode(body), err)
 		}
-		lines := bufio.NewScanner(res.Body)
-		lines.Buffer(nil, 1<<20)
-		for event := ""; lines.Scan(); {
-			if name, ok := strings.CutPrefix(lines.Text(), "event: "); ok {
-				event = name
-			}
-			data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: "))
-			switch {
-			case !ok:
-			case event == "ready":
-				ready <- struct{}{}
-			case event == "notifications":
-				if err := e.hear(data); err != nil {
-					return err
-				}
-			}
-		}
-		return lines.Err()
+		return e.follow(res.Body, ready)
 	}()
 	if err != nil && ctx.Err() == nil {
 		e.errs <- err
 	}
+}
+
+// follow reads a stream of events until it ends.
+func (e *ears) follow(stream io.Reader, ready chan<- struct{}) error {
+	lines := bufio.NewScanner(stream)
+	lines.Buffer(nil, 1<<20)
+	for event := ""; lines.Scan(); {
+		if name, ok := strings.CutPrefix(lines.Text(), "event: "); ok {
+			event = name
+		}
+		data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: "))
+		switch {
+		case !ok:
+		case event == "ready":
+			ready <- struct{}{}
+		case event == "notifications":
+			if err := e.hear(data); err != nil {
+				return err
+			}
+		}
+	}
+	return lines.Err()
 }
 
 func (e *ears) hear(data []byte) error {
@@ -252,6 +257,14 @@ func (m *madeLookup) look(ctx context.Context, client *http.Client, addr, token,
 		return 0, err
 	}
 	defer func() { _ = res.Body.Close() }() // read as far as it is of use
+	if res.StatusCode != http.StatusOK {
+		return res.StatusCode, nil
+	}
+	return res.StatusCode, m.read(res.Body)
+}
+
+// read reads the answer: whom the lookup told.
+func (m *madeLookup) read(answer io.Reader) error {
 	var body struct {
 		Seq      uint64 `json:"seq"`
 		Notified []struct {
@@ -259,17 +272,14 @@ func (m *madeLookup) look(ctx context.Context, client *http.Client, addr, token,
 			Merged bool   `json:"sameAttendance"` // told already: nothing new is queued
 		} `json:"notified"`
 	}
-	if res.StatusCode != http.StatusOK {
-		return res.StatusCode, nil
-	}
-	err = json.NewDecoder(res.Body).Decode(&body)
+	err := json.NewDecoder(answer).Decode(&body)
 	m.seq, m.told = body.Seq, nil
 	for _, t := range body.Notified {
 		if !t.Merged {
 			m.told = append(m.told, t.ODS)
 		}
 	}
-	return res.StatusCode, err
+	return err
 }
 
 // result waits for what is still to be heard.

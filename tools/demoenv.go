@@ -52,14 +52,18 @@ func readLines(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []string
+	out := splitLines(b)
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%s is empty", path)
+	}
+	return out, nil
+}
+
+func splitLines(b []byte) (out []string) {
 	for _, l := range strings.Split(string(b), "\n") {
 		if l = strings.TrimSpace(l); l != "" {
 			out = append(out, l)
 		}
 	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("%s is empty", path)
-	}
-	return out, nil
+	return out
 }

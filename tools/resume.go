@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -52,6 +53,17 @@ type progressMade struct {
 	Rules    rulesState `json:"rules"`
 }
 
+// text is the file's, of which each progress has one. What is spelled otherwise
+// was not written by this program: a field that it does not know would be lost,
+// and one that is missing would be taken for nothing.
+func (p *progressMade) text() []byte {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return nil // which is no file's
+	}
+	return append(b, '\n')
+}
+
 // resumption is the folder of --resume, for one run.
 type resumption struct {
 	dir      string
@@ -78,7 +90,7 @@ func openResume(dir string) (*resumption, error) {
 	if err != nil {
 		return nil, failing(ExitUnreadable, err)
 	}
-	if err := json.Unmarshal(b, &r.was); err != nil || r.was.Format != resumeFormat || r.was.Size <= 0 || len(r.was.Root) != tlog.HashSize {
+	if err := json.Unmarshal(b, &r.was); err != nil || r.was.Format != resumeFormat || r.was.Size <= 0 || len(r.was.Root) != tlog.HashSize || !bytes.Equal(b, r.was.text()) {
 		return nil, failf(ExitUnreadable, "%s is no progress of a verification: remove the folder to begin anew", filepath.Join(dir, resumeFile))
 	}
 	if r.was.Layout != projection.Layout {
@@ -188,11 +200,7 @@ func (r *resumption) write(s *scratch, p progressMade) error {
 	if err := s.db.Checkpoint(to); err != nil {
 		return err
 	}
-	b, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
-	if err := replaceFile(filepath.Join(r.dir, resumeFile), append(b, '\n')); err != nil {
+	if err := replaceFile(filepath.Join(r.dir, resumeFile), p.text()); err != nil {
 		return err
 	}
 	r.was = p

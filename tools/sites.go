@@ -184,10 +184,10 @@ func readAttendances(path string) (attendances, error) {
 		if errors.Is(err, io.EOF) {
 			return out, nil
 		}
-		line, _ := r.FieldPos(0)
 		if err != nil {
 			return out, failf(ExitUnreadable, "a row of --attendances does not read")
 		}
+		line, _ := r.FieldPos(0)
 		count, err := strconv.Atoi(strings.TrimSpace(row[n]))
 		code := strings.TrimSpace(row[ods])
 		if _, twice := out.of[code]; err != nil || count < 1 || code == "" || twice {

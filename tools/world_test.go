@@ -2,13 +2,16 @@ package tools
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"io/fs"
 	mathrand "math/rand"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -85,9 +88,16 @@ func newWorldSigned(t testing.TB, signer note.Signer, vkey string, signing bool)
 	return w
 }
 
+// testKey is always the same. A fuzzer's workers are processes of their own: what
+// one of them made must be of the log that the others have.
 var testKey = sync.OnceValues(func() ([2]string, error) {
-	skey, vkey, err := note.GenerateKey(rand.Reader, testOrigin)
-	return [2]string{skey, vkey}, err
+	seed := sha256.Sum256([]byte("the key of a log that is no log"))
+	vkey, err := note.NewEd25519VerifierKey(testOrigin, ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey))
+	if err != nil {
+		return [2]string{}, err
+	}
+	hash := strings.Split(vkey, "+")[1]
+	return [2]string{"PRIVATE+KEY+" + testOrigin + "+" + hash + "+" + base64.StdEncoding.EncodeToString(append([]byte{1}, seed[:]...)), vkey}, nil
 })
 
 // testStranger is the verifier key of another signer under the log's own name.

@@ -39,16 +39,16 @@ func TestMemoryIsBoundedWhileAFileIsTakenIn(t *testing.T) {
 	c := collector{memory: func() (int64, int64) { return live, used }, room: room, look: time.Hour}
 	c.cached(48 * mib)
 	first := c.begin()
-	in(232*mib)
+	in(232 * mib)
 	second := c.begin()
 	first()
-	in(232*mib)
+	in(232 * mib)
 	second()
-	in(2048*mib)
+	in(2048 * mib)
 
 	c.cached(128 * mib)
 	end := c.begin()
-	in(360*mib)
+	in(360 * mib)
 	end()
 	c.cached(-128 * mib)
 	c.begin()()
@@ -56,7 +56,7 @@ func TestMemoryIsBoundedWhileAFileIsTakenIn(t *testing.T) {
 	// A node that uses much already is not pressed below that, nor one that needs much.
 	used = 600 * mib
 	end = c.begin()
-	in(600*mib)
+	in(600 * mib)
 	end()
 	require.Equal(t, int64(1000*mib), boundOfFile(64*mib, 500*mib, 600*mib))
 	require.Equal(t, int64(700*mib), boundOfFile(64*mib, 100*mib, 700*mib))

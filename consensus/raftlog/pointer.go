@@ -39,8 +39,8 @@ func parsePointer(v string) (Pointer, error) {
 		index, err1 := strconv.ParseUint(parts[1], 10, 64)
 		term, err2 := strconv.ParseUint(parts[2], 10, 64)
 		p := Pointer{Folder: parts[0], Index: index, Term: term}
-		if err1 == nil && err2 == nil && p.value() == v && strings.HasPrefix(p.Folder, LedgerFolder) {
-			return p, nil
+		if err1 == nil && err2 == nil && p.value() == v && strings.HasPrefix(p.Folder, LedgerFolder) && !strings.ContainsAny(p.Folder, `./\`) {
+			return p, nil // and it leads to no other folder
 		}
 	}
 	return Pointer{}, errors.New("the marker of the ledger's folder is not one of ours")

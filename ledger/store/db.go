@@ -155,6 +155,8 @@ func (o Options) pebble() *pebble.Options {
 		// or tables' filters are read anew for each row that is looked for.
 		MemTableSize: 8 << 20, MemTableStopWritesThreshold: 4, L0CompactionThreshold: 10, L0StopWritesThreshold: 60,
 		Logger: pebbleLogger{o.Logger, o.Fatal},
+		// Puts bytes behind a row's. Its name stands in the files of every ledger: it was always this one.
+		Merger: pebble.DefaultMerger,
 	}
 	if po.FS == nil {
 		po.FS = vfs.Default

@@ -61,7 +61,7 @@ func (t *Txn) fetch(keys [][]byte, read func(keys, values [][]byte) error) error
 		}
 	}
 	for i, k := range missing {
-		t.d.rows.put(string(k), values[i], nil)
+		t.d.rows.put(string(k), values[i], nil, 0)
 	}
 	return nil
 }

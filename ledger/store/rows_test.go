@@ -20,9 +20,9 @@ func TestTheOldestRowsGoFirst(t *testing.T) {
 		return bytes
 	}
 	for n := range 1000 {
-		c.put(key(n), make([]byte, 10), nil)
+		c.put(key(n), make([]byte, 10), nil, 0)
 		if n%3 == 0 {
-			c.put(key(n), make([]byte, n%20), n) // another state of the same row
+			c.put(key(n), make([]byte, n%20), n, 0) // another state of the same row
 		}
 		c.update(key(n-5), make([]byte, n%11))
 		require.Equal(t, held(), c.bytes)
@@ -33,10 +33,10 @@ func TestTheOldestRowsGoFirst(t *testing.T) {
 	for n := range 999 {
 		require.True(t, c.get([]byte(key(n))) == nil || c.get([]byte(key(n+1))) != nil, "row %d is older", n)
 	}
-	c.put("large", make([]byte, c.maximum), nil)
+	c.put("large", make([]byte, c.maximum), nil, 0)
 	require.Empty(t, c.rows)
 	require.Zero(t, c.bytes)
-	c.put(key(1), nil, nil)
+	c.put(key(1), nil, nil, 0)
 	require.NotNil(t, c.get([]byte(key(1))))
 	c.clear()
 	require.Zero(t, held()+c.bytes)

@@ -32,9 +32,12 @@ type Txn struct {
 // write is a row as it will be committed. A row that is written again and again
 // in one batch, as the end of a person's chain is, reaches the database once.
 type write struct {
-	value []byte // nil: deleted
-	memo  any    // what it was made from
-	cold  bool   // not worth a place in the cache
+	value  []byte // nil: deleted
+	memo   any    // what it was made from
+	cold   bool   // not worth a place in the cache
+	fresh  int    // bytes at the value's end that were put behind what is committed; 0: the whole value is written
+	beside int    // bytes that the memo takes
+	kept   bool   // it stays in the cache
 }
 
 // Begin opens the one transaction. It waits for the one before it to end.
@@ -86,7 +89,7 @@ func (t *Txn) Get(key []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.d.rows.put(string(key), v, nil)
+	t.d.rows.put(string(key), v, nil, 0)
 	return v, nil
 }
 
@@ -142,6 +145,20 @@ func (t *Txn) RecordMemo(n ledger.Seq) any { return t.Memo(entryKey(n)) }
 
 // SetRecordMemo keeps what a reader made of a record that it has just read.
 func (t *Txn) SetRecordMemo(n ledger.Seq, memo any) { t.SetMemo(entryKey(n), memo) }
+
+// SetMemoOf is [Txn.SetMemo] of what takes so many bytes that the cache's bound
+// has to count them; the row stays in the cache.
+func (t *Txn) SetMemoOf(key []byte, memo any, bytes int) {
+	if w, written := t.rows[string(key)]; written {
+		w.memo, w.beside = memo, bytes
+		t.rows[string(key)] = w
+		return
+	}
+	if c := t.d.rows.get(key); c != nil {
+		t.d.rows.put(string(key), c.value, memo, bytes)
+		t.d.rows.keep(string(key))
+	}
+}
 
 // GetOnce is [Txn.Get] for a row that will hardly be read again; it is not
 // kept in the cache.
@@ -224,7 +241,7 @@ func (t *Txn) set(key, value []byte, memo any, cold bool) {
 	if value == nil {
 		value = []byte{}
 	}
-	t.rows[string(key)] = write{value, memo, cold}
+	t.rows[string(key)] = write{value: value, memo: memo, cold: cold}
 	t.bytes += len(key) + len(value) + 16
 }
 
@@ -237,6 +254,34 @@ func (t *Txn) Set(key, value []byte) error {
 // SetMade writes a row with what it was made from, for [Txn.Memo].
 func (t *Txn) SetMade(key, value []byte, from any) error {
 	t.set(key, value, from, false)
+	return nil
+}
+
+// SetGrown writes a row that is the one of before with some bytes behind it, and
+// what it was made from, which takes so many bytes in memory: only what is fresh
+// goes into the batch. With no fresh bytes the row is written whole. It stays in
+// the cache.
+func (t *Txn) SetGrown(key, value []byte, fresh int, from any, bytes int) error {
+	if w, written := t.rows[string(key)]; written && fresh > 0 {
+		if fresh += w.fresh; w.fresh == 0 { // nothing of it is committed
+			fresh = 0
+		}
+	}
+	t.rows[string(key)] = write{value: value, memo: from, fresh: fresh, beside: bytes, kept: true}
+	if fresh == 0 {
+		fresh = len(value)
+	}
+	t.bytes += len(key) + fresh + 16
+	return nil
+}
+
+// SetKept is [Txn.SetMade] of one row that stays in the cache: what it was made
+// from is dear. It is for few rows.
+func (t *Txn) SetKept(key, value []byte, from any) error {
+	t.set(key, value, from, false)
+	w := t.rows[string(key)]
+	w.kept = true
+	t.rows[string(key)] = w
 	return nil
 }
 
@@ -352,7 +397,10 @@ func (t *Txn) finish() error {
 		case k[0] == prefixSealed:
 			d.rows.update(k, w.value)
 		default:
-			d.rows.put(k, w.value, w.memo)
+			d.rows.put(k, w.value, w.memo, w.beside)
+			if w.kept {
+				d.rows.keep(k)
+			}
 		}
 	}
 	for k := range t.rising {
@@ -382,10 +430,13 @@ func (t *Txn) fill(b *pebble.Batch) ([]string, error) {
 	slices.Sort(keys)
 	for _, k := range keys {
 		var err error
-		if v := t.rows[k].value; v == nil {
+		switch w := t.rows[k]; {
+		case w.value == nil:
 			err = b.Delete([]byte(k), nil)
-		} else {
-			err = b.Set([]byte(k), v, nil)
+		case w.fresh > 0: // Pebble puts it behind the row: see the merger in db.go
+			err = b.Merge([]byte(k), w.value[len(w.value)-w.fresh:], nil)
+		default:
+			err = b.Set([]byte(k), w.value, nil)
 		}
 		if err != nil {
 			return nil, err

@@ -63,6 +63,9 @@ rm -rf "$dir" "$dir.log"
 say "the proof of a trail of 1,000 accesses, each in a tile of its own, in a large ledger made for it"
 CUSTOS_BENCH_ENTRIES=${TRAIL_ENTRIES:-3000000} go test -buildvcs=false -run '^$' -bench '^BenchmarkTrailProof$' -benchtime 60x ./projection
 
+say "the state entries' share of a lookup, with the demo's people and with 100,000"
+go test -buildvcs=false -run '^$' -bench '^BenchmarkStateShare$' -benchtime "${STATE_ROUNDS:-60}x" -cpu 1 ./projection
+
 say "one node: 1,000 listeners, and how soon they hear of a lookup"
 start "$dir"
 resident
