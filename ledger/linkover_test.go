@@ -23,9 +23,7 @@ func (w *world) tellAll() (out []*LinksFollowed) {
 			return out
 		}
 		group := w.grant(c)
-		for _, e := range only[*LinksFollowed](group) {
-			out = append(out, e)
-		}
+		out = append(out, only[*LinksFollowed](group)...)
 	}
 }
 
