@@ -98,7 +98,7 @@ bench: build ## measure: lookups/s on one and three nodes, uploads, verify (BENC
 	BENCH_TIME=$(BENCH_TIME) cmd/custosd/scripts/bench.sh
 
 .PHONY: bench-nation
-bench-nation: build ## measure a nation: 200,000 plans, 24,000 schools, 12 million enrolment rows (NATION_ROWS=…)
+bench-nation: build ## measure a nation: 200,000 plans, 24,000 schools, 12 million enrolment rows (NATION_ROWS=…, NATION_LINKS=yes)
 	cmd/custosd/scripts/bench-nation.sh
 
 .PHONY: cover

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,6 +31,7 @@ type nationResult struct {
 	Rows        int           `json:"enrolmentRows"`
 	RowsPerSec  float64       `json:"rowsPerSecond"`
 	Recorded    int           `json:"rowsRecorded"` // the others named nobody with a visible plan
+	Linked      int           `json:"rowsLinked"`   // of these, those that are kept sealed, as policy may allow
 	CPUPerRow   *float64      `json:"cpuUsPerRow,omitempty"`
 	Memory      []memoryPoint `json:"serverMiB"`
 	First       []readSpeed   `json:"readsBeforeTheRows"`
@@ -190,6 +192,7 @@ func (x *nationBench) enrol(a *app, out *nationResult) error {
 			return err
 		}
 		out.Recorded += recorded
+		out.Linked += bytes.Count(answer, []byte(`"status":"linked"`))
 		before := out.Rows / every
 		if out.Rows += rows; out.Rows/every > before || out.Rows == x.rows {
 			point()
@@ -265,7 +268,7 @@ func (a *app) printNation(r nationResult) error {
 	if a.json() {
 		return a.printJSON(r)
 	}
-	fmt.Fprintf(a.stdout, "%d plans, %.0f/s; %d enrolment rows, %.0f/s, %d of them recorded\n", r.Plans, r.PlansPerSec, r.Rows, r.RowsPerSec, r.Recorded)
+	fmt.Fprintf(a.stdout, "%d plans, %.0f/s; %d enrolment rows, %.0f/s, %d of them recorded, %d linked\n", r.Plans, r.PlansPerSec, r.Rows, r.RowsPerSec, r.Recorded, r.Linked)
 	if r.CPUPerRow != nil {
 		fmt.Fprintf(a.stdout, "%.0f microseconds of CPU a row\n", *r.CPUPerRow)
 	}

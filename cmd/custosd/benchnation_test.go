@@ -43,6 +43,7 @@ func TestBenchLoadsANation(t *testing.T) {
 	}
 	var got struct {
 		Plans, EnrolmentRows, RowsRecorded    int
+		RowsLinked                            *int
 		PlansPerSecond, RowsPerSecond         float64
 		ServerMiB                             []struct{ Rows int }
 		ReadsBeforeTheRows, ReadsAfterTheRows []list
@@ -52,6 +53,7 @@ func TestBenchLoadsANation(t *testing.T) {
 	require.Equal(t, 900, got.EnrolmentRows)
 	require.GreaterOrEqual(t, got.RowsRecorded, 900/45)
 	require.Less(t, got.RowsRecorded, 100)
+	require.Zero(t, *got.RowsLinked, "policy says nothing of links")
 	require.Positive(t, got.PlansPerSecond)
 	require.Positive(t, got.RowsPerSecond)
 	require.Equal(t, 900, got.ServerMiB[len(got.ServerMiB)-1].Rows)

@@ -74,9 +74,11 @@ resident
 stop
 rm -rf "$dir" "$dir.log"
 
-# The whole of it is make bench-nation; here a small part of the plans and rows.
-NATION_PLANS=${NATION_PLANS:-12000} NATION_SCHOOLS=${NATION_SCHOOLS:-24000} NATION_ROWS=${NATION_ROWS:-240000} \
-  "$(dirname "$0")/bench-nation.sh"
+# The whole of it is make bench-nation; here a small part of the plans and rows, in both modes.
+for links in no yes; do
+  NATION_PLANS=${NATION_PLANS:-12000} NATION_SCHOOLS=${NATION_SCHOOLS:-24000} NATION_ROWS=${NATION_ROWS:-240000} NATION_LINKS=$links \
+    "$(dirname "$0")/bench-nation.sh"
+done
 
 say "three processes"
 start "$dir" --nodes 3
