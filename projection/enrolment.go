@@ -149,10 +149,6 @@ func foldNamedBefore(t *store.Txn, p, to ledger.PersonRef, asked map[string]bool
 // foldNamedBy has those asked for a person who named one of the person's numbers.
 func foldNamedBy(t *store.Txn, p, number ledger.PersonRef, asked map[string]bool) error {
 	v := View{t}
-	head, err := v.PersonHead(number)
-	if err != nil || number == p && head.N < 2 { // the plan's own entry is the first about the person
-		return err
-	}
 	trail, err := v.ownTrail(number)
 	if err != nil {
 		return err

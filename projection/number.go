@@ -37,6 +37,9 @@ func (v View) followAt(p ledger.PersonRef, asOf ledger.Seq) (ledger.PersonRef, e
 
 // leading lists the numbers that led to a person's when an entry was recorded.
 func (v View) leading(p ledger.PersonRef, asOf ledger.Seq) ([]ledger.PersonRef, error) {
+	if ever, err := v.R.Get(anyNumberKey()); err != nil || ever == nil {
+		return nil, err
+	}
 	prefix := personKey(p, partFollowing)
 	var all, out []ledger.PersonRef
 	for row, err := range v.R.Scan(prefix) {

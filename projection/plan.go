@@ -96,12 +96,13 @@ func foldRecorded(t *store.Txn, e, first *ledger.Entry, ev *ledger.PlanRecorded)
 			return err
 		}
 		plans = ledger.NamePlan(plans, e.Seq, u.Opened)
-		if e.Rules >= 3 && ev.Change == ledger.PlanNew {
+		known := e.Person.N > 1 // or the plan's own entry is the first about the person, and no number leads here
+		if e.Rules >= 3 && known && ev.Change == ledger.PlanNew {
 			if err := foldWanted(t, p, e.Rules); err != nil {
 				return err
 			}
 		}
-		if e.Rules >= 4 && e.Person.N > 1 { // the plan's own entry may be the first about the person
+		if e.Rules >= 4 && known {
 			if err := foldDueLinks(t, p, e.Time); err != nil {
 				return err
 			}
