@@ -48,9 +48,15 @@ func newPage(t *testing.T) *page {
 	return &page{t, ctx}
 }
 
+// open goes to an address, again where the page was on its way elsewhere by itself,
+// which takes the browser's last word.
 func (p *page) open(address string) {
 	p.t.Helper()
-	require.NoError(p.t, chromedp.Do(p.ctx, chromedp.Navigate(address)))
+	err := chromedp.Do(p.ctx, chromedp.Navigate(address))
+	for n := 0; n < 3 && err != nil && strings.Contains(err.Error(), "net::ERR_ABORTED"); n++ {
+		err = chromedp.Do(p.ctx, chromedp.Navigate(address))
+	}
+	require.NoError(p.t, err)
 }
 
 // evaluate runs a script in the page.
