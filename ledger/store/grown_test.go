@@ -54,30 +54,3 @@ func TestAGrownRowIsReadWhole(t *testing.T) {
 	}
 	require.NoError(t, db.Close())
 }
-
-// What is kept stays whatever else comes, up to half of the cache, which keeps its bound.
-func TestRowsThatStayInTheCache(t *testing.T) {
-	c := newRowCache(100_000)
-	for i := range 400 {
-		k := fmt.Sprintf("%03d", i)
-		c.put(k, make([]byte, 100), nil, 500)
-		c.keep(k)
-	}
-	require.LessOrEqual(t, c.kept, int64(50_000))
-	require.Greater(t, c.kept, int64(48_000))
-	for i := range 2000 {
-		c.put(fmt.Sprintf("x%d", i), make([]byte, 100), nil, 0)
-	}
-	require.LessOrEqual(t, c.bytes, int64(100_000))
-	stay, sum := 0, int64(0)
-	for k, r := range c.rows {
-		sum += int64(len(k) + len(r.value) + r.beside + rowOverhead)
-		if r.kept {
-			stay++
-		}
-	}
-	require.Equal(t, sum, c.bytes)
-	require.Equal(t, c.kept, int64(stay)*(3+100+500+rowOverhead))
-	c.put("000", make([]byte, 50), nil, 500)
-	require.Equal(t, c.kept, int64(stay)*(3+100+500+rowOverhead)-50, "what stays may become smaller")
-}

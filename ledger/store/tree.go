@@ -39,7 +39,7 @@ func (p *pyramid) full() bool { return len(p.rows[8]) == 1 }
 func (p *pyramid) bytes() []byte { return joined(p.rows[0]) }
 
 // A full tile has a second row with the roots of its groups of 16 hashes. With
-// it a proof makes 22 hashes of a tile in place of all 255.
+// it a proof makes 26 hashes of a tile in place of all 255.
 const (
 	groupRow   = 4
 	groupWidth = 1 << groupRow
