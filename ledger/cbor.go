@@ -57,8 +57,9 @@ func appendKey(b []byte, key uint64) []byte { return appendHead(b, majorUint, ke
 
 // reader walks deterministic CBOR. The first error sticks.
 type reader struct {
-	b   []byte
-	err error
+	b      []byte
+	err    error
+	strict bool // see [readSame]
 }
 
 func (r *reader) fail(err error) {
@@ -254,8 +255,11 @@ func mustDec() cbor.DecMode {
 // Marshal writes v as deterministic CBOR. It is the one encoder for request
 // and event bodies, view rows and sealed payloads.
 func Marshal(v any) ([]byte, error) {
-	if f, ok := v.(fielded); ok {
-		return appendFields(make([]byte, 0, 128), f), nil
+	switch v := v.(type) {
+	case fielded:
+		return appendFields(make([]byte, 0, 128), v), nil
+	case []Plan:
+		return appendList(make([]byte, 0, 1+224*len(v)), v), nil
 	}
 	return encMode.Marshal(v)
 }
@@ -263,8 +267,15 @@ func Marshal(v any) ([]byte, error) {
 // Unmarshal reads deterministic CBOR strictly: no unknown or doubled keys, no
 // indefinite lengths, no tags, valid UTF-8, nothing after the end.
 func Unmarshal(b []byte, v any) error {
-	if f, ok := v.(fielded); ok {
-		return readFields(b, f)
+	switch v := v.(type) {
+	case fielded:
+		return readFields(b, v)
+	case *[]Plan:
+		out, err := readPlans(b)
+		if err == nil {
+			*v = out
+		}
+		return err
 	}
 	return decMode.Unmarshal(b, v)
 }

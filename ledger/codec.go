@@ -1,7 +1,7 @@
 package ledger
 
 import (
-	"bytes"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -17,6 +17,7 @@ type fielded interface{ fields(c *codec) }
 type codec struct {
 	b    []byte // written so far
 	head int    // where the map's head is: its length is known at the end
+	n    int    // pairs written
 
 	r    *reader // nil when writing
 	left int     // pairs still to be read
@@ -27,13 +28,24 @@ type codec struct {
 func appendFields(b []byte, v fielded) []byte {
 	c := codec{b: append(b, majorMap<<5), head: len(b)}
 	v.fields(&c)
+	if c.n < 24 {
+		c.b[c.head] |= byte(c.n)
+	} else { // a longer head: one list has 24 fields
+		c.b = slices.Insert(c.b, c.head+1, byte(c.n))
+		c.b[c.head] |= 24
+	}
 	return c.b
 }
 
 // readFields reads what appendFields wrote: known keys in order, shortest heads,
 // nothing after the end. A field that is not there stays as it is, zero.
-func readFields(b []byte, v fielded) error {
-	r := &reader{b: b}
+func readFields(b []byte, v fielded) error { return (&reader{b: b}).whole(v) }
+
+// readSame is [readFields] of what appendFields would write again: no field is
+// missing that is always written, and none is there that would be left out. v is zero.
+func readSame(b []byte, v fielded) error { return (&reader{b: b, strict: true}).whole(v) }
+
+func (r *reader) whole(v fielded) error {
 	r.fieldsOf(v)
 	if r.err == nil && len(r.b) > 0 {
 		r.fail(errTrailing)
@@ -56,7 +68,7 @@ func (c *codec) next(key uint64, absent bool) bool {
 		if absent {
 			return false
 		}
-		c.b[c.head]++ // no list has more than 23 fields
+		c.n++
 		c.b = appendKey(c.b, key)
 		return true
 	}
@@ -65,10 +77,20 @@ func (c *codec) next(key uint64, absent bool) bool {
 		c.key, c.has = c.r.uint(), true
 	}
 	if !c.has || c.key != key || c.r.err != nil {
+		if c.r.strict && !absent {
+			c.r.fail(errNotCanonical)
+		}
 		return false
 	}
 	c.has = false
 	return true
+}
+
+// needless refuses a field that has been read, if it would not be written again.
+func (c *codec) needless(zero bool) {
+	if zero && c.r.strict {
+		c.r.fail(errNotCanonical)
+	}
 }
 
 const (
@@ -89,6 +111,7 @@ func number[T ~uint8 | ~uint16 | ~uint32 | ~uint64](c *codec, key uint64, v *T, 
 	if *v = T(n); uint64(*v) != n {
 		c.r.fail(errType)
 	}
+	c.needless(omit && n == 0)
 }
 
 // integer is a field that may be negative.
@@ -104,6 +127,7 @@ func integer[T ~int | ~int32 | ~int64](c *codec, key uint64, v *T, omit bool) {
 	if *v = T(n); int64(*v) != n {
 		c.r.fail(errType)
 	}
+	c.needless(omit && n == 0)
 }
 
 func (c *codec) boolean(key uint64, v *bool) {
@@ -115,6 +139,7 @@ func (c *codec) boolean(key uint64, v *bool) {
 		return
 	}
 	*v = c.r.boolean()
+	c.needless(!*v)
 }
 
 func (c *codec) text(key uint64, v *string, omit bool) {
@@ -126,6 +151,7 @@ func (c *codec) text(key uint64, v *string, omit bool) {
 		return
 	}
 	*v = c.r.text()
+	c.needless(omit && *v == "")
 }
 
 // fixed is a byte string of one length.
@@ -138,6 +164,7 @@ func (c *codec) fixed(key uint64, v []byte, omit bool) {
 		return
 	}
 	c.r.fixed(v)
+	c.needless(omit && allZero(v))
 }
 
 // bytes is a byte string of any length; what is read shares the input's memory.
@@ -168,6 +195,7 @@ func (c *codec) seqs(key uint64, v *[]Seq) {
 	for i := range *v {
 		(*v)[i] = Seq(c.r.uint())
 	}
+	c.needless(len(*v) == 0)
 }
 
 func (c *codec) texts(key uint64, v *[]string) {
@@ -185,6 +213,7 @@ func (c *codec) texts(key uint64, v *[]string) {
 	for i := range *v {
 		(*v)[i] = c.r.text()
 	}
+	c.needless(len(*v) == 0)
 }
 
 func allZero(b []byte) bool {
@@ -251,9 +280,6 @@ func (r *reader) text() string {
 	r.b = r.b[n:]
 	return string(s)
 }
-
-// same reports whether v is written again as b.
-func same(b []byte, v fielded) bool { return bytes.Equal(appendFields(make([]byte, 0, len(b)), v), b) }
 
 func (a *Actor) fields(c *codec) {
 	c.text(1, &a.Issuer, always)

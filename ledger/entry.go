@@ -328,14 +328,14 @@ func ParseEntry(record []byte) (Entry, error) {
 // unmarshalSame decodes strictly and refuses bytes that would not be written
 // again in the same way, so that one fact has one encoding.
 func unmarshalSame(b []byte, v any) error {
-	if err := Unmarshal(b, v); err != nil {
-		return errType // the library's text may quote what it met
-	}
 	if f, ok := v.(fielded); ok {
-		if !same(b, f) {
-			return errNotCanonical
+		if err := readSame(b, f); err != nil {
+			return err
 		}
 		return nil
+	}
+	if err := Unmarshal(b, v); err != nil {
+		return errType // the library's text may quote what it met
 	}
 	again, err := Marshal(v)
 	if err != nil {

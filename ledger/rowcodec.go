@@ -1,0 +1,178 @@
+package ledger
+
+// What each row of a file carries is written and read as [codec] does what each
+// lookup carries: an upload and an enrolment spend on it what deciding costs.
+
+// nested is a field that is a map of its own.
+func (c *codec) nested(key uint64, v fielded) {
+	if !c.next(key, false) {
+		return
+	}
+	if c.r == nil {
+		c.b = appendFields(c.b, v)
+		return
+	}
+	c.r.fieldsOf(v)
+}
+
+// leastRow is the least length of a row in a list: a map of one number.
+const leastRow = 3
+
+// nestedList is a list of maps that is left out when empty.
+func nestedList[T any, P interface {
+	*T
+	fielded
+}](c *codec, key uint64, v *[]T, least int) {
+	if !c.next(key, len(*v) == 0) {
+		return
+	}
+	if c.r == nil {
+		c.b = appendList[T, P](c.b, *v)
+		return
+	}
+	*v = readList[T, P](c.r, least)
+	c.needless(len(*v) == 0)
+}
+
+func appendList[T any, P interface {
+	*T
+	fielded
+}](b []byte, v []T) []byte {
+	b = appendArray(b, len(v))
+	for i := range v {
+		b = appendFields(b, P(&v[i]))
+	}
+	return b
+}
+
+func readList[T any, P interface {
+	*T
+	fielded
+}](r *reader, least int) []T {
+	out := make([]T, r.list(least))
+	for i := range out {
+		r.fieldsOf(P(&out[i]))
+	}
+	return out
+}
+
+func (r *Row) fields(c *codec) {
+	integer(c, 1, &r.N, always)
+	c.fixed(2, r.Person[:], orZero)
+	number(c, 3, &r.Type, orZero)
+	integer(c, 4, &r.Start, orZero)
+	integer(c, 5, &r.End, orZero)
+	integer(c, 6, &r.Delete, orZero)
+	integer(c, 7, &r.LastDay, orZero)
+	c.fixed(8, r.Birth[:], orZero)
+	c.fixed(9, r.Local[:], orZero)
+	c.fixed(10, r.Content[:], orZero)
+	c.boolean(11, &r.Restricted)
+	c.text(12, &r.Fault, orZero)
+	number(c, 13, &r.Match, orZero)
+	c.text(14, &r.Reason, orZero)
+	c.boolean(15, &r.Twin)
+	c.fixed(16, r.Trace[:], orZero)
+	c.fixed(17, r.Worker[:], orZero)
+	c.fixed(18, r.Team[:], orZero)
+}
+
+func (q *UploadChunk) fields(c *codec) {
+	c.fixed(1, q.Upload[:], always)
+	integer(c, 2, &q.No, always)
+	nestedList(c, 3, &q.Rows, leastRow)
+}
+
+func (e *PlanRecorded) fields(c *codec) {
+	c.nested(1, &e.Row)
+	c.text(2, &e.Authority, always)
+	number(c, 3, &e.Change, always)
+	number(c, 4, &e.Of, orZero)
+	c.fixed(5, e.Upload[:], always)
+}
+
+func (e *PlanUnchanged) fields(c *codec) {
+	c.nested(1, &e.Row)
+	c.text(2, &e.Authority, always)
+	number(c, 3, &e.Of, always)
+}
+
+func (e *PlanDeleted) fields(c *codec) {
+	c.nested(1, &e.Row)
+	c.text(2, &e.Authority, always)
+	number(c, 3, &e.Of, always)
+}
+
+func (e *PlanRejected) fields(c *codec) {
+	c.nested(1, &e.Row)
+	c.text(2, &e.Authority, always)
+	c.text(3, &e.Code, always)
+}
+
+func (e *PlanUnmatched) fields(c *codec) {
+	c.nested(1, &e.Row)
+	c.text(2, &e.Authority, always)
+	number(c, 3, &e.Of, orZero)
+	c.fixed(4, e.Upload[:], always)
+}
+
+func (p *Plan) fields(c *codec) {
+	number(c, 1, &p.Seq, always)
+	number(c, 2, &p.First, always)
+	c.text(3, &p.Authority, always)
+	number(c, 4, &p.Type, always)
+	integer(c, 5, &p.Start, always)
+	integer(c, 6, &p.End, orZero)
+	integer(c, 7, &p.LastDay, orZero)
+	c.fixed(8, p.Birth[:], always)
+	c.fixed(9, p.Local[:], orZero)
+	c.fixed(10, p.Content[:], always)
+	c.boolean(11, &p.Restricted)
+	integer(c, 12, &p.Recorded, always)
+	integer(c, 13, &p.Changed, always)
+	integer(c, 14, &p.EndWas, orZero)
+	c.fixed(15, p.Command[:], always)
+	integer(c, 16, &p.Row, always)
+	c.fixed(17, p.Key[:], orZero)
+	number(c, 18, &p.Named, orZero)
+	number(c, 19, &p.Spared, orZero)
+	number(c, 20, &p.Sealed, orZero)
+	c.fixed(21, p.Holder[:], orZero)
+	c.fixed(22, p.Worker[:], orZero)
+	c.fixed(23, p.Team[:], orZero)
+	integer(c, 24, &p.Lost, orZero)
+}
+
+// leastPlan is the least length of a plan in a list: what it always has.
+const leastPlan = 75
+
+// readPlans reads the plans of one person, a row of a view.
+func readPlans(b []byte) ([]Plan, error) {
+	r := &reader{b: b}
+	out := readList[Plan](r, leastPlan)
+	if r.err == nil && len(r.b) > 0 {
+		r.fail(errTrailing)
+	}
+	return out, r.err
+}
+
+func (r *EnrolmentRow) fields(c *codec) {
+	integer(c, 1, &r.N, always)
+	c.fixed(2, r.Person[:], orZero)
+	c.text(3, (*string)(&r.Place), orZero)
+	integer(c, 4, &r.From, orZero)
+	integer(c, 5, &r.To, orZero)
+	c.text(6, &r.Fault, orZero)
+	number(c, 7, &r.Change, orZero)
+	c.fixed(8, r.Link[:], orZero)
+}
+
+func (q *Enrol) fields(c *codec) { nestedList(c, 1, &q.Rows, leastRow) }
+
+func (e *Enrolled) fields(c *codec) {
+	c.nested(1, &e.Row)
+	number(c, 2, &e.Of, orZero)
+	c.text(3, &e.Source, orZero)
+}
+
+func (e *EnrolmentNotKept) fields(c *codec) { integer(c, 1, &e.N, always) }
