@@ -10,7 +10,11 @@ import (
 
 // Standing implements [ledger.View].
 func (v View) Standing(authority string, at ledger.Item) (ledger.Standing, bool, error) {
-	return read[ledger.Standing](v.R, standingKey(authority, at))
+	key := standingKey(authority, at)
+	if t, writing := v.R.(*store.Txn); writing && t.Lacks(key) {
+		return ledger.Standing{}, false, nil
+	}
+	return read[ledger.Standing](v.R, key)
 }
 
 // EachStanding implements [ledger.View].

@@ -57,6 +57,8 @@ type DB struct {
 	rows    *rowCache            // the writer's
 	rising  map[string]*frontier // the writer's, by the view's prefix
 	spare   map[string]write     // the writer's, for its next transaction
+	few     [256]*few            // the writer's, by the view's byte
+	missed  missed
 	writing sync.Mutex           // held by the open Txn
 
 	mu      sync.RWMutex // guards what follows

@@ -122,7 +122,14 @@ func (d *DB) SealedRows(from, to ledger.Seq) iter.Seq2[Row, error] {
 }
 
 // Get implements [Reader] for the committed state.
-func (d *DB) Get(key []byte) ([]byte, error) { return get(d.p, key) }
+func (d *DB) Get(key []byte) ([]byte, error) {
+	since := d.missed.now()
+	v, err := get(d.p, key)
+	if v == nil && err == nil && key[0] == prefixView {
+		d.missed.note(key, since)
+	}
+	return v, err
+}
 
 // Scan implements [Reader] for the committed state.
 func (d *DB) Scan(prefix []byte) iter.Seq2[Row, error] { return scan(d.p, prefix, after(prefix)) }

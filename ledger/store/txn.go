@@ -144,8 +144,13 @@ func (t *Txn) finish() error {
 	if err := b.Close(); err != nil {
 		return err
 	}
+	d.missed.committed(keys)
 	for _, k := range keys {
-		switch w := t.rows[k]; {
+		w := t.rows[k]
+		if f := d.few[k[1]]; f != nil && k[0] == prefixView {
+			f.write(k, w.value != nil)
+		}
+		switch {
 		case w.cold:
 		case k[0] == prefixSealed:
 			d.rows.update(k, w.value)

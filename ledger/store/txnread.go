@@ -19,9 +19,12 @@ func (t *Txn) Get(key []byte) ([]byte, error) {
 	if c := t.d.rows.get(key); c != nil {
 		return c.value, nil
 	}
-	v, err := get(t.d.p, key)
-	if err != nil {
-		return nil, err
+	var v []byte
+	if !t.d.missed.has(key) {
+		var err error
+		if v, err = get(t.d.p, key); err != nil {
+			return nil, err
+		}
 	}
 	t.d.rows.put(string(key), v, nil, 0)
 	return v, nil
