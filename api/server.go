@@ -24,6 +24,8 @@ type Node interface {
 	View() projection.View
 	// DataKeys are the recorded wrapped keys of a holder.
 	DataKeys(h ledger.Holder, id []byte) ([]ledger.WrappedKey, error)
+	// Expect looks for several people at once, of whom most are new and have no key.
+	Expect(people []ledger.PersonRef) error
 	// Record is the exact bytes of an entry.
 	Record(n ledger.Seq) ([]byte, error)
 	// Tile is a tile of the tree: its hashes, 32 bytes each, nil beyond the end.

@@ -381,14 +381,22 @@ func (u *upload) chunks(each func(no int, rows []planRow) error) (int, error) {
 
 // rows seals what is personal in the rows of one chunk.
 func (u *upload) rows(d *draft, rows []planRow) ([]ledger.Row, error) {
-	out := make([]ledger.Row, len(rows))
+	out, details := make([]ledger.Row, len(rows)), make([]ledger.PlanDetails, len(rows))
+	people := make([]ledger.PersonRef, 0, len(rows))
 	for i := range rows {
-		m := u.matched.at(rows[i].at)
-		row, details := u.s.readRow(&rows[i], rows[i].n, u.who.Organisation, u.rules, m)
-		out[i] = row
-		if d == nil {
-			continue
+		out[i], details[i] = u.s.readRow(&rows[i], rows[i].n, u.who.Organisation, u.rules, u.matched.at(rows[i].at))
+		if !out[i].Person.IsZero() {
+			people = append(people, out[i].Person)
 		}
+	}
+	if d == nil {
+		return out, nil
+	}
+	if err := u.s.node.Expect(people); err != nil {
+		return nil, err
+	}
+	for i, row := range out {
+		m := u.matched.at(rows[i].at)
 		var err error
 		if row.Fault != "" || row.Match == ledger.Unmatched {
 			held := ledger.RowDetails{LocalID: rows[i].LocalID, Fields: rows[i].fields(), Record: rows[i].whole(), Place: rows[i].place}
@@ -397,8 +405,8 @@ func (u *upload) rows(d *draft, rows []planRow) ([]ledger.Row, error) {
 			}
 			err = d.seal(ledger.HolderAuthority, []byte(u.who.Organisation), ledger.PayloadRow, row.N, held)
 		} else {
-			details.Record = rows[i].beyond(u.who.Organisation)
-			err = d.seal(ledger.HolderPerson, row.Person[:], ledger.PayloadPlan, row.N, details)
+			details[i].Record = rows[i].beyond(u.who.Organisation)
+			err = d.seal(ledger.HolderPerson, row.Person[:], ledger.PayloadPlan, row.N, &details[i])
 		}
 		if err != nil {
 			return nil, err

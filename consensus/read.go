@@ -74,6 +74,13 @@ func (n *Node) DataKeys(h ledger.Holder, id []byte) ([]ledger.WrappedKey, error)
 	return store.Keys(reader{n}, h, id)
 }
 
+// Expect looks for several people at once, so that [Node.DataKeys] need not search for each who is new.
+func (n *Node) Expect(people []ledger.PersonRef) error {
+	db, release := n.Ledger()
+	defer release()
+	return projection.Expect(db, people)
+}
+
 // Record is the exact bytes of an entry.
 func (n *Node) Record(seq ledger.Seq) ([]byte, error) { return store.Record(reader{n}, seq) }
 

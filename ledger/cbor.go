@@ -259,7 +259,7 @@ func Marshal(v any) ([]byte, error) {
 	case fielded:
 		return appendFields(make([]byte, 0, 128), v), nil
 	case []Plan:
-		return appendList(make([]byte, 0, 1+224*len(v)), v), nil
+		return appendPlans(v), nil
 	}
 	return encMode.Marshal(v)
 }

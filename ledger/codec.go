@@ -26,15 +26,33 @@ type codec struct {
 }
 
 func appendFields(b []byte, v fielded) []byte {
-	c := codec{b: append(b, majorMap<<5), head: len(b)}
-	v.fields(&c)
+	c := codec{b: b}
+	c.inner(v)
+	return c.b
+}
+
+// inner writes or reads one map where the codec stands.
+func (c *codec) inner(v fielded) {
+	was := *c
+	if c.r != nil {
+		c.left, c.has = c.r.mapLen(), false
+		v.fields(c)
+		if c.r.err == nil && (c.has || c.left > 0) {
+			c.r.fail(errType) // a key that the list does not have, or out of order
+		}
+		c.left, c.key, c.has = was.left, was.key, was.has
+		return
+	}
+	c.b = append(c.b, majorMap<<5)
+	c.head, c.n = len(c.b)-1, 0
+	v.fields(c)
 	if c.n < 24 {
 		c.b[c.head] |= byte(c.n)
 	} else { // a longer head: one list has 24 fields
 		c.b = slices.Insert(c.b, c.head+1, byte(c.n))
 		c.b[c.head] |= 24
 	}
-	return c.b
+	c.head, c.n = was.head, was.n
 }
 
 // readFields reads what appendFields wrote: known keys in order, shortest heads,
@@ -54,11 +72,8 @@ func (r *reader) whole(v fielded) error {
 }
 
 func (r *reader) fieldsOf(v fielded) {
-	c := codec{r: r, left: r.mapLen()}
-	v.fields(&c)
-	if r.err == nil && (c.has || c.left > 0) {
-		r.fail(errType) // a key that the list does not have, or out of order
-	}
+	c := codec{r: r}
+	c.inner(v)
 }
 
 // next reports whether the pair to read has this key. When writing it writes

@@ -194,15 +194,10 @@ func (c *Command) Encode() ([]byte, error) {
 	b = append(b, c.actorRaw...)
 	b = appendUint(b, uint64(c.Request.Number()))
 	b = append(b, c.requestRaw...)
-	b = appendArray(b, len(c.Sealed))
-	for i := range c.Sealed {
-		b = appendFields(b, &c.Sealed[i])
-	}
-	b = appendArray(b, len(c.Keys))
-	for i := range c.Keys {
-		b = appendFields(b, &c.Keys[i])
-	}
-	return b, nil
+	w := codec{b: b}
+	listOf(&w, &c.Sealed, leastSealed)
+	listOf(&w, &c.Keys, leastSealed)
+	return w.b, nil
 }
 
 func (c *Command) encodeParts() error {
@@ -240,18 +235,9 @@ func ParseCommand(b []byte) (Command, error) {
 		r.fail(errType)
 	}
 	c.requestRaw = r.raw()
-	if n := r.list(leastSealed); n > 0 {
-		c.Sealed = make([]Sealed, n)
-		for i := range c.Sealed {
-			r.fieldsOf(&c.Sealed[i])
-		}
-	}
-	if n := r.list(leastSealed); n > 0 {
-		c.Keys = make([]WrappedKey, n)
-		for i := range c.Keys {
-			r.fieldsOf(&c.Keys[i])
-		}
-	}
+	in := codec{r: r}
+	listOf(&in, &c.Sealed, leastSealed)
+	listOf(&in, &c.Keys, leastSealed)
 	if r.err == nil && len(r.b) > 0 {
 		r.fail(errTrailing)
 	}

@@ -1,22 +1,21 @@
 package ledger
 
+import "slices"
+
 // What each row of a file carries is written and read as [codec] does what each
 // lookup carries: an upload and an enrolment spend on it what deciding costs.
 
 // nested is a field that is a map of its own.
 func (c *codec) nested(key uint64, v fielded) {
-	if !c.next(key, false) {
-		return
+	if c.next(key, false) {
+		c.inner(v)
 	}
-	if c.r == nil {
-		c.b = appendFields(c.b, v)
-		return
-	}
-	c.r.fieldsOf(v)
 }
 
-// leastRow is the least length of a row in a list: a map of one number.
-const leastRow = 3
+const (
+	leastRow  = 3  // the least length of a row in a list: a map of one number
+	leastPlan = 75 // of a plan: what it always has
+)
 
 // nestedList is a list of maps that is left out when empty.
 func nestedList[T any, P interface {
@@ -26,34 +25,25 @@ func nestedList[T any, P interface {
 	if !c.next(key, len(*v) == 0) {
 		return
 	}
+	listOf[T, P](c, v, least)
+	if c.r != nil {
+		c.needless(len(*v) == 0)
+	}
+}
+
+// listOf is a list of maps, of at least so many bytes each.
+func listOf[T any, P interface {
+	*T
+	fielded
+}](c *codec, v *[]T, least int) {
 	if c.r == nil {
-		c.b = appendList[T, P](c.b, *v)
-		return
+		c.b = appendArray(slices.Grow(c.b, 2*least*len(*v)), len(*v))
+	} else {
+		*v = make([]T, c.r.list(least))
 	}
-	*v = readList[T, P](c.r, least)
-	c.needless(len(*v) == 0)
-}
-
-func appendList[T any, P interface {
-	*T
-	fielded
-}](b []byte, v []T) []byte {
-	b = appendArray(b, len(v))
-	for i := range v {
-		b = appendFields(b, P(&v[i]))
+	for i := range *v {
+		c.inner(P(&(*v)[i]))
 	}
-	return b
-}
-
-func readList[T any, P interface {
-	*T
-	fielded
-}](r *reader, least int) []T {
-	out := make([]T, r.list(least))
-	for i := range out {
-		r.fieldsOf(P(&out[i]))
-	}
-	return out
 }
 
 func (r *Row) fields(c *codec) {
@@ -143,13 +133,18 @@ func (p *Plan) fields(c *codec) {
 	integer(c, 24, &p.Lost, orZero)
 }
 
-// leastPlan is the least length of a plan in a list: what it always has.
-const leastPlan = 75
+// appendPlans writes the plans of one person, a row of a view.
+func appendPlans(plans []Plan) []byte {
+	var c codec
+	listOf(&c, &plans, leastPlan)
+	return c.b
+}
 
-// readPlans reads the plans of one person, a row of a view.
+// readPlans reads what appendPlans wrote.
 func readPlans(b []byte) ([]Plan, error) {
 	r := &reader{b: b}
-	out := readList[Plan](r, leastPlan)
+	var out []Plan
+	listOf(&codec{r: r}, &out, leastPlan)
 	if r.err == nil && len(r.b) > 0 {
 		r.fail(errTrailing)
 	}

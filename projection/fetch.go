@@ -110,3 +110,12 @@ func (v View) fetchDetails(entries []ledger.Entry) error {
 	}
 	return t.FetchOnce(keys)
 }
+
+// Expect looks for several people at once, of whom most are new: see [store.DB.Expect].
+func Expect(d *store.DB, people []ledger.PersonRef) error {
+	keys := make([][]byte, len(people))
+	for i, p := range people {
+		keys[i] = personKey(p, partHead)
+	}
+	return d.Expect(keys)
+}

@@ -59,7 +59,7 @@ type DB struct {
 	spare   map[string]write     // the writer's, for its next transaction
 	few     [256]*few            // the writer's, by the view's byte
 	missed  missed
-	writing sync.Mutex           // held by the open Txn
+	writing sync.Mutex // held by the open Txn
 
 	mu      sync.RWMutex // guards what follows
 	head    ledger.Head

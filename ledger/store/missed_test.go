@@ -11,23 +11,35 @@ import (
 )
 
 // However readers' searches fall between the writer's commits, the writer finds
-// every row that is there. Readers look for those that are about to be written.
+// every row that is there, and whoever has seen one row of a batch sees the others.
+// Readers look for those that are about to be written.
 func TestMissedRowsAreFoundOnceTheyAreThere(t *testing.T) {
 	d := fresh(t, vfs.NewMem())
 	key := func(n uint64) []byte { return ViewKey('x', binary.BigEndian.AppendUint64(nil, n)) }
+	other := func(n uint64) []byte { return ViewKey('y', binary.BigEndian.AppendUint64(nil, n)) }
 	var next atomic.Uint64
 	end := make(chan struct{})
 	var readers sync.WaitGroup
-	for range 4 {
+	for reader := range 4 {
 		readers.Go(func() {
-			for {
+			for i := 0; ; i++ {
 				select {
 				case <-end:
 					return
 				default:
 				}
-				if _, err := d.Get(key(next.Load())); err != nil {
-					t.Error(err)
+				n := next.Load()
+				if reader == 0 {
+					if err := d.Expect([][]byte{other(n), key(n + 1), key(n)}); err != nil {
+						t.Error(err)
+						return
+					}
+					continue
+				}
+				one, err := d.Get(key(n))
+				two, err2 := d.Get(other(n))
+				if err != nil || err2 != nil || one != nil && two == nil {
+					t.Error("a batch was seen in part", n, err, err2)
 					return
 				}
 			}
@@ -46,6 +58,7 @@ func TestMissedRowsAreFoundOnceTheyAreThere(t *testing.T) {
 		v, err := x.Get(key(n))
 		must(t, err)
 		require.Nil(t, v)
+		must(t, x.Set(other(n), []byte{1}))
 		must(t, x.SetCold(key(n), []byte{1})) // it is in no cache, so each read of it is a search
 		must(t, x.Commit())
 		d.rows.clear()

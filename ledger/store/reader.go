@@ -123,10 +123,16 @@ func (d *DB) SealedRows(from, to ledger.Seq) iter.Seq2[Row, error] {
 
 // Get implements [Reader] for the committed state.
 func (d *DB) Get(key []byte) ([]byte, error) {
+	if key[0] != prefixView {
+		return get(d.p, key)
+	}
+	if d.missed.has(key) {
+		return nil, nil
+	}
 	since := d.missed.now()
 	v, err := get(d.p, key)
-	if v == nil && err == nil && key[0] == prefixView {
-		d.missed.note(key, since)
+	if v == nil && err == nil {
+		d.missed.note(since, key)
 	}
 	return v, err
 }

@@ -136,6 +136,7 @@ func (t *Txn) finish() error {
 	if err != nil {
 		return err
 	}
+	d.missed.turn(keys)
 	// The commit point: before this line a crash replays the batch, after it
 	// the batch is recorded for ever (the replicated log is its redo log).
 	if err := b.Commit(pebble.NoSync); err != nil {
@@ -144,7 +145,7 @@ func (t *Txn) finish() error {
 	if err := b.Close(); err != nil {
 		return err
 	}
-	d.missed.committed(keys)
+	d.missed.turn(nil)
 	for _, k := range keys {
 		w := t.rows[k]
 		if f := d.few[k[1]]; f != nil && k[0] == prefixView {
