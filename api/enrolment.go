@@ -95,6 +95,10 @@ func (s *Server) postEnrolments(w http.ResponseWriter, r *http.Request, who *Ide
 	if file.size == 0 {
 		return problem("body-empty")
 	}
+	return yielding(func() error { return s.takeEnrolments(w, r, who, file) })
+}
+
+func (s *Server) takeEnrolments(w http.ResponseWriter, r *http.Request, who *Identity, file *spooled) error {
 	content := s.keys.ContentSum("enrolments", file.sum)
 	asCSV := strings.HasPrefix(r.Header.Get("Content-Type"), "text/csv")
 	next, err := enrolmentSource(file, asCSV)

@@ -168,7 +168,11 @@ func (i *requestInfo) finish(log *slog.Logger, r *http.Request, start time.Time)
 	cut := false
 	if v := recover(); v != nil {
 		// The value may quote what was sent. The stack holds addresses only.
-		log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("route", i.route), slog.String("request_id", i.RequestID), slog.String("stack", stackOnly()))
+		stack := stackOnly()
+		if w, ok := v.(*workPanic); ok {
+			v, stack = w.value, w.stack
+		}
+		log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("route", i.route), slog.String("request_id", i.RequestID), slog.String("stack", stack))
 		if cut = i.status != 0 || aborted(v); !cut {
 			writeProblem(i, r, problem("internal"))
 		}

@@ -73,7 +73,15 @@ func (s *Server) postUpload(w http.ResponseWriter, r *http.Request, who *Identit
 // take has the file decided and recorded, or tried in a dry run. The file was
 // read whole before anything is recorded, kept outside the ledger only
 // encrypted; its digest and number make it the same upload when it comes again.
-func (u *upload) take() (*acknowledgement, error) {
+func (u *upload) take() (a *acknowledgement, err error) {
+	err = yielding(func() (err error) {
+		a, err = u.takeIn()
+		return err
+	})
+	return a, err
+}
+
+func (u *upload) takeIn() (*acknowledgement, error) {
 	l, err := u.s.node.View().Log()
 	if err != nil {
 		return nil, err

@@ -43,6 +43,7 @@ type Node struct {
 	flights     flights
 	current     atomic.Pointer[tlog.Tree]
 	covered     atomic.Pointer[covered]
+	bulkAt      ledger.Seq // the dispatcher's: the ledger's size when the newest batch with bulk commands was proposed
 	growth      growth // of what current shows
 	checkpoints checkpoints
 	witnesses   *witnesses             // nil: none are configured

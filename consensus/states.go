@@ -16,6 +16,11 @@ import (
 // commands adds.
 const maxUncovered = 4096
 
+// maxUncoveredBulk is the same while files are taken in. Of their entries nearly each is about another person, and a
+// state entry's work is as much as people have changed: everybody who looks up waits for it. In four parts it costs a
+// little more and is not noticed.
+const maxUncoveredBulk = maxUncovered / 4
+
 // covered says how far state entries reach in this node's ledger.
 type covered struct {
 	since ledger.Seq  // the first entry that none covers
@@ -51,8 +56,12 @@ func (n *Node) stateDue(now ledger.Time, ws []*waiter) (*waiter, error) {
 	coming := 0
 	for _, w := range ws {
 		coming += max(4, len(w.data)/128)
+		if w.bulk {
+			n.bulkAt = size
+		}
 	}
-	if size+ledger.Seq(coming) <= c.since+maxUncovered && now.Std().Sub(c.at.Std()) < every {
+	due := size+ledger.Seq(coming) > c.since+maxUncovered || n.bulkAt >= c.since && size > c.since+maxUncoveredBulk
+	if !due && now.Std().Sub(c.at.Std()) < every {
 		return nil, nil
 	}
 	command, err := n.stateCommand()
