@@ -268,7 +268,7 @@ func TestWhoAsksIsWhoSignedIn(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, map[string]int{"authorDiffers": 5, "bySystem": 10}, counts)
+	require.Equal(t, map[string]int{"authorDiffers": 5, "bySystem": 13}, counts)
 }
 
 // A lookup that was of the wrong person stays in message 04, and is marked there.
