@@ -163,7 +163,7 @@ func (v *verification) again() []step {
 // page makes the HTML.
 func (r *auditReport) page() ([]byte, error) {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"perDay": chartDays, "bars": chartBars, "hours": chartHours, "minute": minute, "percent": percent,
+		"perDay": chartDays, "bars": chartBars, "hours": chartHours, "settings": chartSettings, "minute": minute, "percent": percent,
 	}).Parse(reportPage)
 	if err != nil {
 		return nil, err
