@@ -195,7 +195,7 @@ func (s *Server) authenticated(t route) http.HandlerFunc {
 		}
 		action := t.asked(who)
 		may := s.may(who, action)
-		if !may && (!t.command || t.long) {
+		if !may && (!t.command || t.long || byReference(who)) {
 			writeProblem(w, r, s.deny(r.Context(), who, action))
 			return
 		}
@@ -207,6 +207,14 @@ func (s *Server) authenticated(t route) http.HandlerFunc {
 			writeProblem(w, r, s.settle(r, who, action, err))
 		}
 	}
+}
+
+// byReference reports whether somebody reads every entry, and is to know whom it
+// is about by nothing but a release. A denial that named the person asked for
+// would tell: it is by the role alone, and stands in the caller's trail.
+func byReference(who *Identity) bool {
+	role, ok := ledger.ParseRole(who.Role)
+	return ok && ledger.May(role, ledger.ActReadEntry) && !ledger.May(role, ledger.ActReadTrail)
 }
 
 // settle is what a caller is told of an error. One that is the mistake of a role
