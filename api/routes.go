@@ -199,6 +199,12 @@ func (s *Server) authenticated(t route) http.HandlerFunc {
 			writeProblem(w, r, s.deny(r.Context(), who, action))
 			return
 		}
+		if action == ledger.ActReadEntry && sealedTo(who) {
+			as := *who
+			as.Role = "" // the role may read entries; not after a sign-in like this
+			writeProblem(w, r, s.turnAway(r.Context(), problem("assurance-too-low").of(&as), action))
+			return
+		}
 		err := t.unasked(r)
 		if err == nil {
 			err = t.handle(s, w, r, who)
@@ -215,6 +221,14 @@ func (s *Server) authenticated(t route) http.HandlerFunc {
 func byReference(who *Identity) bool {
 	role, ok := ledger.ParseRole(who.Role)
 	return ok && ledger.May(role, ledger.ActReadEntry) && !ledger.May(role, ledger.ActReadTrail)
+}
+
+// sealedTo reports whether what is sealed of restricted people is closed to an
+// officer who may read it, for want of a strong sign-in. Their own denial says
+// whose a reference is; so whatever has references is closed to them as well.
+func sealedTo(who *Identity) bool {
+	role, ok := ledger.ParseRole(who.Role)
+	return ok && ledger.May(role, ledger.ActReadTrail) && who.Assurance != "AAL3"
 }
 
 // settle is what a caller is told of an error. One that is the mistake of a role
