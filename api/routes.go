@@ -199,14 +199,14 @@ func (s *Server) authenticated(t route) http.HandlerFunc {
 			writeProblem(w, r, s.deny(r.Context(), who, action))
 			return
 		}
-		if action == ledger.ActReadEntry && sealedTo(who) {
+		err := t.unasked(r)
+		switch {
+		case err != nil:
+		case action == ledger.ActReadEntry && sealedTo(who):
 			as := *who
 			as.Role = "" // the role may read entries; not after a sign-in like this
-			writeProblem(w, r, s.turnAway(r.Context(), problem("assurance-too-low").of(&as), action))
-			return
-		}
-		err := t.unasked(r)
-		if err == nil {
+			err = s.turnAway(r.Context(), problem("assurance-too-low").of(&as), action)
+		default:
 			err = t.handle(s, w, r, who)
 		}
 		if err != nil {
