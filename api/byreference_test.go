@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"custos/ledger"
@@ -70,4 +71,10 @@ func TestAWeakSignInFollowsNoReference(t *testing.T) {
 		require.Contains(t, fmt.Sprint(all), w.keys.Person(nhs(1)).String(), query)
 		require.Contains(t, fmt.Sprint(weak), w.keys.Person(nhs(4)).String(), query)
 	}
+	// Nor is what a strong sign-in was shown told again to a weak one that has its key.
+	key := header{"Idempotency-Key": uuid.NewString()}
+	body := object{"nhsNumber": nhs(1), "reason": "complaint ref 5521"}
+	w.call(officer, "POST", "/v1/trails", body, strong, key).recorded(200)
+	w.call(officer, "POST", "/v1/trails", body, w.signedIn(officer, "AAL2_ANY"), key).problem("idempotency-key-content")
+	w.call(officer, "POST", "/v1/trails", body, strong, key).recorded(200)
 }
