@@ -72,7 +72,7 @@ test: ## vet, gofmt and every test, in under five minutes on two cores
 	@printf '\nAll passed: gofmt, vet, every package, and the race detector on what happens at once.\n'
 
 .PHONY: test-browser
-test-browser: ## pages in a real browser: sign-in, against the demo (needs chromium)
+test-browser: ## pages in a real browser: sign-in against the demo, and the report (needs chromium)
 	$(TEST) -count=1 -v -run 'InABrowser' ./cmd/custosd
 
 .PHONY: test-race

@@ -125,7 +125,7 @@ func (s *Server) newLookup(number NHSNumber, who *Identity, attendance string) *
 // lookUp has a lookup decided and recorded; content says what was asked. Only
 // what it returns may be shown.
 func (s *Server) lookUp(w http.ResponseWriter, r *http.Request, who *Identity, content ledger.Tag, l *lookup) (*consensus.Outcome, error) {
-	if err := s.tooMany(r.Context(), who, l.query.Person); err != nil {
+	if err := s.tooMany(r.Context(), who, l.query.Person, ledger.ActLookUp); err != nil {
 		return nil, err
 	}
 	d, err := s.draft(w, r, who, content)

@@ -133,7 +133,12 @@ func TestReceiptsAndEntries(t *testing.T) {
 		w.call(who, "GET", receipt, nil).denied("role-not-permitted")
 	}
 	for _, who := range everybody {
-		r := w.call(who, "GET", fmt.Sprintf("/v1/entries/%d", e.Seq), nil)
+		var h header
+		if who == officer {
+			w.call(who, "GET", fmt.Sprintf("/v1/entries/%d", e.Seq), nil).turnedAway("assurance-too-low")
+			h = w.signedIn(officer, "AAL3_ANY")
+		}
+		r := w.call(who, "GET", fmt.Sprintf("/v1/entries/%d", e.Seq), nil, h)
 		if who == officer || who == auditor {
 			require.Equal(t, 200, r.status)
 			require.Equal(t, "application/cbor", r.header.Get("Content-Type"))

@@ -19,6 +19,7 @@ type arrival struct {
 	attendance string
 	attendedAt ledger.Time
 	by         *answerable // nil: whoever signed in
+	bounded    bool        // by how many people somebody may look up in an hour; a listener's senders are systems, and known one by one
 }
 
 // drafting makes the command under which an arrival is recorded.
@@ -47,6 +48,11 @@ func (s *Server) arrived(ctx context.Context, who *Identity, a *arrival, first d
 	number, found, err := s.comer(ctx, a)
 	if err != nil {
 		return nil, err
+	}
+	if found && a.bounded {
+		if err := s.tooMany(ctx, who, s.keys.Person(number.Digits()), ledger.ActLookUp); err != nil {
+			return nil, err
+		}
 	}
 	d, err := first(as)
 	if err != nil {
@@ -94,7 +100,7 @@ func arrivalResult(out *consensus.Outcome, err error) string {
 		return outcomeNotTraced
 	}
 	switch status := problems[asProblem(err).Code].status; {
-	case status == http.StatusForbidden:
+	case status == http.StatusForbidden, status == http.StatusTooManyRequests:
 		return "denied"
 	case status >= http.StatusInternalServerError:
 		return "unavailable"

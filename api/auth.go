@@ -37,7 +37,7 @@ type IssuerConfig struct {
 	MaxLifetime   time.Duration     // exp - iat; zero: 1 h
 	Roles         []string          // roles it may assert in custos_role; empty with CIS2
 	Organisations []string          // ODS codes it may speak for; empty: any
-	MinAssurance  string            // "", "AAL1", "AAL2" or "AAL3"
+	MinAssurance  string            // AAL2 or AAL3, of CIS2 AAL2 unless given; of others also AAL1; empty: what does not say AAL1
 	Assurance     map[string]string // levels of acr values that do not name one themselves
 	CIS2          bool              // claims as NHS CIS2 gives them, read through Map
 	Map           []RoleMapping     // the first that fits decides
@@ -171,6 +171,12 @@ func (is *IssuerConfig) check() error {
 	}
 	if !slices.Contains([]string{"", "AAL1", "AAL2", "AAL3"}, is.MinAssurance) {
 		return errors.New("the least assurance is one of AAL1, AAL2 and AAL3")
+	}
+	if is.CIS2 && is.MinAssurance == "" {
+		is.MinAssurance = leastToSignIn
+	}
+	if is.CIS2 && is.MinAssurance < leastToSignIn {
+		return errors.New("the least assurance of CIS2 is AAL2 or AAL3")
 	}
 	for _, level := range is.Assurance {
 		if !slices.Contains([]string{"AAL1", "AAL2", "AAL3"}, level) {

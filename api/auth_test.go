@@ -550,6 +550,7 @@ func TestNewVerifierRefuses(t *testing.T) {
 		"leeway":           func(c *VerifierConfig) { c.Leeway = 31 * time.Second },
 		"lifetime":         func(c *VerifierConfig) { c.Issuers[0].MaxLifetime = -1 },
 		"assurance":        func(c *VerifierConfig) { c.Issuers[0].MinAssurance = "high" },
+		"weak CIS2":        func(c *VerifierConfig) { c.Issuers[1].MinAssurance = "AAL1" },
 		"mapping":          func(c *VerifierConfig) { c.Issuers[1].Map = nil },
 		"odd mapping":      func(c *VerifierConfig) { c.Issuers[1].Map = []RoleMapping{{"B0107", "admin"}} },
 		"empty code":       func(c *VerifierConfig) { c.Issuers[1].Map = []RoleMapping{{"", "clinician"}} },
@@ -570,6 +571,38 @@ func TestIssuerSpeaksForItsOrganisations(t *testing.T) {
 	require.Nil(t, p)
 	_, p = v.Verify([]string{"Bearer " + a.token(t, "ec", a.claims(nil))})
 	require.Equal(t, "organisation-not-permitted", p.Code)
+}
+
+// AAL1 gets nobody in unless the configuration of an issuer that is not CIS2 says that it does; CIS2 has to say more.
+func TestLeastAssurance(t *testing.T) {
+	a := newAuthority(t)
+	for _, c := range []struct{ least, acr, plain, cis2 string }{
+		{"", "", "", "assurance-too-low"},
+		{"", "AAL1_USERPASS", "assurance-too-low", "assurance-too-low"},
+		{"", "AAL2_ANY", "", ""},
+		{"AAL1", "AAL1_USERPASS", "", "assurance-too-low"},
+		{"AAL1", "", "assurance-too-low", "assurance-too-low"},
+		{"AAL3", "AAL2_ANY", "assurance-too-low", "assurance-too-low"},
+	} {
+		v := a.verifier(t, func(cfg *VerifierConfig) {
+			cfg.Issuers[0].MinAssurance, cfg.Issuers[1].MinAssurance = c.least, c.least
+			if c.least == "AAL1" {
+				cfg.Issuers[1].MinAssurance = ""
+			}
+		})
+		acr := object{"acr": c.acr}
+		if c.acr == "" {
+			acr["acr"] = nil
+		}
+		for want, token := range map[*string]string{&c.plain: a.token(t, "ec", a.claims(acr)), &c.cis2: a.token(t, "r512", a.cis2Claims(acr))} {
+			_, p := v.Verify([]string{"Bearer " + token})
+			got := ""
+			if p != nil {
+				got = p.Code
+			}
+			require.Equal(t, *want, got, "least %q, acr %q", c.least, c.acr)
+		}
+	}
 }
 
 func TestVerifyWhileReloading(t *testing.T) {

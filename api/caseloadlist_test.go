@@ -144,8 +144,11 @@ func TestCaseloadsAreListedWithTheirAlarms(t *testing.T) {
 	require.Equal(t, map[any]any{"area:" + area: "unassigned", "school:" + school: nil, "school:" + otherSchool: nil}, alarms(),
 		"nobody has the area, the school was opened two days ago, and nobody is at the other one")
 	require.Equal(t, []string{"1", "0"}, []string{w.metric("custos_caseloads_unassigned"), w.metric("custos_caseloads_unopened")})
-	w.forward(6 * day24)
+	w.forward(5*day24 - time.Hour)
 	w.plans(uploader, 3, ann(nil))
+	require.Nil(t, alarms()["school:"+school], "opened an hour less than seven days ago")
+	w.forward(2 * time.Hour)
+	w.plans(uploader, 4, ann(nil))
 	require.Equal(t, "unopened", alarms()["school:"+school])
 	require.Equal(t, []string{"1", "1"}, []string{w.metric("custos_caseloads_unassigned"), w.metric("custos_caseloads_unopened")})
 	require.NotEmpty(t, list(leader)[1]["lastOpened"])

@@ -15,7 +15,7 @@ import (
 )
 
 // eventsPath is the one route whose answer has no end.
-const eventsPath = "/v1/notifications/events"
+const eventsPath = "/v1/notifications/stream"
 
 // streams is what the streams of one server share.
 type streams struct {

@@ -328,6 +328,7 @@ func TestFHIRErrors(t *testing.T) {
 	require.Equal(t, "GET", r.header.Get("Allow"))
 	spine(w.call(doctor, "GET", "/FHIR/R4/CareTeam/41", nil), 404, "RESOURCE_NOT_FOUND")
 	spine(w.call(doctor, "GET", "/FHIR/R4/metadata?_format=xml", nil), 406, "UNSUPPORTED_SERVICE")
+	spine(w.call(doctor, "POST", "/FHIR/R4/Appointment", "<Appointment/>", header{"Content-Type": "application/fhir+xml"}), 415, "UNSUPPORTED_SERVICE")
 	w.server.slots.most.Store(0)
 	r = w.fhir(doctor, "CareTeam", nhs(1))
 	spine(r, 503, "UNABLE_TO_CALL_SERVICE")

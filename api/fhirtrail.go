@@ -32,6 +32,7 @@ type auditSearch struct {
 	organisation    string    // from where
 	outcome         string
 	lines           bool // one resource a line, for an export
+	sealed          bool // restricted people have no reference in the answer: see [sealedTo]
 	self            url.Values
 }
 
@@ -51,6 +52,7 @@ func (s *Server) getAuditTrail(w http.ResponseWriter, r *http.Request, who *Iden
 	if err != nil {
 		return err
 	}
+	q.sealed = sealedTo(who)
 	return s.writeAuditTrail(w, out, q)
 }
 
@@ -196,6 +198,11 @@ func (q *auditSearch) shows(row *projection.TrailRow) bool {
 
 func (s *Server) writeAuditTrail(w http.ResponseWriter, out *consensus.Outcome, q *auditSearch) error {
 	a := &out.Answer
+	if q.sealed && q.Person.IsZero() {
+		if err := s.withoutRestricted(a.Trail); err != nil {
+			return err
+		}
+	}
 	origin, _, _ := strings.Cut(string(out.Receipt().Checkpoint), "\n")
 	var body []byte
 	total := 0
@@ -233,6 +240,27 @@ func (s *Server) writeAuditTrail(w http.ResponseWriter, out *consensus.Outcome, 
 		body = body[:len(body)-1]
 	}
 	return sendSearchset(w, a.Seq, fhir.NewSearchset(fhirID(a.Seq), s.fhirURL("AuditEvent?"+q.self.Encode()), total), body)
+}
+
+// withoutRestricted takes the references of restricted people out of rows that
+// stay: that somebody looked somebody up is told, and not whom.
+func (s *Server) withoutRestricted(rows []projection.TrailRow) error {
+	view, known := s.node.View(), map[ledger.PersonRef]bool{}
+	for i := range rows {
+		p := rows[i].Person
+		hidden, ok := known[p]
+		if !ok && !p.IsZero() {
+			var err error
+			if hidden, err = view.Restricted(p); err != nil {
+				return err
+			}
+			known[p] = hidden
+		}
+		if hidden {
+			rows[i].Person = ledger.PersonRef{}
+		}
+	}
+	return nil
 }
 
 // What became of an access, in FHIR's codes.

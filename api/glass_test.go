@@ -87,7 +87,8 @@ func TestTheEmergencyTable(t *testing.T) {
 		} else {
 			require.Equal(t, "denied "+r.code(), cells[0])
 		}
-		for _, acr := range []string{"", "AAL1", "AAL2_ANY", "AAL3_ANY"} {
+		require.Equal(t, "assurance-too-low", w.emergency(c, "AAL1").code(), "turned away at the door, whatever is asked")
+		for _, acr := range []string{"", "AAL2_ANY", "AAL3_ANY"} {
 			want := cells[1]
 			if acr == "AAL3_ANY" {
 				want = cells[2]

@@ -106,7 +106,7 @@ func (s *Server) postHook(w http.ResponseWriter, r *http.Request, who *Identity)
 		return problem("prefetch-missing")
 	}
 	a := in.Prefetch.Patient.arrival()
-	a.attendance = cpis.Tidy(in.Context.Encounter, 200)
+	a.attendance, a.bounded = cpis.Tidy(in.Context.Encounter, 200), true
 	if who.Machine {
 		a.by = in.Prefetch.User.answerable(who.Subject)
 	}

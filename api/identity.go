@@ -140,7 +140,7 @@ func (is *IssuerConfig) identity(c *claims, kid string) (*Identity, *Problem) {
 		return nil, problem("role-unknown").of(id)
 	case len(is.Organisations) > 0 && !slices.Contains(is.Organisations, id.Organisation):
 		return nil, problem("organisation-not-permitted").with("This issuer does not speak for that organisation.").of(id)
-	case id.Assurance < is.MinAssurance:
+	case id.Assurance < is.MinAssurance, id.Assurance == "AAL1" && is.MinAssurance != "AAL1":
 		return nil, problem("assurance-too-low").of(id)
 	}
 	return id, nil

@@ -210,5 +210,6 @@ func (is *issuer) actings(c *claims, kid string, hash [32]byte) ([]*Identity, *P
 	return nil, why
 }
 
-// leastToSignIn is the weakest sign-in that makes a session, whatever an issuer's tokens may have.
+// leastToSignIn is the weakest sign-in that makes a session, whatever an issuer's tokens may have, and that a token of CIS2's
+// may be of.
 const leastToSignIn = "AAL2"

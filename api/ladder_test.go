@@ -115,7 +115,10 @@ func TestTasksThatComeByTime(t *testing.T) {
 		ann(func(p *planRow) {
 			p.NHSNumber, p.PlanType, p.DateOfBirth, p.End, p.LocalID = nhs(2), "UCPP", "1999-01-01", "2026-03-25", "LOCAL-0002"
 		}))
-	w.forward(8 * 24 * time.Hour)
+	w.forward(7 * 24 * time.Hour)
+	w.due()
+	require.Equal(t, []any{"coming-of-age"}, column(w.notifications(socialWorker, ""), "type"), "on the birthday, and fifteen days before the plan's end")
+	w.forward(24 * time.Hour)
 	w.due()
 	all := w.notifications(socialWorker, "")
 	require.Len(t, all, 2)

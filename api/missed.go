@@ -50,11 +50,14 @@ func (s *Server) postMissedAppointment(w http.ResponseWriter, r *http.Request, w
 
 // missed has it recorded, in whatever form it was told.
 func (s *Server) missed(w http.ResponseWriter, r *http.Request, who *Identity, content ledger.Tag, number NHSNumber, t time.Time, service string) (*consensus.Outcome, error) {
+	person := s.keys.Person(number.Digits())
+	if err := s.tooMany(r.Context(), who, person, ledger.ActMissAppointment); err != nil {
+		return nil, err
+	}
 	d, err := s.draft(w, r, who, content)
 	if err != nil {
 		return nil, err
 	}
-	person := s.keys.Person(number.Digits())
 	if err := d.seal(ledger.HolderPerson, person[:], ledger.PayloadAppointment, 0,
 		ledger.AppointmentDetails{NHSNumber: number.Digits(), Service: service}); err != nil {
 		return nil, err

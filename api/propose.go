@@ -29,6 +29,9 @@ func (s *Server) draft(w http.ResponseWriter, r *http.Request, who *Identity, co
 	if p != nil {
 		return nil, p
 	}
+	if sealedTo(who) { // what was shown after a strong sign-in is not shown again, under its key, after a weak one
+		content = s.keys.Content("weakly signed in", content[:])
+	}
 	return s.draftAs(key, who, content)
 }
 

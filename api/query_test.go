@@ -250,6 +250,10 @@ func TestWhoAsksIsWhoSignedIn(t *testing.T) {
 	ask(object{"nhsNumber": nhs(1)}).denied("responsible-person-missing")
 	ask(object{"nhsNumber": nhs(1), "responsible": object{"name": " "}}).problem("field-value")
 	w.call(nobody, "POST", "/v1/emergency-lookups", object{"nhsNumber": nhs(1), "reason": "collapsed"}, byMachine).denied("responsible-person-missing")
+	for _, resource := range []string{"CareTeam", "AuditEvent"} { // in which nobody can be named
+		w.call(nobody, "GET", fhirBase+resource+aboutOf(nhs(1)), nil, byMachine).denied("responsible-person-missing")
+	}
+	w.flag(nobody, nhs(1), byMachine).denied("responsible-person-missing")
 	out, _ := ask(object{"nhsNumber": nhs(1), "responsible": object{"name": "Sister Winterbourne", "role": "Nurse in charge"}}).recorded(200)
 	first := out["accessHistory"].([]any)[0].(object)
 	require.Equal(t, []any{"Sister Winterbourne", "Nurse in charge", "200000000115"}, []any{first["name"], first["role"], first["system"]})
@@ -264,7 +268,7 @@ func TestWhoAsksIsWhoSignedIn(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, map[string]int{"authorDiffers": 5, "bySystem": 10}, counts)
+	require.Equal(t, map[string]int{"authorDiffers": 5, "bySystem": 13}, counts)
 }
 
 // A lookup that was of the wrong person stays in message 04, and is marked there.

@@ -195,18 +195,40 @@ func (s *Server) authenticated(t route) http.HandlerFunc {
 		}
 		action := t.asked(who)
 		may := s.may(who, action)
-		if !may && (!t.command || t.long) {
+		if !may && (!t.command || t.long || byReference(who)) {
 			writeProblem(w, r, s.deny(r.Context(), who, action))
 			return
 		}
 		err := t.unasked(r)
-		if err == nil {
+		switch {
+		case err != nil:
+		case action == ledger.ActReadEntry && sealedTo(who):
+			as := *who
+			as.Role = "" // the role may read entries; not after a sign-in like this
+			err = s.turnAway(r.Context(), problem("assurance-too-low").of(&as), action)
+		default:
 			err = t.handle(s, w, r, who)
 		}
 		if err != nil {
 			writeProblem(w, r, s.settle(r, who, action, err))
 		}
 	}
+}
+
+// byReference reports whether somebody reads every entry, and is to know whom it
+// is about by nothing but a release. A denial that named the person asked for
+// would tell: it is by the role alone, and stands in the caller's trail.
+func byReference(who *Identity) bool {
+	role, ok := ledger.ParseRole(who.Role)
+	return ok && ledger.May(role, ledger.ActReadEntry) && !ledger.May(role, ledger.ActReadTrail)
+}
+
+// sealedTo reports whether what is sealed of restricted people is closed to an
+// officer who may read it, for want of a strong sign-in. Their own denial says
+// whose a reference is; so whatever has references is closed to them as well.
+func sealedTo(who *Identity) bool {
+	role, ok := ledger.ParseRole(who.Role)
+	return ok && ledger.May(role, ledger.ActReadTrail) && who.Assurance != "AAL3"
 }
 
 // settle is what a caller is told of an error. One that is the mistake of a role

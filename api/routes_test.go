@@ -335,6 +335,7 @@ func TestTurnedAwayOnTheRecord(t *testing.T) {
 	}
 	w.secret("Nobodine Here", nhs(1))
 	without := []any{object{"org_code": "RX9", "person_roleid": "555", "activity_codes": []string{"B0001"}}}
+	elsewhere := []any{object{"org_code": "RFAR", "person_roleid": "555", "activity_codes": []string{"B0107"}}}
 	for name, c := range map[string]struct {
 		change object
 		code   string
@@ -342,6 +343,8 @@ func TestTurnedAwayOnTheRecord(t *testing.T) {
 		"no activity code": {object{"nhsid_nrbac_roles": without}, "role-unknown"},
 		"none selected":    {object{"selected_roleid": nil}, "role-not-selected"},
 		"not held":         {object{"selected_roleid": "1"}, "role-not-selected"},
+		"a weak sign-in":   {object{"acr": "AAL1_USERPASS"}, "assurance-too-low"},
+		"elsewhere":        {object{"nhsid_nrbac_roles": elsewhere}, "organisation-not-permitted"},
 	} {
 		for _, rt := range routeTable {
 			path, body, h := w.sample(rt, 3)

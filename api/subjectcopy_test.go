@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,6 +41,18 @@ func TestSubjectCopy(t *testing.T) {
 	less := objects(out["accesses"])
 	require.Equal(t, []any{"accessed", "trail-read", "subject-copied"}, column(less, "kind"))
 	require.Equal(t, whole[2:], less[:2], "what is left is as it was")
+
+	// Whoever reviewed an access, and saw whom it was of, is in it, and so is that an auditor was let know.
+	w.says(ledger.Nation, object{"live": "no"})
+	w.secret("not breathing")
+	broken, _ := w.emergency(doctor, "AAL3_ANY").recorded(200)
+	review := fmt.Sprintf("/v1/reviews/%v", broken["breakGlass"].(object)["review"])
+	w.call(siteOfficer, "POST", review+"/open", nil).recorded(200)
+	w.call(siteOfficer, "POST", review, object{"finding": "justified", "note": "not breathing"}).recorded(201)
+	w.call(officer, "POST", "/v1/key-releases", object{"nhsNumber": nhs(1), "auditor": "aud-1", "days": 3, "reason": "asked by letter"}).recorded(201)
+	out, _ = w.call(officer, "POST", "/v1/subject-copies", body(nil)).recorded(200)
+	all := column(objects(out["accesses"]), "kind")
+	require.Equal(t, []any{"accessed", "reviewed", "key-released"}, all[len(all)-3:])
 
 	for _, more := range []object{{"harmConsidered": false}, {"competent": false}, {"for": "parent"}} {
 		w.call(officer, "POST", "/v1/subject-copies", body(more)).problem("review-missing")

@@ -20,7 +20,12 @@ func TestTrailProofs(t *testing.T) {
 	_, e := w.lookup(doctor, object{"nhsNumber": nhs(1)}).recorded(200)
 	ref := e.Person.Ref.String()
 	for _, who := range []caller{auditor, officer} {
-		r := w.call(who, "POST", "/v1/trail-proofs", object{"reference": ref})
+		var h header
+		if who == officer {
+			w.call(who, "POST", "/v1/trail-proofs", object{"reference": ref}).turnedAway("assurance-too-low")
+			h = w.signedIn(officer, "AAL3_ANY")
+		}
+		r := w.call(who, "POST", "/v1/trail-proofs", object{"reference": ref}, h)
 		require.Equal(t, 200, r.status, string(r.body))
 		var p projection.TrailProof
 		require.NoError(t, json.Unmarshal(r.body, &p))

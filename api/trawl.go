@@ -66,9 +66,10 @@ func (t *trawl) beyond(a ledger.ActorID, p ledger.PersonRef, now time.Time) (bey
 	return false, false
 }
 
-// tooMany turns away, on the record, whoever looks one person too many up. The operator is told once an hour,
+// tooMany turns away, on the record, whoever looks one person too many up, or tells of one that was not brought,
+// which says as well who has a plan. The operator is told once an hour,
 // with the entry and no name: who it is, whoever may read the ledger finds there.
-func (s *Server) tooMany(ctx context.Context, who *Identity, p ledger.PersonRef) error {
+func (s *Server) tooMany(ctx context.Context, who *Identity, p ledger.PersonRef, a ledger.Action) error {
 	beyond, first := s.trawl.beyond(ledger.ActorIDOf(who.Issuer, who.Subject), p, s.cfg.Now())
 	if !beyond {
 		return nil
@@ -76,7 +77,7 @@ func (s *Server) tooMany(ctx context.Context, who *Identity, p ledger.PersonRef)
 	refused, as := problem("too-many-people"), *who
 	as.Role = "" // the role may look people up; they may not, for now
 	refused.who = &as
-	err := s.turnAway(ctx, refused, ledger.ActLookUp)
+	err := s.turnAway(ctx, refused, a)
 	if told := asProblem(err); first && told.Seq != nil {
 		s.cfg.Logger.Warn("somebody looks up one person after another", "alarm", "trawl", "entry", *told.Seq)
 	}

@@ -63,6 +63,17 @@ func TestTenThousandNumbers(t *testing.T) {
 		require.Equal(t, map[ledger.Kind]int{ledger.KindAccessDenied: 1}, w.kinds(size))
 	}
 	w.lookup(doctor, object{"nhsNumber": nhs(1)}).recorded(200)
+	// That somebody was not brought says as well who has a plan, and tells authorities besides.
+	size := w.size()
+	r := w.call(doctor, "POST", "/v1/missed-appointments", object{"nhsNumber": nhs(6), "appointmentAt": "2026-03-02T09:30:00Z", "service": "audiology"})
+	require.Equal(t, 429, r.status)
+	require.Equal(t, ledger.ActMissAppointment, w.entry(ledger.Seq(*r.problem("too-many-people").Seq)).Event.(*ledger.AccessDenied).Action)
+	w.call(doctor, "POST", "/FHIR/R4/Appointment", noshow(nhs(6), nil)).problem("too-many-people")
+	w.hook(doctor, hookOf(nhs(7), nil)).problem("too-many-people")
+	require.Equal(t, "critical", w.hook(doctor, hookOf(nhs(1), nil)).card()["indicator"], "of somebody looked up before a card is given")
+	kinds := w.kinds(size)
+	require.Equal(t, 3, kinds[ledger.KindAccessDenied])
+	require.Equal(t, 1, kinds[ledger.KindAccessed])
 	w.lookup(otherDoctor, object{"nhsNumber": nhs(4)}).recorded(200)
 	require.Contains(t, w.log.String(), `"alarm":"trawl"`)
 	w.looks.Add(1800) // an hour

@@ -65,7 +65,10 @@ func TestUploadsAreListedWithTheirAlarms(t *testing.T) {
 	require.Equal(t, json.Number("1"), got["gaps"])
 	require.Equal(t, object{"ods": authority1, "name": "Northbank Council"}, got["authority"])
 
-	w.forward(27 * time.Hour)
+	w.forward(26*time.Hour - 10*time.Minute)
+	w.lookup(doctor, object{"nhsNumber": nhs(1)})
+	require.Equal(t, false, one(uploader)["stale"])
+	w.forward(20 * time.Minute)
 	w.lookup(doctor, object{"nhsNumber": nhs(1)})
 	require.Equal(t, true, one(uploader)["stale"])
 	require.Equal(t, true, one(uploader2)["stale"], "nothing was ever sent")

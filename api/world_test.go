@@ -199,7 +199,8 @@ func worldUnder(t testing.TB, rules int) *world {
 	w.idp.publish(t, "cis2", "ec")
 	verifier, err := NewVerifier(VerifierConfig{Audience: audience, Poll: -1, Logger: logger, Issuers: []IssuerConfig{
 		{Issuer: trust, Methods: []string{"ES256", "EdDSA"}, Keys: w.idp.file("trust"), Roles: Roles},
-		{Issuer: cis2, Methods: []string{"ES256"}, Keys: w.idp.file("cis2"), CIS2: true, Map: CIS2Mapping},
+		{Issuer: cis2, Methods: []string{"ES256"}, Keys: w.idp.file("cis2"), CIS2: true, Map: CIS2Mapping,
+			Organisations: []string{emergency, practice, "RX1", "RX9"}},
 	}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, verifier.Close()) })

@@ -62,6 +62,8 @@ type share struct {
 	rng    *rand.Rand
 	used   time.Duration
 	states time.Duration // of it in state entries and in writing them, without what the store does later
+	batch  int           // lookups committed at once
+	prove  func(seqs []ledger.Seq)
 }
 
 func newShare(b *testing.B, people int) *share {
@@ -74,7 +76,7 @@ func newShare(b *testing.B, people int) *share {
 		KEK: map[uint32][]byte{1: bytes.Repeat([]byte{2}, 32)}}, rand.New(rand.NewSource(1)))
 	require.NoError(b, err)
 	s := &share{world: &world{db: db, keys: keys, now: time.Date(2026, 3, 3, 14, 0, 0, 0, time.UTC), asm: NewAssembler(), held: map[string]ledger.DataKey{}},
-		rng: rand.New(rand.NewSource(2))}
+		rng: rand.New(rand.NewSource(2)), batch: 64, prove: func([]ledger.Seq) {}}
 	txn := db.Begin()
 	s.step(b, txn, s.ask(ledger.SystemActor("n1"), &ledger.OpenLog{ID: logID, Origin: "custos.test/log", Verifier: "v", Synthetic: true, Rules: ledger.CurrentRules}))
 	for _, o := range []ledger.Organisation{{Code: "LA1", Name: "Authority", Sort: ledger.SortAuthority},
@@ -143,14 +145,15 @@ func (s *share) step(b *testing.B, txn *store.Txn, c *ledger.Command) Result {
 	return r
 }
 
-// lookups asks for people evenly, in batches of 64.
+// lookups asks for people evenly, in batches.
 func (s *share) lookups(b *testing.B, n int, states bool) {
 	began := processorTime(b)
 	doctor := s.actor("doctor", ledger.RoleClinician, "RXX01")
 	var txn *store.Txn
+	var seqs []ledger.Seq
 	for i := range n {
-		if i%64 == 0 {
-			txn = s.db.Begin()
+		if i%s.batch == 0 {
+			txn, seqs = s.db.Begin(), seqs[:0]
 		}
 		p := s.people[s.rng.Intn(len(s.people))]
 		c := s.ask(doctor, &ledger.LookUp{Person: p, Attendance: ledger.Tag(s.id())})
@@ -161,8 +164,10 @@ func (s *share) lookups(b *testing.B, n int, states bool) {
 		if len(r.Entries) != 2 {
 			require.Len(b, r.Entries, 2, "an access and its notification")
 		}
-		if i%64 == 63 || i == n-1 {
+		seqs = append(seqs, r.Entries[0].Seq)
+		if i%s.batch == s.batch-1 || i == n-1 {
 			require.NoError(b, txn.Commit())
+			s.prove(seqs)
 		}
 	}
 	if states {

@@ -37,7 +37,7 @@ func (v View) SubjectCopy(n ledger.Seq) ([]TrailRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		if row.Role == ledger.RoleSystem || !inCopy(row.Kind) {
+		if row.Role == ledger.RoleSystem || !inCopy(&row) {
 			continue
 		}
 		out = append(out, TrailRow{At: row.At, Kind: row.Kind, Role: row.Role, Organisation: row.Organisation,
@@ -46,12 +46,15 @@ func (v View) SubjectCopy(n ledger.Seq) ([]TrailRow, error) {
 	return out, nil
 }
 
-// inCopy says which entries are somebody's access to a person's record.
-func inCopy(k ledger.Kind) bool {
-	switch k {
+// inCopy says which entries are somebody's access to a person's record: those by
+// which somebody saw whom it is about. That a review was concluded shows nothing more.
+func inCopy(r *TrailRow) bool {
+	switch r.Kind {
 	case ledger.KindAccessed, ledger.KindAccessDenied, ledger.KindSubjectAccessed, ledger.KindNotificationOpened,
-		ledger.KindTrailRead, ledger.KindTraced, ledger.KindSubjectCopied:
+		ledger.KindTrailRead, ledger.KindTraced, ledger.KindSubjectCopied, ledger.KindKeyReleased:
 		return true
+	case ledger.KindReviewed:
+		return r.Code == ledger.FindingOpened.String()
 	}
 	return false
 }

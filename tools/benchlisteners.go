@@ -142,7 +142,7 @@ func organisationOf(token string) string {
 
 func (e *ears) listen(ctx context.Context, client *http.Client, url, token string, ready chan<- struct{}) {
 	err := func() error {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/v1/notifications/events", nil)
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/v1/notifications/stream", nil)
 		if err != nil {
 			return err
 		}

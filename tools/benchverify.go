@@ -17,7 +17,7 @@ type verifySpeed struct {
 func (a *app) benchVerifyCommand() *cobra.Command {
 	var flags verifyFlags
 	cmd := &cobra.Command{
-		Use: "verify", Short: "Measure a verification: entries a second at each level",
+		Use: "verify", Short: "Measure a verification: entries a second at each level, and memory",
 		Args: exactly(0, ""),
 		RunE: func(*cobra.Command, []string) error { return a.benchVerify(flags) },
 	}
@@ -30,9 +30,11 @@ func (a *app) benchVerifyCommand() *cobra.Command {
 // given for both.
 func (a *app) benchVerify(flags verifyFlags) error {
 	v := &verification{a: a, flags: flags, quiet: true}
+	memory := watchMemory([]string{"self"})
 	if err := v.run(); err != nil {
 		return err
 	}
+	peak := memory.peak()
 	if v.report.Verdict == failed {
 		return failf(ExitIntegrity, "the ledger does not verify")
 	}
@@ -48,10 +50,13 @@ func (a *app) benchVerify(flags verifyFlags) error {
 		return err
 	}
 	if a.json() {
-		return a.printJSON(map[string]any{"verdict": v.report.Verdict, "levels": out, "trailProof": trail})
+		return a.printJSON(map[string]any{"verdict": v.report.Verdict, "levels": out, "mibBefore": memory.before, "mibPeak": peak, "trailProof": trail})
 	}
 	for _, s := range out {
 		fmt.Fprintf(a.stdout, "L%d %-20s %10.0f entries/s (%d in %.2f s)\n", s.Level, s.Name, s.PerSecond, s.Entries, s.Seconds)
+	}
+	if memory.before != nil && peak != nil {
+		fmt.Fprintf(a.stdout, "memory: %.0f MiB before, %.0f MiB at the most\n", *memory.before, *peak)
 	}
 	if trail != nil {
 		fmt.Fprintln(a.stdout, trail)

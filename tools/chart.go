@@ -151,3 +151,15 @@ func chartBars(title string, counts []namedCount) template.HTML {
 	}
 	return d.end()
 }
+
+// settingsDrawn is how many organisations have a bar: the table below has more.
+const settingsDrawn = 20
+
+// chartSettings draws a bar to each organisation that looked up most.
+func chartSettings(lines []settingLine) template.HTML {
+	var counts []namedCount
+	for _, l := range lines[:min(len(lines), settingsDrawn)] {
+		counts = append(counts, namedCount{shortened(strings.TrimSpace(l.Code + " " + l.Name)), l.Lookups})
+	}
+	return chartBars("Lookups by setting: the organisations that looked up most", counts)
+}

@@ -56,7 +56,7 @@ func (a *app) reportCommand() *cobra.Command {
 
 func (a *app) report(flags verifyFlags, out, twin string) error {
 	if twin == "" {
-		twin = strings.TrimSuffix(out, ".html") + ".json"
+		twin = twinOf(out)
 	}
 	if twin == out {
 		return failf(ExitUsage, "--out and --json name the same file")
@@ -66,19 +66,9 @@ func (a *app) report(flags verifyFlags, out, twin string) error {
 	if err := v.run(); err != nil {
 		return err
 	}
-	r := v.auditReport(g)
-	page, err := r.page()
+	r, err := v.writeReport(g, out, twin)
 	if err != nil {
 		return err
-	}
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	for name, content := range map[string][]byte{out: page, twin: append(text, '\n')} {
-		if err := os.WriteFile(name, content, 0o644); err != nil {
-			return failing(ExitUnreadable, err)
-		}
 	}
 	if a.json() {
 		err = a.printJSON(map[string]any{"verdict": r.Verification.Verdict, "page": out, "json": twin})
@@ -89,6 +79,28 @@ func (a *app) report(flags verifyFlags, out, twin string) error {
 		return err
 	}
 	return v.exit()
+}
+
+// twinOf is what the JSON beside a page is called.
+func twinOf(page string) string { return strings.TrimSuffix(page, ".html") + ".json" }
+
+// writeReport writes what a run found and gathered, as a page and as JSON.
+func (v *verification) writeReport(g *gathering, out, twin string) (*auditReport, error) {
+	r := v.auditReport(g)
+	page, err := r.page()
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	for name, content := range map[string][]byte{out: page, twin: append(text, '\n')} {
+		if err := os.WriteFile(name, content, 0o644); err != nil {
+			return nil, failing(ExitUnreadable, err)
+		}
+	}
+	return r, nil
 }
 
 func (v *verification) auditReport(g *gathering) *auditReport {
@@ -151,7 +163,7 @@ func (v *verification) again() []step {
 // page makes the HTML.
 func (r *auditReport) page() ([]byte, error) {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"perDay": chartDays, "bars": chartBars, "hours": chartHours, "minute": minute, "percent": percent,
+		"perDay": chartDays, "bars": chartBars, "hours": chartHours, "settings": chartSettings, "minute": minute, "percent": percent,
 	}).Parse(reportPage)
 	if err != nil {
 		return nil, err

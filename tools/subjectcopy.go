@@ -140,6 +140,10 @@ func accessInWords(r *projection.TrailRow) string {
 		return "asked without an NHS number"
 	case ledger.KindSubjectCopied:
 		return "made a copy like this one"
+	case ledger.KindReviewed:
+		return "checked what somebody had asked in an emergency"
+	case ledger.KindKeyReleased:
+		return "let an auditor know whose record it is"
 	}
 	return r.Kind.String()
 }

@@ -63,6 +63,7 @@ type verifyFlags struct{ data, url, tiles, backup, token, keys, pin, scratch, re
 
 func (a *app) verifyCommand() *cobra.Command {
 	var v verifyFlags
+	var page string
 	cmd := &cobra.Command{
 		Use: "verify", Short: "Repeat every signature, hash and decision of a ledger, offline",
 		Long: "Repeat every signature, hash and decision of a ledger, offline and without any secret key.\n\n" +
@@ -72,16 +73,19 @@ func (a *app) verifyCommand() *cobra.Command {
 			"  L2 sealed rows   every ciphertext has the digest that its entry holds\n" +
 			"  L3 chains        each entry follows the one before, for the log and for each person\n" +
 			"  L4 decisions     each command is decided again under the rules of its day, and gives\n" +
-			"                   the same bytes; the views folded from the entries are the stored ones\n\n" +
+			"                   the same bytes; the views folded from the entries are the stored ones\n" +
+			"  L5 rules         without deciding anything: who had to be told was, by the policy of the day;\n" +
+			"                   what came late is said as well, and is no failure\n\n" +
 			"The folder is that of a stopped node, or a copy; with --backup it may be packed in a tar archive,\n" +
 			"compressed with gzip or not. With --url a running node is verified from what it\n" +
 			"serves to an auditor, and with --tiles a log's files without any node: everything but L2 and the\n" +
 			"stored views. Exit 1 names the entry; exit 4 means that what is there holds but the end is missing,\n" +
 			"which after a kill is normal: start the node.",
 		Args: exactly(0, ""),
-		RunE: func(*cobra.Command, []string) error { return a.verify(v) },
+		RunE: func(*cobra.Command, []string) error { return a.verify(v, page) },
 	}
 	v.add(cmd)
+	cmd.Flags().StringVar(&page, "report", "", "file.html: also write the page of what was found, and the same as JSON beside it, as report does")
 	cmd.Flags().StringVar(&v.resume, "resume", "", "folder of your own that keeps how far decisions were repeated: if stopped, or as the ledger grows, they go on from there")
 	return cmd
 }
@@ -117,11 +121,28 @@ type verification struct {
 	watch func(group []ledger.Entry) error // sees each command that was decided again and holds; nil: nobody
 }
 
-func (a *app) verify(flags verifyFlags) error {
+// verify verifies, prints what was found, and writes the page of it where one is asked for.
+func (a *app) verify(flags verifyFlags, page string) error {
 	v := &verification{a: a, flags: flags, quiet: a.json()}
+	var g *gathering
+	if page != "" {
+		switch {
+		case flags.resume != "":
+			return failf(ExitUsage, "a report counts every entry, and --resume passes over those that were verified before: give one of them")
+		case !strings.HasSuffix(page, ".html"):
+			return failf(ExitUsage, "--report is a file of a page: its name ends in .html")
+		}
+		g = newGathering()
+		v.watch = g.add
+	}
 	err := v.run()
 	if err != nil && !errors.Is(err, errSaid) {
 		return err
+	}
+	if g != nil {
+		if _, err := v.writeReport(g, page, twinOf(page)); err != nil {
+			return err
+		}
 	}
 	if a.json() {
 		if err := a.printJSON(v.report); err != nil {

@@ -85,7 +85,7 @@ func (e *Email) message(l *Letter) (*mail.Msg, error) {
 // words tell of a letter to people.
 func words(l *Letter, page string) (subject, body string) {
 	if l.Trial {
-		return "Custos: a trial", "This is a trial of how authority " + l.Authority + " is told of notifications. Nothing waits because of it.\n"
+		return "Custos: a trial", "This is a trial of how " + l.Authority + " is told of notifications. Nothing waits because of it.\n"
 	}
 	var numbers []string
 	for _, n := range l.Of {
@@ -95,7 +95,7 @@ func words(l *Letter, page string) (subject, body string) {
 	if len(l.Of) == 1 {
 		subject = "Custos: a notification is waiting"
 	}
-	body = subject + ", for authority " + l.Authority + ".\n\nNumbers: " + strings.Join(numbers, ", ") + ".\n\nOpen them in Custos"
+	body = subject + ", for " + l.Authority + ".\n\nNumbers: " + strings.Join(numbers, ", ") + ".\n\nOpen them in Custos"
 	if page != "" {
 		body += ": " + page
 	}

@@ -533,3 +533,33 @@ func TestLettersAreConfiguredStrictly(t *testing.T) {
 		}
 	}
 }
+
+// A site that looked somebody up has a way as an authority has: at the end of the
+// ladder the letter goes to its safeguarding inbox, with a reference alone.
+func TestASitesInboxIsTold(t *testing.T) {
+	w := newWorld(t, 1)
+	w.plan(authority1, child, false)
+	w.look("doc-1", child)
+	h := w.hook()
+	l := w.letters(w.leader(), nil, h.address(emergency))
+	l.sendAll(t)
+	require.Empty(t, h.all(), "what waits is the authority's")
+	for range 10 {
+		w.forward(12 * time.Hour)
+		if len(w.states(emergency)) > 0 {
+			break
+		}
+		w.must(&ledger.TellDue{Until: ledger.Of(w.now())})
+	}
+	l.sendAll(t)
+	require.Len(t, h.all(), 1)
+	got := h.all()[0]
+	require.Equal(t, emergency, got.event.Subject)
+	require.Len(t, got.event.Data.Notifications, 1)
+	require.Equal(t, "unread", got.event.Data.Notifications[0].Type)
+	for _, p := range append(w.personal, authority1) {
+		require.NotContains(t, got.body, `"`+p)
+	}
+	require.Equal(t, []string{"delivered"}, w.states(emergency))
+	require.Equal(t, []string{"queued"}, w.states(authority1), "and is nobody else's")
+}

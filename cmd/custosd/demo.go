@@ -253,8 +253,12 @@ func (d *demo) addresses() error {
 			return err
 		}
 	}
+	programs, err := d.programs()
+	if err != nil {
+		return err
+	}
 	for _, c := range d.configs {
-		c.SignIn = d.signIn(c)
+		c.SignIn, c.Machines = d.signIn(c), programs
 		if err := c.write(d.path(c.Node + ".json")); err != nil {
 			return err
 		}

@@ -85,6 +85,11 @@ func demoIssuers(dir string) []Issuer {
 
 // makeTokenKey makes the key that signs the demo's tokens, and its JWKS file.
 func makeTokenKey(dir string) error {
+	return makeSigningKey(filepath.Join(dir, "secrets", "tokens.pem"), filepath.Join(dir, "keys", "tokens.jwks.json"), demoKeyID)
+}
+
+// makeSigningKey makes a key and, where public names a file, the JWKS by which others know it.
+func makeSigningKey(secret, public, id string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -93,43 +98,52 @@ func makeTokenKey(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeNew(filepath.Join(dir, "secrets", "tokens.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
+	if err := writeNew(secret, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil || public == "" {
 		return err
 	}
-	public, err := key.PublicKey.Bytes() // 4, x, y
+	point, err := key.PublicKey.Bytes() // 4, x, y
 	if err != nil {
 		return err
 	}
 	b64 := base64.RawURLEncoding.EncodeToString
 	b, err := json.Marshal(map[string]any{"keys": []any{map[string]string{"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig",
-		"kid": demoKeyID, "x": b64(public[1:33]), "y": b64(public[33:])}}})
+		"kid": id, "x": b64(point[1:33]), "y": b64(point[33:])}}})
 	if err != nil {
 		return err
 	}
-	return writeNew(filepath.Join(dir, "keys", "tokens.jwks.json"), b)
+	return writeNew(public, b)
+}
+
+// readSigningKey reads a key of the demo's.
+func readSigningKey(path string) (*ecdsa.PrivateKey, error) {
+	b, err := readSecret(path)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(b)
+	if block == nil {
+		return nil, errors.New("a key of the demo is damaged")
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, errors.New("a key of the demo is damaged")
+	}
+	ec, ok := key.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, errors.New("a key of the demo is of another kind")
+	}
+	return ec, nil
 }
 
 // tokenMaker signs the demo's tokens.
 type tokenMaker struct{ key *ecdsa.PrivateKey }
 
 func newTokenMaker(dir string) (*tokenMaker, error) {
-	b, err := readSecret(filepath.Join(dir, "secrets", "tokens.pem"))
+	key, err := readSigningKey(filepath.Join(dir, "secrets", "tokens.pem"))
 	if err != nil {
 		return nil, err
 	}
-	block, _ := pem.Decode(b)
-	if block == nil {
-		return nil, errors.New("the demo's token key is damaged")
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, errors.New("the demo's token key is damaged")
-	}
-	ec, ok := key.(*ecdsa.PrivateKey)
-	if !ok {
-		return nil, errors.New("the demo's token key is of another kind")
-	}
-	return &tokenMaker{ec}, nil
+	return &tokenMaker{key}, nil
 }
 
 // issuer is who vouches for a persona.

@@ -8,10 +8,15 @@ import (
 	"encoding/json"
 )
 
-// sign makes a compact JWS with ES256. The JWT library stays behind the edge,
-// which only ever verifies; the demo is the one thing here that issues.
+// sign makes a token.
 func (t *tokenMaker) sign(claims map[string]any) (string, error) {
-	header, err := json.Marshal(map[string]string{"alg": "ES256", "kid": demoKeyID, "typ": "at+jwt"})
+	return signES256(t.key, map[string]string{"alg": "ES256", "kid": demoKeyID, "typ": "at+jwt"}, claims)
+}
+
+// signES256 makes a compact JWS. The JWT library stays behind the edge, which
+// only ever verifies; the demo is the one thing here that issues.
+func signES256(key *ecdsa.PrivateKey, head map[string]string, claims map[string]any) (string, error) {
+	header, err := json.Marshal(head)
 	if err != nil {
 		return "", err
 	}
@@ -22,7 +27,7 @@ func (t *tokenMaker) sign(claims map[string]any) (string, error) {
 	b64 := base64.RawURLEncoding
 	text := b64.EncodeToString(header) + "." + b64.EncodeToString(body)
 	sum := sha256.Sum256([]byte(text))
-	r, s, err := ecdsa.Sign(rand.Reader, t.key, sum[:])
+	r, s, err := ecdsa.Sign(rand.Reader, key, sum[:])
 	if err != nil {
 		return "", err
 	}

@@ -66,6 +66,9 @@ CUSTOS_BENCH_ENTRIES=${TRAIL_ENTRIES:-3000000} go test -buildvcs=false -run '^$'
 say "the state entries' share of a lookup, with the demo's people and with 100,000"
 go test -buildvcs=false -run '^$' -bench '^BenchmarkStateShare$' -benchtime "${STATE_ROUNDS:-60}x" -cpu 1 ./projection
 
+say "the receipts' share of a lookup, with 16 and with 64 lookups to a signature"
+go test -buildvcs=false -run '^$' -bench '^BenchmarkReceiptShare$' -benchtime "${STATE_ROUNDS:-60}x" -cpu 1 ./projection
+
 say "one node: 1,000 listeners, and how soon they hear of a lookup"
 start "$dir"
 resident
