@@ -164,9 +164,12 @@ func (e *Entry) Decode() error {
 		return fmt.Errorf("%w: event: %w", ErrRecord, err)
 	}
 	if e.Nth == 0 {
-		a := new(Actor)
-		if err := unmarshalSame(e.actorRaw, a); err != nil {
-			return fmt.Errorf("%w: actor: %w", ErrRecord, err)
+		a := e.Actor
+		if a == nil { // a [Decoder] may know it
+			a = new(Actor)
+			if err := unmarshalSame(e.actorRaw, a); err != nil {
+				return fmt.Errorf("%w: actor: %w", ErrRecord, err)
+			}
 		}
 		q, err := parseRequest(e.requestNum, e.requestRaw)
 		if err != nil {

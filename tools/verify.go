@@ -163,6 +163,7 @@ func (v *verification) run() error {
 		return err
 	}
 	defer v.resume.close()
+	defer roomForGarbage()()
 	elsewhere := v.runURL
 	if v.flags.tiles != "" {
 		elsewhere = v.runTiles

@@ -122,7 +122,15 @@ func (d *DB) SealedRows(from, to ledger.Seq) iter.Seq2[Row, error] {
 }
 
 // Get implements [Reader] for the committed state.
-func (d *DB) Get(key []byte) ([]byte, error) { return get(d.p, key) }
+func (d *DB) Get(key []byte) ([]byte, error) {
+	if n, ok := entrySeq(key); ok && d.entries != nil {
+		if n >= d.Head().Size { // there it may be, but here it is of a time to come
+			return nil, nil
+		}
+		return d.entries.Get(key)
+	}
+	return get(d.p, key)
+}
 
 // Scan implements [Reader] for the committed state.
 func (d *DB) Scan(prefix []byte) iter.Seq2[Row, error] { return scan(d.p, prefix, after(prefix)) }

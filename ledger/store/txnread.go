@@ -19,7 +19,7 @@ func (t *Txn) Get(key []byte) ([]byte, error) {
 	if c := t.d.rows.get(key); c != nil {
 		return c.value, nil
 	}
-	v, err := get(t.d.p, key)
+	v, err := t.d.Get(key)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (t *Txn) GetOnce(key []byte) ([]byte, error) {
 	if r, ok := t.record(key); ok {
 		return r, nil
 	}
-	return get(t.d.p, key)
+	return t.d.Get(key)
 }
 
 // Scan implements [Reader]: committed rows with those written here laid over.
