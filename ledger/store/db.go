@@ -166,7 +166,7 @@ func (o Options) pebble() *pebble.Options {
 	if o.Scratch {
 		// The same rows are written again and again: what is overwritten in memory never
 		// reaches a table. Nobody waits for such a ledger's tables to be on the disk.
-		po.MemTableSize, po.MemTableStopWritesThreshold = min(64<<20, max(8<<20, uint64(size)/4)), 2
+		po.MemTableSize, po.MemTableStopWritesThreshold = min(32<<20, max(8<<20, uint64(size)/4)), 2
 		po.BytesPerSync = 1 << 30
 	}
 	// Records are hashes and ciphertext: compressing them costs more than it
