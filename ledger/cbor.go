@@ -78,34 +78,32 @@ func (r *reader) head() (major byte, v uint64) {
 	}
 	major = r.b[0] >> 5
 	info := r.b[0] & 31
-	n := 0
-	switch {
-	case info < 24:
-		v = uint64(info)
+	if info < 24 {
 		r.b = r.b[1:]
-		return major, v
-	case info == 24:
-		n = 1
-	case info == 25:
-		n = 2
-	case info == 26:
-		n = 4
-	case info == 27:
-		n = 8
-	default:
+		return major, uint64(info)
+	}
+	if info > 27 {
 		r.fail(errNotCanonical)
 		return 0, 0
 	}
+	n := 1 << (info - 24)
 	if len(r.b) < 1+n {
 		r.fail(errTruncated)
 		return 0, 0
 	}
-	for _, c := range r.b[1 : 1+n] {
-		v = v<<8 | uint64(c)
+	least := uint64(24)
+	switch at := r.b[1:]; n {
+	case 1:
+		v = uint64(at[0])
+	case 2:
+		v, least = uint64(binary.BigEndian.Uint16(at)), 1<<8
+	case 4:
+		v, least = uint64(binary.BigEndian.Uint32(at)), 1<<16
+	case 8:
+		v, least = binary.BigEndian.Uint64(at), 1<<32
 	}
 	r.b = r.b[1+n:]
-	least := [9]uint64{1: 24, 2: 1 << 8, 4: 1 << 16, 8: 1 << 32}
-	if v < least[n] || major == majorOther {
+	if v < least || major == majorOther {
 		r.fail(errNotCanonical)
 		return 0, 0
 	}
@@ -121,9 +119,18 @@ func (r *reader) expect(major byte) uint64 {
 	return v
 }
 
-func (r *reader) uint() uint64 { return r.expect(majorUint) }
-func (r *reader) array() int   { return r.count(r.expect(majorArray)) }
-func (r *reader) mapLen() int  { return r.count(r.expect(majorMap)) }
+// uint reads a number. Most are keys of maps, of one byte.
+func (r *reader) uint() uint64 {
+	if len(r.b) > 0 && r.b[0] < 24 {
+		v := r.b[0]
+		r.b = r.b[1:]
+		return uint64(v)
+	}
+	return r.expect(majorUint)
+}
+
+func (r *reader) array() int  { return r.count(r.expect(majorArray)) }
+func (r *reader) mapLen() int { return r.count(r.expect(majorMap)) }
 
 func (r *reader) count(v uint64) int {
 	if v > uint64(len(r.b)) {
@@ -171,6 +178,10 @@ func (r *reader) rawAt(depth int) []byte {
 func (r *reader) skip(depth int) {
 	if depth > maxDepth {
 		r.fail(errDeep)
+		return
+	}
+	if len(r.b) > 0 && r.b[0] < 24 {
+		r.b = r.b[1:]
 		return
 	}
 	major, v := r.head()

@@ -1,11 +1,13 @@
 package ledger
 
 import (
+	"math"
 	"testing"
 	"time"
 	_ "time/tzdata" // the tests' second opinion must not depend on the machine
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 func london(t testing.TB) *time.Location {
@@ -46,6 +48,30 @@ func TestClocksChangeAsTzdataHasIt(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, changes, 2*105)
 }
+
+// The rule of 1996, for any moment that a Time or a Day can say, by the standard
+// library's calendar: near the changes of any year, and anywhere.
+func TestSummerTimeIsThatOfTheCalendar(t *testing.T) {
+	lastSunday := func(year int, m time.Month) int64 {
+		end := time.Date(year, m, 31, 1, 0, 0, 0, time.UTC)
+		return end.AddDate(0, 0, -int(end.Weekday())).Unix()
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		unix := rapid.Int64Range(math.MinInt32*86400, math.MaxInt32*86400).Draw(t, "seconds")
+		if rapid.Bool().Draw(t, "near") {
+			year := rapid.IntRange(-10_000, 10_000).Draw(t, "year")
+			month := rapid.SampledFrom([]time.Month{time.January, time.February, time.March, time.April, time.September, time.October, time.December}).Draw(t, "month")
+			unix = time.Date(year, month, rapid.IntRange(0, 32).Draw(t, "day"), 0, 0, 0, 0, time.UTC).Unix() + rapid.Int64Range(-7201, 7201).Draw(t, "beside")
+		}
+		year := time.Unix(unix, 0).UTC().Year()
+		require.Equal(t, unix >= lastSunday(year, time.March) && unix < lastSunday(year, time.October), summerTime(unix), "%d", unix)
+		month, of := monthOf(floor(unix, 86400))
+		require.Equal(t, time.Unix(unix, 0).UTC().Month(), time.Month(month))
+		require.Equal(t, time.Unix(unix, 0).UTC().Day(), int(of))
+	})
+}
+
+func floor(a, b int64) int64 { return (a - ((a%b)+b)%b) / b }
 
 func TestTimeKeepsMicroseconds(t *testing.T) {
 	at := time.Date(2026, time.July, 1, 12, 0, 0, 123_456_789, time.UTC)

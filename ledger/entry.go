@@ -148,144 +148,6 @@ func (e *Entry) encode() error {
 	return nil
 }
 
-// ParseHeader reads the envelope of a record strictly and leaves the event,
-// the actor and the request undecoded: all that checking the chain needs. The
-// entry keeps the record; the caller must not change it.
-func ParseHeader(record []byte) (Entry, error) {
-	e := Entry{record: record, hash: tlog.RecordHash(record)}
-	if len(record) > MaxRecord {
-		return e, fmt.Errorf("%w: longer than %d bytes", ErrRecord, MaxRecord)
-	}
-	r := reader{b: record}
-	n := r.mapLen()
-	for key := uint64(0); n > 0 && r.err == nil; n-- {
-		k := r.uint()
-		if r.err == nil && k <= key {
-			r.fail(errNotCanonical)
-			break
-		}
-		if key < keyBody && k != key+1 {
-			r.fail(errType) // one of the twelve that every entry has is missing
-			break
-		}
-		key = k
-		e.readKey(&r, key)
-	}
-	if r.err == nil && len(r.b) > 0 {
-		r.fail(errTrailing)
-	}
-	first := e.Nth == 0
-	if r.err == nil && (e.body == nil || e.Of < 1 || e.Nth >= e.Of || first != (e.actorRaw != nil) ||
-		first != e.hasContent || first != (e.requestRaw != nil)) {
-		r.fail(errType)
-	}
-	if r.err != nil {
-		return e, fmt.Errorf("%w: %w", ErrRecord, r.err)
-	}
-	return e, nil
-}
-
-func (e *Entry) readKey(r *reader, key uint64) {
-	switch key {
-	case keyFormat:
-		if f := r.uint(); r.err == nil && f != Format {
-			r.fail(fmt.Errorf("format %d: %w", f, ErrUnknownKind))
-		}
-	case keyRules:
-		e.Rules = int(r.uint())
-	case keyLog:
-		r.fixed(e.Log[:])
-	case keySeq:
-		e.Seq = Seq(r.uint())
-	case keyPrev:
-		r.fixed(e.Prev[:])
-	case keyTime:
-		e.Time = Time(r.uint())
-	case keyRawTime:
-		e.RawTime = Time(r.uint())
-	case keyCommand:
-		r.fixed(e.Command[:])
-	case keyPlace:
-		if r.array() != 2 {
-			r.fail(errType)
-			return
-		}
-		nth, of := r.uint(), r.uint()
-		if nth > 1<<30 || of > 1<<30 {
-			r.fail(errType)
-			return
-		}
-		e.Nth, e.Of = int(nth), int(of)
-	case keySalt:
-		r.fixed(e.Salt[:])
-	case keyKind:
-		k := r.uint()
-		if k > 1<<16-1 {
-			r.fail(errType)
-		}
-		e.Kind = Kind(k)
-	case keyBody:
-		e.body = r.raw()
-	case keyActor:
-		e.actorRaw = r.raw()
-	case keyContent:
-		r.fixed(e.Content[:])
-		e.hasContent = true
-	case keyRequest:
-		if r.array() != 2 {
-			r.fail(errType)
-			return
-		}
-		k := r.uint()
-		if k > 1<<16-1 {
-			r.fail(errType)
-		}
-		e.requestNum = RequestKind(k)
-		e.requestRaw = r.raw()
-	case keyPerson:
-		e.readPerson(r)
-	case keyCommitments:
-		e.readCommitments(r)
-	default:
-		r.fail(errType)
-	}
-}
-
-func (e *Entry) readPerson(r *reader) {
-	if r.array() != 3 {
-		r.fail(errType)
-		return
-	}
-	p := new(PersonLink)
-	r.fixed(p.Ref[:])
-	p.N = r.uint()
-	r.fixed(p.Prev[:])
-	e.Person = p
-}
-
-func (e *Entry) readCommitments(r *reader) {
-	n := r.array()
-	if n == 0 {
-		r.fail(errType)
-		return
-	}
-	for ; n > 0 && r.err == nil; n-- {
-		if r.array() != 4 {
-			r.fail(errType)
-			return
-		}
-		p, h := r.uint(), r.uint()
-		if p > 255 || h > 255 {
-			r.fail(errType)
-			return
-		}
-		c := Commitment{Payload: Payload(p), Holder: Holder(h)}
-		r.fixed(c.Key[:])
-		r.fixed(c.Digest[:])
-		e.Commitments = append(e.Commitments, c)
-	}
-}
-
 // Decode reads the event, and for the first entry of a command the actor and
 // the request. A body that is not the one deterministic form of its kind is
 // refused.
@@ -302,9 +164,12 @@ func (e *Entry) Decode() error {
 		return fmt.Errorf("%w: event: %w", ErrRecord, err)
 	}
 	if e.Nth == 0 {
-		a := new(Actor)
-		if err := unmarshalSame(e.actorRaw, a); err != nil {
-			return fmt.Errorf("%w: actor: %w", ErrRecord, err)
+		a := e.Actor
+		if a == nil { // a [Decoder] may know it
+			a = new(Actor)
+			if err := unmarshalSame(e.actorRaw, a); err != nil {
+				return fmt.Errorf("%w: actor: %w", ErrRecord, err)
+			}
 		}
 		q, err := parseRequest(e.requestNum, e.requestRaw)
 		if err != nil {

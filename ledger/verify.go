@@ -64,7 +64,9 @@ var ErrTree = errors.New("the tree is another one than was signed")
 type Checker struct {
 	head   Head
 	tree   treeRange
-	people map[PersonRef]PersonHead
+	people map[PersonRef]int // where in ends; without pointers, which a collector would follow
+	ends   []PersonHead
+	reader HeaderReader
 	group  placeInCommand
 	rules  int // in force for the next entry
 	raised int // by the command being read; in force when it ends
@@ -86,11 +88,11 @@ func (c *Checker) Add(record []byte) error {
 	if c.fault != nil {
 		return c.fault
 	}
-	e, err := ParseHeader(record)
+	e, err := c.reader.Read(record)
 	if err != nil {
 		return c.fail(LevelEncoding, err)
 	}
-	return c.add(&e)
+	return c.add(e)
 }
 
 // AddEntry is [Checker.Add] for a record that the caller has parsed already.
@@ -194,7 +196,11 @@ func (c *Checker) inPerson(e *Entry) error {
 	if p == nil {
 		return nil
 	}
-	last := c.people[p.Ref]
+	at, known := c.people[p.Ref]
+	var last PersonHead
+	if known {
+		last = c.ends[at]
+	}
 	switch {
 	case p.Ref.IsZero():
 		return fmt.Errorf("%w: its person is nobody", ErrPlace)
@@ -203,10 +209,14 @@ func (c *Checker) inPerson(e *Entry) error {
 	case p.Prev != last.Last:
 		return fmt.Errorf("%w: the hash of the one before about its person differs", ErrPlace)
 	}
-	if c.people == nil {
-		c.people = make(map[PersonRef]PersonHead)
+	if !known {
+		if c.people == nil {
+			c.people = make(map[PersonRef]int)
+		}
+		at, c.ends = len(c.ends), append(c.ends, last)
+		c.people[p.Ref] = at
 	}
-	c.people[p.Ref] = PersonHead{N: p.N, Last: e.hash}
+	c.ends[at] = PersonHead{N: p.N, Last: e.hash}
 	return nil
 }
 
@@ -248,7 +258,12 @@ func (c *Checker) Tree() tlog.Tree { return c.tree.tree() }
 func (c *Checker) People() int { return len(c.people) }
 
 // Person returns the end of one person's chain; zero for a person without entries.
-func (c *Checker) Person(p PersonRef) PersonHead { return c.people[p] }
+func (c *Checker) Person(p PersonRef) PersonHead {
+	if at, ok := c.people[p]; ok {
+		return c.ends[at]
+	}
+	return PersonHead{}
+}
 
 // Rules returns the rules version in force for the next command.
 func (c *Checker) Rules() int { return c.raised }

@@ -24,12 +24,7 @@ const clockTick = 10 * time.Millisecond
 // usageOf adds up the servers' usage and, for CPU, this process's own. ok is
 // false where /proc does not say.
 func usageOf(pids []string) (u usage, ok bool) {
-	var own syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
-		return u, false
-	}
-	u.cpu = time.Duration(own.Utime.Nano() + own.Stime.Nano())
-	if len(pids) == 0 {
+	if u.cpu, ok = ownCPU(); !ok || len(pids) == 0 {
 		return u, false
 	}
 	for _, pid := range pids {
@@ -45,6 +40,15 @@ func usageOf(pids []string) (u usage, ok bool) {
 		u.written += written
 	}
 	return u, true
+}
+
+// ownCPU is the processor time that this process has used so far, on all cores.
+func ownCPU() (time.Duration, bool) {
+	var own syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
+		return 0, false
+	}
+	return time.Duration(own.Utime.Nano() + own.Stime.Nano()), true
 }
 
 // serversCPU adds up the servers' processor time alone.

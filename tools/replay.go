@@ -110,7 +110,7 @@ func (a *app) replay(r replayFlags) error {
 			return err
 		}
 	}
-	s, err := newScratch(r.scratch)
+	s, err := newScratch(r.scratch, f.db)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"custos/ledger"
+	"custos/ledger/store"
 	"custos/projection"
 )
 
@@ -134,12 +135,16 @@ func (r *resumption) agree(tree tlog.Tree) (ok bool) {
 }
 
 // scratch opens the views as they were left, or begins with none. What is in the
-// folder stays as it is: tables are never written again, and are shared.
-func (r *resumption) scratch(parent string) (*scratch, error) {
-	if r.was.Size == 0 {
-		return newScratch(parent)
+// folder stays as it is: tables are never written again, and are shared. What is
+// to be kept there has the records of its own, for a run that has no folder of them.
+func (r *resumption) scratch(parent string, of *store.DB) (*scratch, error) {
+	if r.dir == "" {
+		return newScratch(parent, of)
 	}
-	s, err := openScratch(parent, func(dir string) error { return linkLedger(r.views(r.was.Size), dir) })
+	if r.was.Size == 0 {
+		return newScratch(parent, nil)
+	}
+	s, err := openScratch(parent, nil, func(dir string) error { return linkLedger(r.views(r.was.Size), dir) })
 	if err != nil {
 		return nil, err
 	}

@@ -27,21 +27,25 @@ const scratchBatch = 2000
 // ledger's size.
 const scratchCache = 192 << 20
 
-func newScratch(parent string) (*scratch, error) {
-	return openScratch(parent, func(dir string) error { return store.Init(dir, scratchOptions) })
+// newScratch makes an empty one for the entries of a ledger that is at hand, which
+// it reads there and does not store again; nil: it stores what is folded.
+func newScratch(parent string, of *store.DB) (*scratch, error) {
+	return openScratch(parent, of, func(dir string) error { return store.Init(dir, scratchOptions) })
 }
 
 var scratchOptions = store.Options{Scratch: true, CacheBytes: scratchCache, RowBytes: scratchCache}
 
 // openScratch opens a temporary folder that holds what begin puts there.
-func openScratch(parent string, begin func(dir string) error) (*scratch, error) {
+func openScratch(parent string, of *store.DB, begin func(dir string) error) (*scratch, error) {
 	folder, err := newTemporary(parent, "custos-replay-")
 	if err != nil {
 		return nil, err
 	}
 	s := &scratch{temporary: folder}
 	if err = begin(folder.dir); err == nil {
-		s.db, err = store.Open(folder.dir, scratchOptions)
+		options := scratchOptions
+		options.Entries = of
+		s.db, err = store.Open(folder.dir, options)
 	}
 	if err != nil {
 		return nil, failing(ExitUnreadable, errors.Join(err, folder.remove()))
@@ -99,12 +103,13 @@ func (s *scratch) close() {
 // *ledger.Fault.
 func groups(db *store.DB, from, to ledger.Seq, each func(group []ledger.Entry) (more bool, err error)) error {
 	var group []ledger.Entry
+	var decoder ledger.Decoder
 	n := from
 	for record, err := range db.Records(from, to) {
 		if err != nil {
 			return err
 		}
-		e, err := ledger.ParseEntry(bytes.Clone(record))
+		e, err := decoder.ParseEntry(bytes.Clone(record))
 		if err != nil {
 			return &ledger.Fault{Seq: n, Level: ledger.LevelEncoding, Why: err}
 		}

@@ -17,8 +17,9 @@ import (
 
 // secondTree makes the tree again from the records' bytes, beside the first.
 type secondTree struct {
-	batch   [][]byte
-	batches chan [][]byte
+	batch   *records
+	batches chan *records
+	spare   chan *records // read, to be filled again
 	done    chan struct{}
 	once    sync.Once
 
@@ -28,11 +29,17 @@ type secondTree struct {
 	wrong string
 }
 
+// records are some in a row, in one piece of memory that is used again.
+type records struct {
+	bytes []byte
+	ends  []int // of each in bytes
+}
+
 // secondBatch is how many records go to the second program at once.
 const secondBatch = 512
 
 func newSecondTree(notes []signedTree) *secondTree {
-	s := &secondTree{batches: make(chan [][]byte, 4), done: make(chan struct{}), notes: notes,
+	s := &secondTree{batch: new(records), batches: make(chan *records, 4), spare: make(chan *records, 4), done: make(chan struct{}), notes: notes,
 		tree: (&compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}).NewEmptyRange(0)}
 	go s.run()
 	return s
@@ -41,8 +48,11 @@ func newSecondTree(notes []signedTree) *secondTree {
 func (s *secondTree) run() {
 	defer close(s.done)
 	for batch := range s.batches {
-		for _, record := range batch {
-			if err := s.tree.Append(rfc6962.DefaultHasher.HashLeaf(record), nil); err != nil && s.wrong == "" {
+		from := 0
+		for _, end := range batch.ends {
+			leaf := rfc6962.DefaultHasher.HashLeaf(batch.bytes[from:end])
+			from = end
+			if err := s.tree.Append(leaf, nil); err != nil && s.wrong == "" {
 				s.wrong = err.Error()
 			}
 			for len(s.notes) > 0 && s.notes[0].N <= int64(s.tree.End()) {
@@ -51,6 +61,10 @@ func (s *secondTree) run() {
 				}
 				s.notes = s.notes[1:]
 			}
+		}
+		select {
+		case s.spare <- batch:
+		default:
 		}
 	}
 }
@@ -65,9 +79,17 @@ func (s *secondTree) root() (h tlog.Hash) {
 
 // push adds a record, whose bytes are the caller's again afterwards.
 func (s *secondTree) push(record []byte) {
-	if s.batch = append(s.batch, bytes.Clone(record)); len(s.batch) == secondBatch {
-		s.batches <- s.batch
-		s.batch = nil
+	b := s.batch
+	b.bytes = append(b.bytes, record...)
+	if b.ends = append(b.ends, len(b.bytes)); len(b.ends) < secondBatch {
+		return
+	}
+	s.batches <- b
+	select {
+	case s.batch = <-s.spare:
+		s.batch.bytes, s.batch.ends = s.batch.bytes[:0], s.batch.ends[:0]
+	default:
+		s.batch = new(records)
 	}
 }
 

@@ -47,7 +47,7 @@ func (c *tileCheck) push(leaf tlog.Hash) {
 			return
 		}
 		c.compare(level, n/tileWidth-1)
-		h = subtree(c.levels[level])
+		h = subtree(c.levels[level]) // which they are compared before: it leaves nothing of them
 		c.levels[level] = c.levels[level][:0]
 	}
 }
@@ -97,9 +97,8 @@ func (c *tileCheck) compare(level int, number int64) {
 	}
 }
 
-// subtree returns the root of a full tile.
-func subtree(hashes []tlog.Hash) tlog.Hash {
-	row := append([]tlog.Hash(nil), hashes...)
+// subtree returns the root of a full tile, in whose place it works.
+func subtree(row []tlog.Hash) tlog.Hash {
 	for len(row) > 1 {
 		for i := 0; i < len(row)/2; i++ {
 			row[i] = tlog.NodeHash(row[2*i], row[2*i+1])

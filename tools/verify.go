@@ -117,6 +117,7 @@ type verification struct {
 	links  func() // reports level 3
 	resume *resumption
 	log    ledger.ID
+	took   []time.Duration // processor time of the passes over a folder: L0; L1 and L3; L2; L4 and L5
 
 	watch func(group []ledger.Entry) error // sees each command that was decided again and holds; nil: nobody
 }
@@ -184,6 +185,7 @@ func (v *verification) run() error {
 		return err
 	}
 	defer v.resume.close()
+	defer roomForGarbage()()
 	elsewhere := v.runURL
 	if v.flags.tiles != "" {
 		elsewhere = v.runTiles
@@ -255,10 +257,13 @@ func (v *verification) runFolder(dir string) error {
 	if tail.wrong != "" {
 		v.wrong(tail.wrong)
 	}
-	for _, level := range []func() error{v.signatures, v.chain, v.sealed, v.decisions} {
-		if err := level(); err != nil {
+	for _, pass := range []func() error{v.signatures, v.chain, v.sealed, v.decisions} {
+		before, _ := ownCPU()
+		if err := pass(); err != nil {
 			return err
 		}
+		after, _ := ownCPU()
+		v.took = append(v.took, after-before)
 		if v.links != nil && len(v.report.Levels) > levelSealed {
 			v.links()
 			v.links = nil

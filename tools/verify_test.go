@@ -302,3 +302,19 @@ func TestVerifyErasureIsLawful(t *testing.T) {
 	require.Zero(t, code, r)
 	require.Contains(t, r.Levels[2].Detail, "1 were erased")
 }
+
+// Each level is measured, and what is one pass in a verification is measured alone too.
+func TestBenchVerifySaysWhatACoreDoes(t *testing.T) {
+	w := usualFolder(t)
+	code, out, _ := run(t, "bench", "verify", "--data", w.dir, "-o", "json")
+	require.Zero(t, code, out)
+	var r struct{ Levels, Alone []verifySpeed }
+	require.NoError(t, json.Unmarshal([]byte(out), &r))
+	require.Len(t, r.Levels, 5)
+	require.Len(t, r.Alone, 3)
+	for _, s := range append(r.Levels, r.Alone...) {
+		require.EqualValues(t, w.size(), s.Entries, s)
+		require.Positive(t, s.PerSecond, s)
+		require.Positive(t, s.PerCore, s)
+	}
+}

@@ -52,6 +52,7 @@ func (v *verification) chain() error {
 
 type chainPass struct {
 	v       *verification
+	reader  ledger.HeaderReader
 	checker ledger.Checker
 	tiles   tileCheck
 	notes   []signedTree // not compared yet
@@ -73,11 +74,11 @@ func (p *chainPass) walk() error {
 		if err != nil {
 			return p.unreadable(err)
 		}
-		e, err := ledger.ParseHeader(record)
+		e, err := p.reader.Read(record)
 		p.tiles.push(e.Hash())
 		p.second.push(record)
 		if err == nil {
-			err = p.checker.AddEntry(&e)
+			err = p.checker.AddEntry(e)
 		} else {
 			err = p.checker.Add(record) // says why, as a fault
 		}

@@ -23,7 +23,7 @@ func (v *verification) decisions() error {
 		v.level(levelRules, false, 0, started, "not checked: the entries are not whole")
 		return nil
 	}
-	s, err := v.resume.scratch(v.flags.scratch)
+	s, err := v.resume.scratch(v.flags.scratch, v.f.db)
 	if err != nil {
 		return err
 	}

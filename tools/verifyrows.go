@@ -46,6 +46,7 @@ func (v *verification) sealed() error {
 
 type rowPass struct {
 	v            *verification
+	reader       ledger.HeaderReader
 	rows, erased int64
 	letGo        int64               // of those erased
 	unlinked     map[ledger.Seq]bool // links whose row is not there, and of which no entry has said so yet
@@ -71,11 +72,11 @@ func (p *rowPass) walk() error {
 		if err != nil {
 			return failing(ExitUnreadable, err) // it was read a moment ago
 		}
-		e, err := ledger.ParseHeader(record)
+		e, err := p.reader.ReadUnhashed(record) // its hash was made a moment ago
 		if err != nil {
 			return failing(ExitUnreadable, err)
 		}
-		if err := p.entry(n, &e); err != nil || p.wrong != "" {
+		if err := p.entry(n, e); err != nil || p.wrong != "" {
 			return err
 		}
 		if e.Kind == ledger.KindLinksFollowed {

@@ -116,7 +116,7 @@ func (v *verification) records(n *source) error {
 	if err := v.resume.of(v.log, v.report.Size); err != nil {
 		return err
 	}
-	s, err := v.resume.scratch(v.flags.scratch)
+	s, err := v.resume.scratch(v.flags.scratch, nil)
 	if err != nil {
 		return err
 	}
@@ -192,6 +192,7 @@ type remotePass struct {
 	v       *verification
 	n       *source
 	s       *scratch
+	decoder ledger.Decoder
 	checker ledger.Checker
 	notes   []signedTree // not compared yet
 	known   int64
@@ -210,7 +211,7 @@ type remotePass struct {
 }
 
 func (p *remotePass) add(record []byte) error {
-	e, err := ledger.ParseEntry(record)
+	e, err := p.decoder.ParseEntry(record)
 	p.second.push(record)
 	if p.n.files {
 		p.tiles.push(e.Hash())

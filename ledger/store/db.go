@@ -29,6 +29,7 @@ type Options struct {
 	CacheBytes int64        // Pebble's block cache, memory tables included; 48 MiB by default
 	RowBytes   int64        // the cache of view rows that Apply reads; 32 MiB by default
 	Scratch    bool         // for replays that are thrown away: no write-ahead log
+	Entries    *DB          // of a scratch ledger: where its entries stand, which it then does not store itself
 }
 
 // Applied is how far the replicated log has been applied, with the membership
@@ -54,6 +55,7 @@ type DB struct {
 	p       *pebble.DB
 	cache   *pebble.Cache
 	fatal   func(error)
+	entries *DB                  // where entries are read; nil: here
 	rows    *rowCache            // the writer's
 	rising  map[string]*frontier // the writer's, by the view's prefix
 	spare   map[string]write     // the writer's, for its next transaction
@@ -121,7 +123,7 @@ func Open(dir string, o Options) (*DB, error) {
 		}
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	d := &DB{p: p, cache: po.Cache, fatal: o.Fatal, rows: newRowCache(o.rowBytes()), rising: make(map[string]*frontier)}
+	d := &DB{p: p, cache: po.Cache, fatal: o.Fatal, entries: o.Entries, rows: newRowCache(o.rowBytes()), rising: make(map[string]*frontier)}
 	if d.fatal == nil {
 		d.fatal = exit
 	}
@@ -162,6 +164,12 @@ func (o Options) pebble() *pebble.Options {
 	}
 	if po.FS == nil {
 		po.FS = vfs.Default
+	}
+	if o.Scratch {
+		// The same rows are written again and again: what is overwritten in memory never
+		// reaches a table. Nobody waits for such a ledger's tables to be on the disk.
+		po.MemTableSize, po.MemTableStopWritesThreshold = min(32<<20, max(8<<20, uint64(size)/4)), 2
+		po.BytesPerSync = 1 << 30
 	}
 	// Records are hashes and ciphertext: compressing them costs more than it
 	// saves, and an auditor can find an entry's bytes in the files.

@@ -172,3 +172,48 @@ func TestAScratchLedgerIsALedger(t *testing.T) {
 	c.prove(d)
 	closed(t, d)
 }
+
+// A scratch ledger of entries that stand elsewhere reads them there, those that it
+// has and no others: what comes later must not be seen by a decision of before.
+func TestAScratchLedgerOfEntriesElsewhere(t *testing.T) {
+	whole, c := fresh(t, vfs.NewMem()), newChain(t)
+	c.commit(whole, 3)
+	c.commit(whole, 2)
+	want := make([][]byte, 3)
+	for n := range want {
+		var err error
+		want[n], err = Record(whole, ledger.Seq(n))
+		must(t, err)
+	}
+	o := Options{FS: vfs.NewMem(), Scratch: true, Entries: whole}
+	must(t, Init(dir, o))
+	d, err := Open(dir, o)
+	must(t, err)
+	again := newChain(t)
+	x := d.Begin()
+	again.write(x, 3)
+	record, err := x.Get(entryKey(2))
+	must(t, err)
+	require.Equal(t, want[2], record)
+	_, err = Record(x, 3)
+	require.ErrorIs(t, err, ErrNoEntry)
+	must(t, x.Commit())
+	for n := range ledger.Seq(3) {
+		for _, r := range []Reader{d, d.Begin()} {
+			record, err := Record(r, n)
+			must(t, err)
+			require.Equal(t, want[n], record)
+			_, err = Record(r, 3)
+			require.ErrorIs(t, err, ErrNoEntry)
+			if x, writing := r.(*Txn); writing {
+				must(t, x.Discard())
+			}
+		}
+	}
+	for range d.Records(0, 10) {
+		t.Fatal("it stored an entry")
+	}
+	require.Equal(t, d.Tree().Hash, c.trees[3].Hash)
+	closed(t, d)
+	closed(t, whole)
+}

@@ -123,6 +123,12 @@ func (d *DB) SealedRows(from, to ledger.Seq) iter.Seq2[Row, error] {
 
 // Get implements [Reader] for the committed state.
 func (d *DB) Get(key []byte) ([]byte, error) {
+	if n, ok := entrySeq(key); ok && d.entries != nil {
+		if n >= d.Head().Size { // there it may be, but here it is of a time to come
+			return nil, nil
+		}
+		return d.entries.Get(key)
+	}
 	if key[0] != prefixView {
 		return get(d.p, key)
 	}

@@ -178,6 +178,9 @@ func (t *Txn) finish() error {
 func (t *Txn) fill(b *pebble.Batch) ([]string, error) {
 	d := t.d
 	for i, r := range t.records {
+		if d.entries != nil {
+			break
+		}
 		if err := b.Set(entryKey(t.base+ledger.Seq(i)), r, nil); err != nil {
 			return nil, fmt.Errorf("append entry: %w", err)
 		}

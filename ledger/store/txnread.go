@@ -20,11 +20,15 @@ func (t *Txn) Get(key []byte) ([]byte, error) {
 		return c.value, nil
 	}
 	var v []byte
-	if !t.d.missed.has(key) {
-		var err error
-		if v, err = get(t.d.p, key); err != nil {
-			return nil, err
-		}
+	var err error
+	switch {
+	case key[0] != prefixView:
+		v, err = t.d.Get(key)
+	case !t.d.missed.has(key):
+		v, err = get(t.d.p, key)
+	}
+	if err != nil {
+		return nil, err
 	}
 	t.d.rows.put(string(key), v, nil, 0)
 	return v, nil
@@ -106,7 +110,7 @@ func (t *Txn) GetOnce(key []byte) ([]byte, error) {
 	if r, ok := t.record(key); ok {
 		return r, nil
 	}
-	return get(t.d.p, key)
+	return t.d.Get(key)
 }
 
 // Scan implements [Reader]: committed rows with those written here laid over.
