@@ -20,8 +20,8 @@ const (
 func init() { runtime.LockOSThread() }
 
 // coarseTimers lets the kernel wake sleepers of this process up to a millisecond late, several at once. Go's runtime has
-// a thread that sleeps for 20 microseconds over and over while anything runs: to be woken so often took a tenth of the
-// processor time of three busy nodes, and a quarter at 500 lookups a second (docs/SPEED.md). Nothing here waits for less
+// a thread that sleeps for 20 microseconds over and over while anything runs: to be woken so often took 8 to 10 % of the
+// processor time of three busy nodes, and a fifth at 500 lookups a second (docs/SPEED.md). Nothing here waits for less
 // than some milliseconds by a clock, and what waits for a disk, a peer or a caller is woken by them, at once.
 //
 // The runtime has made that thread before any of our code runs, and a thread's slack is its own. But it outlives
