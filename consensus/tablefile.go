@@ -33,6 +33,7 @@ type tableFile struct {
 	vfs.File
 	buf     []byte
 	written int64 // what the file system has
+	err     error // what could not be written, for good: no later sync may pass over it
 }
 
 // Write takes all of p, or fails; what cannot be written may be found out by a later call, [tableFile.Sync] at the latest.
@@ -54,12 +55,12 @@ func (f *tableFile) Write(p []byte) (int, error) {
 }
 
 func (f *tableFile) flush() error {
-	if len(f.buf) == 0 {
-		return nil
+	if len(f.buf) == 0 || f.err != nil {
+		return f.err
 	}
 	n, err := f.File.Write(f.buf)
 	f.written += int64(n)
-	f.buf = f.buf[:0]
+	f.buf, f.err = f.buf[:0], err
 	return err
 }
 

@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"testing"
@@ -9,6 +10,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
 )
+
+var errDisk = errors.New("no space left")
 
 // counted counts the writes that reach the file system.
 type counted struct {
@@ -81,6 +84,33 @@ func TestASyncedTableSurvivesACrash(t *testing.T) {
 	b, err := io.ReadAll(after)
 	require.NoError(t, err)
 	require.Equal(t, "a short table", string(b))
+}
+
+// failing writes nothing, once.
+type failing struct {
+	vfs.File
+	failed bool
+}
+
+func (f *failing) Write(p []byte) (int, error) {
+	if !f.failed {
+		f.failed = true
+		return 0, errDisk
+	}
+	return f.File.Write(p)
+}
+
+// A table of which a part could not be written is never synced as whole.
+func TestATableThatFailedStaysSo(t *testing.T) {
+	raw, err := vfs.NewMem().Create("000001.sst", vfs.WriteCategoryUnspecified)
+	require.NoError(t, err)
+	f := &tableFile{File: &failing{File: raw}}
+	_, err = f.Write(make([]byte, tableWrite+1))
+	require.ErrorIs(t, err, errDisk)
+	_, _ = f.Write([]byte("more"))
+	require.ErrorIs(t, f.SyncData(), errDisk)
+	require.ErrorIs(t, f.Sync(), errDisk)
+	require.ErrorIs(t, f.Close(), errDisk)
 }
 
 func TestLogsAreWrittenAtOnce(t *testing.T) {
