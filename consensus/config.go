@@ -172,7 +172,7 @@ func (c Config) raftConfig(notify chan<- bool) *raft.Config {
 }
 
 func (n *Node) storeOptions(readOnly bool) store.Options {
-	o := store.Options{FS: n.fs, Logger: n.log, Fatal: n.stop, CacheBytes: n.config.LedgerCache}
+	o := store.Options{FS: tableFiles{n.fs}, Logger: n.log, Fatal: n.stop, CacheBytes: n.config.LedgerCache}
 	if readOnly {
 		o.ReadOnly, o.CacheBytes, o.RowBytes = true, 1<<20, 1<<20
 	}

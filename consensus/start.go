@@ -39,7 +39,7 @@ func (n *Node) openFolders() (raftlog.Pointer, error) {
 	}
 	n.ledger.db, n.ledger.folder = db, p.Folder
 	n.raftlog, err = raftlog.Open(n.path(raftlog.RaftFolder), raftlog.Options{
-		FS: n.fs, Logger: n.log, Fatal: n.stop, Applied: n.applied, SyncLedger: n.syncLedger,
+		FS: tableFiles{n.fs}, Logger: n.log, Fatal: n.stop, Applied: n.applied, SyncLedger: n.syncLedger,
 	})
 	return p, err
 }

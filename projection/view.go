@@ -18,12 +18,17 @@ var _ ledger.View = View{}
 // read decodes one row; ok is false where there is none. The writer keeps what
 // was decoded beside the row, so the result is shared: it must not be changed.
 func read[T any](r store.Reader, key []byte) (v T, ok bool, err error) {
-	t, writing := r.(*store.Txn)
-	if writing {
+	if t, writing := r.(*store.Txn); writing {
 		if v, ok := t.Memo(key).(T); ok {
 			return v, true, nil
 		}
 	}
+	return decode[T](r, key)
+}
+
+// decode is what [read] does with a row that nobody has decoded yet. It is apart, for what is decoded here lies on the
+// heap, and nearly every row that a decision reads was decoded before.
+func decode[T any](r store.Reader, key []byte) (v T, ok bool, err error) {
 	b, err := r.Get(key)
 	if err != nil || b == nil {
 		return v, false, err
@@ -31,7 +36,7 @@ func read[T any](r store.Reader, key []byte) (v T, ok bool, err error) {
 	if err := ledger.Unmarshal(b, &v); err != nil {
 		return v, false, fmt.Errorf("view row %c: %w", key[1], err)
 	}
-	if writing {
+	if t, writing := r.(*store.Txn); writing {
 		t.SetMemo(key, v)
 	}
 	return v, true, nil

@@ -13,7 +13,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	coarseTimers()
+	os.Exit(run(os.Args[1:]))
+}
 
 // run maps errors to exit codes: 2 for how it was called or configured, 1 for
 // everything else. A node whose disk fails ends by itself with 70.
