@@ -44,7 +44,7 @@ type Node struct {
 	current     atomic.Pointer[tlog.Tree]
 	covered     atomic.Pointer[covered]
 	bulkAt      ledger.Seq // the dispatcher's: the ledger's size when the newest batch with bulk commands was proposed
-	growth      growth // of what current shows
+	growth      growth     // of what current shows
 	checkpoints checkpoints
 	witnesses   *witnesses             // nil: none are configured
 	refusal     atomic.Pointer[string] // why this node is read-only; nil: it is not

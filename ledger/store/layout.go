@@ -36,5 +36,6 @@ func (d *DB) DropViews() error {
 	}
 	d.rows.clear()
 	clear(d.rising)
+	clear(d.few[:])
 	return nil
 }
