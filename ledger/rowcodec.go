@@ -5,9 +5,9 @@ import "slices"
 // What each row of a file carries is written and read as [codec] does what each
 // lookup carries: an upload and an enrolment spend on it what deciding costs.
 
-// nested is a field that is a map of its own.
-func (c *codec) nested(key uint64, v fielded) {
-	if c.next(key, false) {
+// first is the first field where that is a map of its own: the row that an entry is about.
+func (c *codec) first(v fielded) {
+	if c.next(1, false) {
 		c.inner(v)
 	}
 }
@@ -74,7 +74,7 @@ func (q *UploadChunk) fields(c *codec) {
 }
 
 func (e *PlanRecorded) fields(c *codec) {
-	c.nested(1, &e.Row)
+	c.first(&e.Row)
 	c.text(2, &e.Authority, always)
 	number(c, 3, &e.Change, always)
 	number(c, 4, &e.Of, orZero)
@@ -82,25 +82,25 @@ func (e *PlanRecorded) fields(c *codec) {
 }
 
 func (e *PlanUnchanged) fields(c *codec) {
-	c.nested(1, &e.Row)
+	c.first(&e.Row)
 	c.text(2, &e.Authority, always)
 	number(c, 3, &e.Of, always)
 }
 
 func (e *PlanDeleted) fields(c *codec) {
-	c.nested(1, &e.Row)
+	c.first(&e.Row)
 	c.text(2, &e.Authority, always)
 	number(c, 3, &e.Of, always)
 }
 
 func (e *PlanRejected) fields(c *codec) {
-	c.nested(1, &e.Row)
+	c.first(&e.Row)
 	c.text(2, &e.Authority, always)
 	c.text(3, &e.Code, always)
 }
 
 func (e *PlanUnmatched) fields(c *codec) {
-	c.nested(1, &e.Row)
+	c.first(&e.Row)
 	c.text(2, &e.Authority, always)
 	number(c, 3, &e.Of, orZero)
 	c.fixed(4, e.Upload[:], always)
@@ -165,7 +165,7 @@ func (r *EnrolmentRow) fields(c *codec) {
 func (q *Enrol) fields(c *codec) { nestedList(c, 1, &q.Rows, leastRow) }
 
 func (e *Enrolled) fields(c *codec) {
-	c.nested(1, &e.Row)
+	c.first(&e.Row)
 	number(c, 2, &e.Of, orZero)
 	c.text(3, &e.Source, orZero)
 }

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	demoTokens     = "https://tokens.demo.example" // whose tokens programs get: the demo's own
+	demoTokens     = "https://tokens.demo.example" //nolint:gosec // whose tokens programs get, the demo's own: a name and no token
 	demoProgram    = "chis-demo"
 	demoProgramKey = "program-1"
 )

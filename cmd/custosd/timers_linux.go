@@ -40,7 +40,7 @@ func coarseTimers() {
 	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, ourSlack, 0, 0, 0); err != nil {
 		return
 	}
-	if err := syscall.Exec(self, os.Args, os.Environ()); err != nil {
+	if err := syscall.Exec(self, os.Args, os.Environ()); err != nil { //nolint:gosec // what runs already, as it was called
 		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, kernelSlack, 0, 0, 0)
 	}
 }

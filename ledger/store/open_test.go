@@ -210,8 +210,8 @@ func TestAScratchLedgerOfEntriesElsewhere(t *testing.T) {
 			}
 		}
 	}
-	for range d.Records(0, 10) {
-		t.Fatal("it stored an entry")
+	for _, err := range d.Records(0, 10) {
+		t.Fatal("it stored an entry", err)
 	}
 	require.Equal(t, d.Tree().Hash, c.trees[3].Hash)
 	closed(t, d)
