@@ -14,8 +14,13 @@ import (
 	"custos/projection"
 )
 
-// eventsPath is the one route whose answer has no end.
-const eventsPath = "/v1/notifications/stream"
+// The routes whose answers have no end.
+const (
+	eventsPath       = "/v1/notifications/stream"
+	reviewEventsPath = "/v1/reviews/stream"
+)
+
+func endless(path string) bool { return path == eventsPath || path == reviewEventsPath }
 
 // streams is what the streams of one server share.
 type streams struct {
@@ -48,8 +53,8 @@ type noticeItem struct {
 	QueuedAt string     `json:"queuedAt"`
 }
 
-// eventText is an event as it is sent: the same for all who listen for one authority.
-func eventText(n *projection.Notices) []byte {
+// noticeText is an event as it is sent: the same for all who listen for one authority.
+func noticeText(n *projection.Notices) []byte {
 	items := make([]noticeItem, len(n.Of))
 	for i := range n.Of {
 		o := &n.Of[i]
@@ -84,6 +89,7 @@ type stream struct {
 	rc   *http.ResponseController
 	r    *http.Request
 	who  *Identity
+	of   topic
 	at   ledger.Seq // what entries before it did has been sent
 	said ledger.Seq // the newest id that was sent, and one
 }
@@ -92,19 +98,24 @@ type stream struct {
 // reference. Nothing in it is child data, so listening is no disclosure: opening
 // a notification is one, and recorded.
 func (s *Server) getEvents(w http.ResponseWriter, r *http.Request, who *Identity) error {
+	return s.listen(w, r, who, noticesOf(who.Organisation))
+}
+
+// listen sends what is told of a topic for as long as the caller's token is good.
+func (s *Server) listen(w http.ResponseWriter, r *http.Request, who *Identity, of topic) error {
 	from, p := lastEventID(r)
 	if p != nil {
 		return p
 	}
-	if p := s.streams.hub.join(who.Organisation, s.streams.each); p != nil {
+	if p := s.streams.hub.join(of, s.streams.each); p != nil {
 		s.stats.busy.Inc()
 		return p
 	}
-	defer s.streams.hub.leave(who.Organisation)
+	defer s.streams.hub.leave(of)
 	s.stats.streams.Inc()
 	defer s.stats.streams.Dec()
 	size := s.node.View().R.Head().Size
-	l := &stream{s: s, w: w, rc: http.NewResponseController(w), r: r, who: who, at: size}
+	l := &stream{s: s, w: w, rc: http.NewResponseController(w), r: r, who: who, of: of, at: size}
 	if from != nil {
 		l.at = min(*from, size) // a node that is behind tells some of it twice, and leaves nothing out
 	}
@@ -144,10 +155,10 @@ func (l *stream) run() {
 	next := time.NewTimer(l.rest())
 	defer next.Stop()
 	for l.r.Context().Err() == nil {
-		events, to, gap, more := l.s.streams.hub.after(l.who.Organisation, l.at)
+		events, to, gap, more := l.s.streams.hub.after(l.of, l.at)
 		if gap > 0 {
 			var err error
-			if events, to, err = l.s.pastEvents(l.r.Context(), l.who.Organisation, l.at, gap); err != nil {
+			if events, to, err = l.s.pastEvents(l.r.Context(), l.of, l.at, gap); err != nil {
 				return
 			}
 		}
@@ -217,23 +228,23 @@ func (l *stream) send(text []byte) error {
 	return err
 }
 
-// pastEvents reads an authority's events from the ledger itself, a page at a
-// time. They are written when nothing is held any more.
-func (s *Server) pastEvents(ctx context.Context, authority string, from, to ledger.Seq) ([]streamEvent, ledger.Seq, error) {
+// pastEvents reads a topic's events from the ledger itself, a page at a time.
+// They are written when nothing is held any more.
+func (s *Server) pastEvents(ctx context.Context, of topic, from, to ledger.Seq) ([]streamEvent, ledger.Seq, error) {
 	select {
 	case s.streams.past <- struct{}{}:
 	case <-ctx.Done():
 		return nil, from, ctx.Err()
 	}
 	defer func() { <-s.streams.past }()
-	found, next, err := readNotices(s.node, from, min(to, from+hubPage))
+	found, next, err := readEvents(s.node, from, min(to, from+hubPage))
 	if err != nil {
 		return nil, from, err
 	}
 	var out []streamEvent
-	for i := range found {
-		if found[i].Authority == authority {
-			out = append(out, streamEvent{found[i].Seq, eventText(&found[i])})
+	for _, e := range found {
+		if e.of == of {
+			out = append(out, e.streamEvent)
 		}
 	}
 	return out, next, nil

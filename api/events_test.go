@@ -29,8 +29,8 @@ type ear struct {
 	stop   func()
 }
 
-func (w *world) streamRequest(token, last string) *http.Request {
-	r, err := http.NewRequestWithContext(w.t.Context(), "GET", w.http.URL+eventsPath, nil)
+func (w *world) streamRequest(path, token, last string) *http.Request {
+	r, err := http.NewRequestWithContext(w.t.Context(), "GET", w.http.URL+path, nil)
 	require.NoError(w.t, err)
 	r.Header.Set("Authorization", "Bearer "+token)
 	if last != "" {
@@ -46,8 +46,13 @@ func (w *world) listen(who caller, last string) *ear {
 
 func (w *world) listenWith(token, last string) *ear {
 	w.t.Helper()
+	return w.listenTo(eventsPath, token, last)
+}
+
+func (w *world) listenTo(path, token, last string) *ear {
+	w.t.Helper()
 	ctx, stop := context.WithCancel(w.t.Context())
-	res, err := w.client.Do(w.streamRequest(token, last).WithContext(ctx))
+	res, err := w.client.Do(w.streamRequest(path, token, last).WithContext(ctx))
 	require.NoError(w.t, err)
 	require.Equal(w.t, 200, res.StatusCode)
 	require.Equal(w.t, "text/event-stream", res.Header.Get("Content-Type"))
@@ -234,7 +239,7 @@ func TestASlowListenerIsCutOff(t *testing.T) {
 	go func() { done <- srv.Serve(p) }()
 	here, there := net.Pipe()
 	p.made <- there
-	require.NoError(t, w.streamRequest(w.token(socialWorker), "").Write(here))
+	require.NoError(t, w.streamRequest(eventsPath, w.token(socialWorker), "").Write(here))
 	in := bufio.NewReader(here)
 	for line := ""; !strings.HasPrefix(line, "data: "); {
 		var err error

@@ -98,7 +98,7 @@ func TestNothingPersonalInClear(t *testing.T) {
 		for _, rt := range routeTable {
 			path, body, _ := w.sample(rt, e.Seq)
 			path, _, _ = strings.Cut(path, "?")
-			if rt.path != eventsPath { // a good answer to it has no end
+			if !endless(rt.path) { // a good answer to it has no end
 				w.call(who, rt.method, path, body)
 			}
 			w.call(who, rt.method, path+"?nhsNumber="+nhs(1)+"&name=Featherstonehaugh", body)

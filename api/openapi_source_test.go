@@ -246,7 +246,7 @@ func handlers(t testing.TB) map[string]string {
 			}
 			text := func(e ast.Expr) string {
 				if id, ok := e.(*ast.Ident); ok {
-					return map[string]string{"eventsPath": eventsPath, "auditEventPath": auditEventPath, "tokenPath": tokenPath}[id.Name]
+					return map[string]string{"eventsPath": eventsPath, "reviewEventsPath": reviewEventsPath, "auditEventPath": auditEventPath, "tokenPath": tokenPath}[id.Name]
 				}
 				s, _ := literal(e)
 				return s

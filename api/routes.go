@@ -40,6 +40,7 @@ var routeTable = []route{
 	{"POST", "/v1/lookups/{seq}/corrections", jsonBody, jsonType, false, ledger.ActCorrectAccess, true, (*Server).postCorrection, "mark an own lookup as one of the wrong person"},
 	{"POST", "/v1/emergency-lookups", jsonBody, jsonType, false, ledger.ActBreakGlass, true, (*Server).postEmergency, "look a person up in an emergency, also where policy would deny it; reviewed by a second person"},
 	{"GET", "/v1/reviews", 0, nil, false, ledger.ActReview, false, (*Server).getReviews, "emergency accesses to be reviewed, by reference"},
+	{"GET", reviewEventsPath, 0, nil, true, ledger.ActReview, false, (*Server).getReviewEvents, "emergency accesses to be reviewed, as they happen: server-sent events, by reference"},
 	{"POST", "/v1/reviews/{seq}/open", jsonBody, jsonType, false, ledger.ActReview, true, (*Server).postReviewOpen, "who looked whom up in an emergency, and why"},
 	{"POST", "/v1/reviews/{seq}", jsonBody, jsonType, false, ledger.ActReview, true, (*Server).postReview, "conclude the review of an emergency access"},
 	{"POST", "/v1/lookups/{seq}/mother", jsonBody, jsonType, false, ledger.ActLookUp, true, (*Server).postMother, "look up the mother of a baby under one that was looked up"},
@@ -166,7 +167,7 @@ func (s *Server) pageRoutes() (all []pageRoute) {
 func (s *Server) authenticated(t route) http.HandlerFunc {
 	slots := s.slots
 	switch {
-	case t.path == eventsPath:
+	case endless(t.path):
 		slots = s.streams.slots
 	case t.long:
 		slots = s.uploads

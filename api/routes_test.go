@@ -24,7 +24,7 @@ func (w *world) sample(t route, n ledger.Seq) (path string, body any, h header) 
 	}
 	path = strings.ReplaceAll(path, "{id}", "7")
 	switch t.path {
-	case eventsPath:
+	case eventsPath, reviewEventsPath:
 		path += "?state=queued" // asked for badly: the answer to a good request has no end
 	case "/FHIR/R4/CareTeam", "/FHIR/R4/AuditEvent":
 		path += "?patient:identifier=https://fhir.nhs.uk/Id/nhs-number|" + nhs(1)

@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
@@ -33,7 +34,10 @@ func litewitness(t *testing.T) string {
 		t.Skip("SKIPPED: NO OTHER'S WITNESS WAS ASKED: python3, which makes its database, is not here")
 	}
 	program := filepath.Join(t.TempDir(), "litewitness")
-	build := exec.Command("go", "build", "-o", program, "filippo.io/torchwood/cmd/litewitness")
+	limit, cancel := context.WithTimeout(t.Context(), 3*time.Minute) // it may want modules from elsewhere
+	defer cancel()
+	build := exec.CommandContext(limit, "go", "build", "-o", program, "filippo.io/torchwood/cmd/litewitness")
+	build.WaitDelay = 5 * time.Second
 	build.Dir = filepath.Join("testdata", "litewitness")
 	build.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOWORK=off", "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {

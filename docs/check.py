@@ -1,144 +1,71 @@
 #!/usr/bin/env python3
-"""Checks a Custos receipt and a chain of entries with Python alone: no package, no server, no code of ours.
-
-    check.py receipt FILE VKEY [RECORD]   the receipt's entry is in the tree that the log's key signed;
-                                          with RECORD, the entry is these very bytes
+"""Checks a Custos receipt, or a chain of entries, with Python alone: no package, no server, no code of ours.
+    check.py receipt FILE VKEY [RECORD]   the receipt's entry (these very bytes) is in the tree that the log's key signed
     check.py chain BUNDLE...              records as /tile/entries/N gives them, in order: each names the one before
+Formats: docs/FORMAT.md, c2sp.org/tlog-proof, c2sp.org/signed-note, RFC 6962, RFC 8032. Exit 0: it holds; 1: it does not."""
+import base64, hashlib, re, sys
 
-Formats: docs/FORMAT.md, c2sp.org/tlog-proof, c2sp.org/signed-note, RFC 6962, RFC 8032. Exit 0: it holds; 1: it does not.
-"""
-import base64, hashlib, sys
-
-sha = lambda b: hashlib.sha256(b).digest()
-leaf_hash = lambda record: sha(b"\0" + record)
-node_hash = lambda left, right: sha(b"\1" + left + right)
-
-# Ed25519, RFC 8032 section 5.1.
-P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
-D = -121665 * pow(121666, P - 2, P) % P
-I = pow(2, (P - 1) // 4, P)
+raw, sha = lambda text: base64.b64decode(text, validate=True), lambda *b: hashlib.sha256(b"".join(b)).digest()
+P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493  # Ed25519, RFC 8032 section 5.1
+D, I = -121665 * pow(121666, -1, P) % P, pow(2, (P - 1) // 4, P)
 
 def add(a, b):
-    x, y = a[0] * b[1] + b[0] * a[1], a[1] * b[1] + a[0] * b[0]
-    t = D * a[0] * b[0] * a[1] * b[1] % P
-    return x * pow(1 + t, P - 2, P) % P, y * pow(1 - t, P - 2, P) % P
-
-def times(n, a):
-    out = (0, 1)
-    while n:
-        if n & 1: out = add(out, a)
-        a, n = add(a, a), n >> 1
-    return out
-
+    x, y, t = a[0] * b[1] + b[0] * a[1], a[1] * b[1] + a[0] * b[0], D * a[0] * b[0] * a[1] * b[1]
+    return x * pow(1 + t, -1, P) % P, y * pow(1 - t, -1, P) % P
+def times(n, a): return (0, 1) if n == 0 else add(times(n // 2, add(a, a)), a if n & 1 else (0, 1))
 def point(b):
-    n = int.from_bytes(b, "little")
-    y, sign = n & (2**255 - 1), n >> 255
-    xx = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
-    x = pow(xx, (P + 3) // 8, P)
-    if (x * x - xx) % P: x = x * I % P
-    assert y < P and (x * x - xx) % P == 0, "not a point of the curve"
+    sign, y = divmod(int.from_bytes(b, "little"), 2**255)
+    xx = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
+    x = next((x for x in (pow(xx, (P + 3) // 8, P) * i % P for i in (1, I)) if x * x % P == xx), None)
+    assert y < P and x is not None, "not a point of the curve"
     return (P - x if x & 1 != sign else x), y
+def signed(key, message, s):
+    n, h = int.from_bytes(s[32:], "little"), int.from_bytes(hashlib.sha512(s[:32] + key + message).digest(), "little")
+    return n < L and times(n, point(b"\x58" + b"\x66" * 31)) == add(point(s[:32]), times(h % L, point(key)))
 
-BASE = point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
-
-def signed(key, message, signature):
-    s = int.from_bytes(signature[32:], "little")
-    h = int.from_bytes(hashlib.sha512(signature[:32] + key + message).digest(), "little") % L
-    return s < L and times(s, BASE) == add(point(signature[:32]), times(h, point(key)))
-
-def checkpoint(note, vkey):
-    """Returns size and root of the tree that the key signed."""
-    name, number, key = vkey.strip().split("+", 2)
-    raw = base64.b64decode(key, validate=True)
-    assert raw[:1] == b"\1" and len(raw) == 33, "the verifier key is not Ed25519"
-    assert sha(name.encode() + b"\n" + raw)[:4].hex() == number, "the verifier key's number is wrong"
-    text, signatures = note.split("\n\n", 1)
-    text += "\n"
-    for line in signatures.splitlines():
-        _, who, blob = line.split(" ")
-        blob = base64.b64decode(blob, validate=True)
-        if who == name and blob[:4].hex() == number:
-            assert len(blob) == 68 and signed(raw[1:], text.encode(), blob[4:]), "the signature does not hold"
-            origin, size, root = text.splitlines()[:3]
-            assert origin == name, "another log's checkpoint"
-            return int(size), base64.b64decode(root, validate=True)
-    raise AssertionError("not signed by this key")
-
-def included(leaf, index, size, path, root):
-    """RFC 9162 section 2.1.3.2."""
-    assert index < size, "the entry is beyond the tree"
-    fn, sn, r = index, size - 1, leaf
-    for p in path:
-        assert sn, "the path is too long"
-        if fn & 1 or fn == sn:
-            r = node_hash(p, r)
-            while fn and not fn & 1: fn, sn = fn >> 1, sn >> 1
-        else:
-            r = node_hash(r, p)
-        fn, sn = fn >> 1, sn >> 1
-    assert sn == 0 and r == root, "the entry is not in the signed tree"
+def checkpoint(note, vkey):  # the size and the root that the key signed
+    (name, number, key), (text, signatures) = vkey.strip().split("+", 2), note.split("\n\n", 1)
+    key, (origin, size, root) = raw(key), text.split("\n")[:3]
+    assert key[0] == 1 and len(key) == 33 and sha(name.encode(), b"\n", key)[:4].hex() == number, "not a verifier key of Ed25519"
+    lines = [line.split(" ") for line in signatures.splitlines()]
+    mine = [raw(s) for _, who, s in lines if who == name and raw(s)[:4].hex() == number]
+    assert mine and origin == name, "not signed by this key"
+    assert all(len(s) == 68 and signed(key[1:], text.encode() + b"\n", s[4:]) for s in mine), "the signature does not hold"
+    return int(size), raw(root)
 
 def receipt(text, vkey, record=None):
-    head, note = text.split("\n\n", 1)
-    lines = head.split("\n")
-    assert lines.pop(0) == "c2sp.org/tlog-proof@v1", "not a tlog-proof"
-    leaf = base64.b64decode(lines.pop(0)[6:], validate=True) if lines[0].startswith("extra ") else None
-    if record is not None:
-        assert leaf in (None, leaf_hash(record)), "the record is not the receipt's entry"
-        leaf = leaf_hash(record)
-    assert leaf is not None, "the receipt does not hold its entry's hash: give the record"
-    assert lines[0].startswith("index "), "no index"
-    index = int(lines.pop(0)[6:])
-    size, root = checkpoint(note, vkey)
-    included(leaf, index, size, [base64.b64decode(l, validate=True) for l in lines], root)
-    return index, size
+    (first, *lines), note = text.split("\n\n", 1)[0].split("\n"), text.split("\n\n", 1)[1]
+    named = raw(lines.pop(0)[6:]) if lines[0].startswith("extra ") else None
+    r = sha(b"\0", record) if record is not None else named
+    assert first == "c2sp.org/tlog-proof@v1" and lines[0].startswith("index "), "not a tlog-proof"
+    assert r and named in (None, r), "the receipt names another record, or none: give the record"
+    index, (size, root) = int(lines[0][6:]), checkpoint(note, vkey)
+    fn, sn = index, size - 1  # RFC 9162 section 2.1.3.2
+    assert index < size, "the entry is beyond the tree"
+    for p in map(raw, lines[1:]):
+        assert sn, "the path is too long"
+        r, up = (sha(b"\1", p, r), fn == sn) if fn & 1 or fn == sn else (sha(b"\1", r, p), False)
+        while up and fn and not fn & 1: fn, sn = fn >> 1, sn >> 1
+        fn, sn = fn >> 1, sn >> 1
+    assert sn == 0 and r == root, "the entry is not in the signed tree"
+    return f"entry {index} is in the signed tree of {size} entries"
 
-def item(b, at):
-    """Skips one CBOR item; returns its argument, where its content begins and where it ends."""
-    major, n = b[at] >> 5, b[at] & 31
-    at += 1
-    if n >= 24:
-        width = 1 << (n - 24)
-        n, at = int.from_bytes(b[at:at + width], "big"), at + width
-    end = at + n if major in (2, 3) else at
-    for _ in range(n * (major - 3) if major in (4, 5) else 0):
-        end = item(b, end)[2]
-    return n, at, end
+def chain(*bundles):  # a record begins with its keys 1 to 5: format, rules, log, sequence number, hash of the entry before
+    begin = re.compile(rb"[\xac-\xb1]\x01\x01\x02(?:[\0-\x17]|\x18.)\x03P.{16}"
+                       rb"\x04([\0-\x17]|\x18.|\x19..|\x1a.{4}|\x1b.{8})\x05X (.{32})", re.S)
+    b, last, head, count = b"".join(bundles), None, None, 0
+    while b:
+        record, b = b[2:2 + int.from_bytes(b[:2], "big")], b[2 + int.from_bytes(b[:2], "big"):]
+        seq, prev = begin.match(record).groups()
+        n = int.from_bytes(seq[1:] or seq, "big")
+        assert head is None or (n, prev) == (last + 1, head), f"entry {n} does not follow {last}"
+        last, head, count = n, sha(b"\0", record), count + 1
+    return f"{count} entries up to {last} follow each other; the last one's hash is {base64.b64encode(head).decode()}"
 
-def envelope(record):
-    """The record's keys up to prev: format, rules, log, sequence number, hash of the entry before."""
-    at, out = item(record, 0)[1], {}
-    for _ in range(5):
-        key, _, at = item(record, at)
-        n, begin, end = item(record, at)
-        out[key], at = (record[begin:end] if end > begin else n), end
-    return out
-
-def chain(bundles):
-    before, count, last = None, 0, None
-    for b in bundles:
-        while b:
-            n = int.from_bytes(b[:2], "big")
-            record, b = b[2:2 + n], b[2 + n:]
-            e = envelope(record)
-            if before is not None:
-                assert (e[4], e[5]) == (last + 1, before), f"entry {e[4]} does not follow {last}"
-            before, last, count = leaf_hash(record), e[4], count + 1
-    return count, last, before
-
-def read(name):
-    with open(name, "rb") as f: return f.read()
-
-if __name__ == "__main__":
-    try:
-        match sys.argv[1:]:
-            case ["receipt", name, vkey, *more] if len(more) < 2:
-                index, size = receipt(read(name).decode(), vkey, *(read(m) for m in more))
-                print(f"entry {index} is in the signed tree of {size} entries")
-            case ["chain", first, *more]:
-                count, last, head = chain(map(read, [first, *more]))
-                print(f"{count} entries up to {last} follow each other; the last one's hash is {base64.b64encode(head).decode()}")
-            case _:
-                sys.exit(__doc__)
-    except (AssertionError, ValueError, IndexError) as e:
-        sys.exit(f"DOES NOT HOLD: {e}")
+def read(name): return open(name, "rb").read()
+try:
+    match sys.argv[1:]:
+        case ["receipt", name, vkey, *more] if len(more) < 2: print(receipt(read(name).decode(), vkey, *map(read, more)))
+        case ["chain", first, *more]: print(chain(*map(read, [first, *more])))
+        case _: sys.exit(__doc__)
+except (AssertionError, AttributeError, ValueError, IndexError, TypeError) as e: sys.exit(f"DOES NOT HOLD: {e}")

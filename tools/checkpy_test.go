@@ -29,6 +29,22 @@ func python(t *testing.T, args ...string) (string, bool) {
 	return out.String(), err == nil
 }
 
+// It is short enough to be read whole by whoever is to believe it.
+func TestThePythonIsShort(t *testing.T) {
+	b, err := os.ReadFile("../docs/check.py")
+	require.NoError(t, err)
+	_, code, ok := strings.Cut(string(b), "\nimport ")
+	require.True(t, ok)
+	lines := 1
+	for l := range strings.Lines(code) {
+		require.LessOrEqual(t, len(l), 130)
+		if strings.TrimSpace(l) != "" {
+			lines++
+		}
+	}
+	require.LessOrEqual(t, lines, 60)
+}
+
 // A receipt is accepted by Python's own library alone, with the record and
 // without it; altered in any line, or held against another record or key, it is not.
 func TestAReceiptIsCheckedByPython(t *testing.T) {
