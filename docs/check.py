@@ -62,8 +62,8 @@ def chain(*bundles):  # a record begins with its keys 1 to 5: format, rules, log
         last, head, count = n, sha(b"\0", record), count + 1
     return f"{count} entries up to {last} follow each other; the last one's hash is {base64.b64encode(head).decode()}"
 
-def read(name): return open(name, "rb").read()
 try:
+    read = lambda name: open(name, "rb").read()
     match sys.argv[1:]:
         case ["receipt", name, vkey, *more] if len(more) < 2: print(receipt(read(name).decode(), vkey, *map(read, more)))
         case ["chain", first, *more]: print(chain(*map(read, [first, *more])))

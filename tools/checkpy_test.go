@@ -29,13 +29,13 @@ func python(t *testing.T, args ...string) (string, bool) {
 	return out.String(), err == nil
 }
 
-// It is short enough to be read whole by whoever is to believe it.
+// Without its text of help it is 60 lines, to be read whole by whoever is to believe it.
 func TestThePythonIsShort(t *testing.T) {
 	b, err := os.ReadFile("../docs/check.py")
 	require.NoError(t, err)
 	_, code, ok := strings.Cut(string(b), "\nimport ")
 	require.True(t, ok)
-	lines := 1
+	lines := 0
 	for l := range strings.Lines(code) {
 		require.LessOrEqual(t, len(l), 130)
 		if strings.TrimSpace(l) != "" {
