@@ -317,4 +317,10 @@ func TestBenchVerifySaysWhatACoreDoes(t *testing.T) {
 		require.Positive(t, s.PerSecond, s)
 		require.Positive(t, s.PerCore, s)
 	}
+	code, out, _ = run(t, "bench", "verify", "--data", w.dir, "--level", "3", "-o", "json")
+	require.Zero(t, code, out)
+	require.NoError(t, json.Unmarshal([]byte(out), &r))
+	require.Len(t, r.Levels, 3, "hashes and tree, sealed rows, chains")
+	code, _, errs := run(t, "bench", "verify", "--data", w.dir, "--level", "4")
+	require.Equal(t, ExitUsage, code, errs)
 }

@@ -16,4 +16,6 @@ fi
 bin/custos-tools bench nation --dir "$dir" --url "$CUSTOS_URL" --plans "$NATION_PLANS" --schools "$NATION_SCHOOLS" --rows "$NATION_ROWS" -o json
 echo "$(du -sm "$CUSTOS_DATA" | cut -f1) MiB on the disk"
 stop
+echo "verified up to level 3:"
+bin/custos-tools bench verify --data "$CUSTOS_DATA" --keys "$CUSTOS_KEYS" --level 3 -o json
 rm -rf "$dir" "$dir.log"
