@@ -127,7 +127,7 @@ var problems = map[string]kind{
 	"role-not-selected":          {403, "No role was selected at sign-in", "Choose one of the roles that you hold: the organisation is the role's."},
 	"role-not-permitted":         {403, "Your role may not do this", ""},
 	"organisation-not-permitted": {403, "Your organisation may not do this", ""},
-	"assurance-too-low":          {403, "A stronger sign-in is needed", ""},
+	"assurance-too-low":          {403, "A stronger sign-in is needed", "Sign in with a smartcard or its like (AAL3; in a browser /signin?level=AAL3), or as strongly as the token's issuer asks. " + noDisclosure},
 	"access-denied":              {403, "This is not permitted", ""},
 	"not-live":                   {403, "The service is not yet live for this area", noDisclosure},
 

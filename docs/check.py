@@ -2,7 +2,7 @@
 """Checks a Custos receipt, or a chain of entries, with Python alone: no package, no server, no code of ours.
     check.py receipt FILE VKEY [RECORD]   the receipt's entry (these very bytes) is in the tree that the log's key signed
     check.py chain BUNDLE...              records as /tile/entries/N gives them, in order: each names the one before
-Formats: docs/FORMAT.md, c2sp.org/tlog-proof, c2sp.org/signed-note, RFC 6962, RFC 8032. Exit 0: it holds; 1: it does not."""
+Formats: docs/FORMAT.md, c2sp.org/tlog-proof, c2sp.org/signed-note, RFC 6962, RFC 8032. Exit 0: it holds; 1: not; 2: not read."""
 import base64, hashlib, re, sys
 
 raw, sha = lambda text: base64.b64decode(text, validate=True), lambda *b: hashlib.sha256(b"".join(b)).digest()
@@ -27,8 +27,7 @@ def checkpoint(note, vkey):  # the size and the root that the key signed
     (name, number, key), (text, signatures) = vkey.strip().split("+", 2), note.split("\n\n", 1)
     key, (origin, size, root) = raw(key), text.split("\n")[:3]
     assert key[0] == 1 and len(key) == 33 and sha(name.encode(), b"\n", key)[:4].hex() == number, "not a verifier key of Ed25519"
-    lines = [line.split(" ") for line in signatures.splitlines()]
-    mine = [raw(s) for _, who, s in lines if who == name and raw(s)[:4].hex() == number]
+    mine = [raw(s) for who, s in re.findall(r"^— (\S+) (\S+)$", signatures, re.M) if (who, raw(s)[:4].hex()) == (name, number)]
     assert mine and origin == name, "not signed by this key"
     assert all(len(s) == 68 and signed(key[1:], text.encode() + b"\n", s[4:]) for s in mine), "the signature does not hold"
     return int(size), raw(root)
@@ -67,5 +66,6 @@ try:
     match sys.argv[1:]:
         case ["receipt", name, vkey, *more] if len(more) < 2: print(receipt(read(name).decode(), vkey, *map(read, more)))
         case ["chain", first, *more]: print(chain(*map(read, [first, *more])))
-        case _: sys.exit(__doc__)
+        case _: print(__doc__); sys.exit(2)
+except OSError as e: print(f"cannot be read: {e}", file=sys.stderr); sys.exit(2)
 except (AssertionError, AttributeError, ValueError, IndexError, TypeError) as e: sys.exit(f"DOES NOT HOLD: {e}")

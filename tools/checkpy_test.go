@@ -90,6 +90,12 @@ func TestAReceiptIsCheckedByPython(t *testing.T) {
 	}
 	out, ok := python(t, "receipt", put("receipt", []byte(receipt)), testStranger(t))
 	require.False(t, ok, out)
+	for _, args := range [][]string{{}, {"receipt", filepath.Join(dir, "nothing"), w.vkey}, {"check", "this"}} {
+		out, ok = python(t, args...)
+		require.False(t, ok, out)
+		require.NotContains(t, out, "DOES NOT HOLD", "what cannot be read proves nothing")
+		require.NotContains(t, out, "Traceback")
+	}
 }
 
 func TestAChainIsCheckedByPython(t *testing.T) {

@@ -88,9 +88,14 @@ func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n",
 
 func (d *demo) run(ctx context.Context, nodes int) error {
 	tune()
+	release, err := d.hold()
+	if err != nil {
+		return err
+	}
+	defer release()
 	if _, err := os.Stat(d.path(unfinished)); err == nil {
 		d.say("The folder %s holds a demo that was interrupted while it was made; beginning again.", d.shown)
-		if err := os.RemoveAll(d.dir); err != nil {
+		if err := d.clear(); err != nil {
 			return err
 		}
 	}
@@ -135,9 +140,6 @@ func (d *demo) run(ctx context.Context, nodes int) error {
 // create makes keys and configurations, starts the nodes in this process on
 // the demo's declared clock, and fills them through their own interface.
 func (d *demo) create(ctx context.Context, nodes int) error {
-	if entries, err := os.ReadDir(d.dir); err == nil && len(entries) > 0 {
-		return misuse("%s exists and is not a demo's folder", d.shown)
-	}
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return err
 	}

@@ -66,8 +66,10 @@ function record(a) {
 }
 
 function planTable(plans) {
-  return table("Plans", ["Plan", "Status", "From", "To", "Authority", "Office hours", "Out of hours"],
-    plans.map((p) => [p.type.replaceAll("-", " "), p.status, p.start, p.end || "", p.localAuthority.name, p.localAuthority.officeHours, p.localAuthority.emergencyDuty]));
+  return table("Plans", ["Plan", "Status", "From", "To", "Shown until", "Authority", "Ring now", "Office hours", "Out of hours"],
+    plans.map((p) => [p.type.replaceAll("-", " "), p.status, p.start, p.end || "", p.visibleUntil || "",
+      p.localAuthority.name + (p.localAuthority.unconfirmed ? " (numbers not confirmed for 90 days)" : ""),
+      p.localAuthority.ringNow || "", p.localAuthority.officeHours, p.localAuthority.emergencyDuty]));
 }
 
 const nameOf = (p) => (p ? p.familyName + ", " + p.givenNames + " (" + p.dateOfBirth + ")" : "");
@@ -77,10 +79,11 @@ async function lookup() {
   if ($("birth").value) body.dateOfBirth = $("birth").value;
   const a = await call("POST", "/v1/lookups", body);
   const box = node("div", null, { class: a.outcome === "found" ? "callout" : "callout quiet" });
-  if (a.outcome === "found") box.append(node("strong", nameOf(a.person) + " has a plan."));
+  const live = a.plans.some((p) => p.status === "active");
+  if (a.outcome === "found") box.append(node("strong", nameOf(a.person) + (live ? " has a plan." : " had a plan, which has ended.")));
   if (a.outcome === "not-found") box.append(node("strong", "No plan is recorded here."));
   if (a.outcome === "mismatch") box.append(node("strong", "The date of birth differs."));
-  if (a.caution) box.append(node("p", a.caution));
+  for (const said of [a.notice, a.caution]) if (said) box.append(node("p", said));
   show("Answer", box,
     a.plans.length && planTable(a.plans),
     a.notified.length && table("Told", ["Authority", "State", "At"], a.notified.map((n) => [n.name, n.state, when(n.at)])),
