@@ -15,7 +15,9 @@ const demoLock = "lock"
 // with the process.
 func (d *demo) hold() (release func(), err error) {
 	all, err := os.ReadDir(d.dir)
-	ours := func(e os.DirEntry) bool { return slices.Contains([]string{demoLock, unfinished, "demo.json"}, e.Name()) }
+	ours := func(e os.DirEntry) bool {
+		return slices.Contains([]string{demoLock, unfinished, "demo.json"}, e.Name())
+	}
 	if err == nil && len(all) > 0 && !slices.ContainsFunc(all, ours) {
 		return nil, misuse("%s exists and is not a demo's folder", d.shown)
 	}
