@@ -17,7 +17,7 @@ import (
 // The routes whose answers have no end.
 const (
 	eventsPath       = "/v1/notifications/stream"
-	reviewEventsPath = "/v1/reviews/stream"
+	reviewEventsPath = "/v1/emergencies/stream"
 )
 
 func endless(path string) bool { return path == eventsPath || path == reviewEventsPath }
