@@ -216,6 +216,7 @@ func worldUnder(t testing.TB, rules int) *world {
 	w.http.Listener = Listener(w.http.Listener)
 	w.http.Start()
 	w.client = w.http.Client()
+	w.client.Transport.(*http.Transport).ExpectContinueTimeout = 20 * time.Second // of requests that ask for it
 	w.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t.Cleanup(w.close)
 	require.Eventually(t, w.node.Ready, 20*time.Second, time.Millisecond)
