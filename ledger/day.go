@@ -112,37 +112,12 @@ func ParseBirth(s string) (Day, error) {
 // not read from the machine's zone files, so that a decision about a day is
 // the same on every machine for ever.
 func summerTime(unix int64) bool {
-	day, second := unix/86400, unix%86400
-	if second < 0 {
-		day, second = day-1, second+86400
+	at := time.Unix(unix, 0).UTC()
+	_, month, day := at.Date()
+	if month != time.March && month != time.October {
+		return month > time.March && month < time.October
 	}
-	month, of := monthOf(day)
-	if month != 3 && month != 10 {
-		return month > 3 && month < 10
-	}
-	// Both months have 31 days; 1 January 1970 was a Thursday. Of Sunday 0 is.
-	last := 31 - ((day+31-of+4)%7+7)%7
-	begun := of > last || of == last && second >= 3600
-	return begun == (month == 3)
-}
-
-// monthOf returns the month, from 1, of a day since 1970 in the Gregorian calendar,
-// and which day of it that is. It counts from 1 March 0000, so that a leap day ends
-// a year, in eras of 400 years. (time.Time has no answer without a date and a zone,
-// and every decision asks.)
-func monthOf(day int64) (month, of int64) {
-	day += 719468
-	era := day / 146097
-	if day%146097 < 0 {
-		era--
-	}
-	inEra := day - era*146097
-	year := (inEra - inEra/1460 + inEra/36524 - inEra/146096) / 365
-	inYear := inEra - (365*year + year/4 - year/100)
-	fromMarch := (5*inYear + 2) / 153
-	of = inYear - (153*fromMarch+2)/5 + 1
-	if fromMarch < 10 {
-		return fromMarch + 3, of
-	}
-	return fromMarch - 9, of
+	last := 31 - (int(at.Weekday())+31-day)%7 // both months have 31 days
+	begun := day > last || day == last && at.Hour() >= 1
+	return begun == (month == time.March)
 }
