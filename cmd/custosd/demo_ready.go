@@ -133,7 +133,7 @@ func (d *demo) welcome(leader, admin string) {
 		p := &d.state.People[i]
 		d.say("  %-18s %-24s %s, %s", "$"+p.Env, p.Name, p.RoleName, p.OrganisationName)
 	}
-	d.say("\n  Try       source %s/env", d.shown)
+	d.say("\n  Try       . %s/env", d.shown)
 	d.say(`            curl -s -H "Authorization: Bearer $T_CLINICIAN" -H 'Content-Type: application/json' \`)
 	d.say(`              -d "{\"nhsNumber\":\"$NHS_CPP\"}" $CUSTOS_URL/v1/lookups`)
 	d.say("  Then      see the social worker's notification, the nurse's caseload and the IG officer's trail on the page")
