@@ -18,12 +18,13 @@ type Txn struct {
 	d       *DB
 	head    ledger.Head
 	applied Applied
-	base    ledger.Seq        // the first entry appended here
-	records [][]byte          // entries appended here, in order
-	rows    map[string]write  // everything else written here, by key
-	rising  map[string][]byte // rows of rising views written here: see [Txn.SetRising]
-	bytes   int               // what the batch will hold, about
-	pushed  bool              // leaves were appended: only Commit or a reload may follow
+	base    ledger.Seq          // the first entry appended here
+	records [][]byte            // entries appended here, in order
+	rows    map[string]write    // everything else written here, by key
+	begun   map[begins][]string // keys of rows by how they begin, once a walk wanted them
+	rising  map[string][]byte   // rows of rising views written here: see [Txn.SetRising]
+	bytes   int                 // what the batch will hold, about
+	pushed  bool                // leaves were appended: only Commit or a reload may follow
 	done    bool
 }
 

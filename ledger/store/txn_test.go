@@ -33,8 +33,11 @@ func TestATransactionIsAMapOverAMap(t *testing.T) {
 			}
 		}
 		key := func() []byte {
+			// A walk finds rows written here by their keys' first bytes: some keys begin alike
+			// beyond these, some are shorter.
+			begin := rapid.SampledFrom([]string{"", "", "aab", "aaba", "aabb\xff"}).Draw(t, "begin")
 			k := rapid.StringOfN(rapid.RuneFrom([]rune("ab\xff")), 0, 3, -1).Draw(t, "key")
-			return ViewKey('x', []byte(k))
+			return ViewKey('x', []byte(begin+k))
 		}
 		same := func(want map[string]string, r Reader, prefix []byte) {
 			var keys []string

@@ -3,7 +3,6 @@ package store
 import (
 	"iter"
 	"slices"
-	"strings"
 
 	"custos/ledger"
 )
@@ -132,9 +131,10 @@ func (t *Txn) Back(prefix, before []byte) iter.Seq2[Row, error] {
 // overlay lays the rows written here over committed ones, which come in the
 // same order: those with a prefix that are not less than from, and less than before.
 func (t *Txn) overlay(rows iter.Seq2[Row, error], prefix, from, before []byte, backwards bool) iter.Seq2[Row, error] {
+	least, below := string(from), string(before)
 	var own []string
-	for k := range t.rows {
-		if strings.HasPrefix(k, string(prefix)) && k >= string(from) && (before == nil || k < string(before)) {
+	for k := range t.own(prefix) {
+		if k >= least && (before == nil || k < below) {
 			own = append(own, k)
 		}
 	}

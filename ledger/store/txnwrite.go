@@ -18,7 +18,7 @@ func (t *Txn) set(key []byte, w write) error {
 	if w.value == nil {
 		w.value = []byte{}
 	}
-	t.rows[string(key)] = w
+	t.put(key, w)
 	fresh := w.fresh
 	if fresh == 0 {
 		fresh = len(w.value)
@@ -77,7 +77,7 @@ func (t *Txn) DeleteCold(key []byte) error {
 }
 
 func (t *Txn) remove(key []byte, w write) error {
-	t.rows[string(key)] = w
+	t.put(key, w)
 	t.bytes += len(key) + 16
 	return nil
 }
