@@ -114,11 +114,10 @@ type verification struct {
 	lacks  bool // files may be missing, and it is said
 	opened *ledger.LogOpened
 	notes  []signedTree
-	links  func() // reports level 3
 	resume *resumption
 	log    ledger.ID
 	short  bool            // decisions are not repeated, to measure what comes before
-	took   []time.Duration // processor time of the passes over a folder: L0; L1 and L3; L2; L4 and L5
+	took   []time.Duration // processor time of the passes over a folder: L0; L1 to L3; L4 and L5
 
 	watch func(group []ledger.Entry) error // sees each command that was decided again and holds; nil: nobody
 }
@@ -258,9 +257,9 @@ func (v *verification) runFolder(dir string) error {
 	if tail.wrong != "" {
 		v.wrong(tail.wrong)
 	}
-	passes := []func() error{v.signatures, v.chain, v.sealed, v.decisions}
+	passes := []func() error{v.signatures, v.chain, v.decisions}
 	if v.short {
-		passes = passes[:3]
+		passes = passes[:2]
 	}
 	for _, pass := range passes {
 		before, _ := ownCPU()
@@ -269,10 +268,6 @@ func (v *verification) runFolder(dir string) error {
 		}
 		after, _ := ownCPU()
 		v.took = append(v.took, after-before)
-		if v.links != nil && len(v.report.Levels) > levelSealed {
-			v.links()
-			v.links = nil
-		}
 	}
 	return v.conclude()
 }

@@ -10,15 +10,18 @@ import (
 	"custos/ledger/store"
 )
 
-// chain checks levels 1 and 3 in one pass over the records: it makes every
+// chain checks levels 1, 2 and 3 in one pass over the records: it makes every
 // hash, tile and root again and holds them against what is stored and signed,
-// and it follows the chains.
+// and it follows the chains. Beside it another program makes the tree, and the
+// sealed rows are held against the entries.
 func (v *verification) chain() error {
 	started := time.Now()
+	rows := newRowPass(v.f.db)
 	p := &chainPass{v: v, tiles: tileCheck{stored: v.f.tile}, notes: v.notes, second: newSecondTree(v.notes)}
-	defer p.second.stop()
+	p.out = handOut(p.second.read, rows.read)
+	defer p.out.stop()
 	err := guard(p.walk)
-	other := p.second.end(p.checker.Tree())
+	p.out.stop()
 	if p.damaged(err) {
 		err = p.unreadable(err)
 	}
@@ -26,6 +29,7 @@ func (v *verification) chain() error {
 		return err
 	}
 	p.compareEnd()
+	other := p.second.differs(p.checker.Tree())
 	if p.hashes == "" && p.links == "" && other != "" {
 		p.hashes = other
 		v.wrong(other)
@@ -43,10 +47,10 @@ func (v *verification) chain() error {
 		}
 	}
 	v.level(levelHashes, p.hashes == "", n, started, hashes)
-	took := time.Since(started)
-	v.links = func() { // printed after level 2, which is checked next
-		v.level(levelChain, p.hashes == "" && p.links == "", n, time.Now().Add(-took), links)
+	if err := v.sealed(rows, started); err != nil {
+		return err
 	}
+	v.level(levelChain, p.hashes == "" && p.links == "", n, started, links)
 	return nil
 }
 
@@ -60,6 +64,7 @@ type chainPass struct {
 	agreed  int
 	known   int64 // the greatest signed tree that agrees
 	second  *secondTree
+	out     *handout // to it, and to who holds the rows against the entries
 	hashes  string
 	links   string
 }
@@ -76,7 +81,7 @@ func (p *chainPass) walk() error {
 		}
 		e, err := p.reader.Read(record)
 		p.tiles.push(e.Hash())
-		p.second.push(record)
+		p.out.push(record)
 		if err == nil {
 			err = p.checker.AddEntry(e)
 		} else {

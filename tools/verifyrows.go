@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"iter"
 	"math"
 	"slices"
 	"time"
@@ -14,116 +13,141 @@ import (
 	"custos/ledger/store"
 )
 
-// sealed checks level 2: every sealed row has the digest that its entry commits
-// to. A row that is not there was erased, which is lawful and counted; a row
-// that no entry commits to is not, and neither is one of links that were let go.
-func (v *verification) sealed() error {
-	started := time.Now()
-	if !v.whole {
+// sealed says what level 2 found: every sealed row has the digest that its entry
+// commits to. A row that is not there was erased, which is lawful and counted; a
+// row that no entry commits to is not, and neither is one of links that were let go.
+func (v *verification) sealed(p *rowPass, started time.Time) error {
+	switch {
+	case !v.whole:
 		v.level(levelSealed, false, 0, started, "not checked: the entries are not whole")
 		return nil
+	case p.err != nil:
+		return failing(ExitUnreadable, p.err)
+	case p.why != "":
+		v.bad(p.at, p.why)
+		v.level(levelSealed, false, p.rows, started, fmt.Sprintf("entry %d: %s", p.at, p.why))
+		return nil
 	}
-	p := &rowPass{v: v, unlinked: map[ledger.Seq]bool{}}
-	err := guard(p.walk)
-	var damaged *damagedError
-	if errors.As(err, &damaged) {
-		err = nil
-		p.fault(p.seq, "sealed rows beside it or the next entries do not read: a block of them is damaged")
+	detail := fmt.Sprintf("%d rows have the digest their entry holds, %d were erased", p.rows, p.erased)
+	if p.letGo > 0 {
+		detail += fmt.Sprintf(", %d of these with links that were let go", p.letGo)
 	}
-	if err != nil {
-		return err
-	}
-	detail := p.wrong
-	if detail == "" {
-		detail = fmt.Sprintf("%d rows have the digest their entry holds, %d were erased", p.rows, p.erased)
-		if p.letGo > 0 {
-			detail += fmt.Sprintf(", %d of these with links that were let go", p.letGo)
-		}
-	}
-	v.level(levelSealed, p.wrong == "", p.rows, started, detail)
+	v.level(levelSealed, true, p.rows, started, detail)
 	return nil
 }
 
+// rowPass walks the sealed rows beside the records. What it finds counts only once
+// the records themselves have been found whole.
 type rowPass struct {
-	v            *verification
-	reader       ledger.HeaderReader
+	db           *store.DB
+	records      *recordReader
+	headers      ledger.HeaderReader
+	entry        *ledger.Entry // the one whose rows are looked at; nil: not begun
+	n            ledger.Seq    // its number
+	seen         int           // of its rows
+	ended        bool          // there is no further entry
+	row          ledger.Seq    // whose the last row is that was read
 	rows, erased int64
 	letGo        int64               // of those erased
 	unlinked     map[ledger.Seq]bool // links whose row is not there, and of which no entry has said so yet
-	wrong        string
-	next         func() (store.Row, error, bool)
-	row          store.Row
-	more         bool
-	seq          ledger.Seq // of the row
-	place        int
+
+	at  ledger.Seq // the entry at fault
+	why string     // empty: none is
+	err error      // of the disk
 }
 
-func (p *rowPass) walk() error {
-	db := p.v.f.db
-	size := db.Head().Size
-	next, stop := iter.Pull2(db.SealedRows(0, math.MaxUint64))
-	defer stop()
-	p.next = next
-	if err := p.advance(); err != nil {
-		return err
+func newRowPass(db *store.DB) *rowPass { return &rowPass{db: db, unlinked: map[ledger.Seq]bool{}} }
+
+const rowsDamaged = "sealed rows beside it or the next entries do not read: a block of them is damaged"
+
+func (p *rowPass) read(from *recordReader) {
+	p.records = from
+	err := guard(p.walk)
+	var damaged *damagedError
+	if errors.As(err, &damaged) {
+		p.fault(p.row, rowsDamaged)
+	} else if err != nil {
+		p.err = err
 	}
-	n := ledger.Seq(0)
-	for record, err := range db.Records(0, size) {
-		if err != nil {
-			return failing(ExitUnreadable, err) // it was read a moment ago
-		}
-		e, err := p.reader.ReadUnhashed(record) // its hash was made a moment ago
-		if err != nil {
-			return failing(ExitUnreadable, err)
-		}
-		if err := p.entry(n, e); err != nil || p.wrong != "" {
+}
+
+// walk reads row after row, and the entries up to it. It ends at the first fault.
+func (p *rowPass) walk() error {
+	for row, err := range p.db.SealedRows(0, math.MaxUint64) {
+		switch {
+		case err != nil && isDisk(err):
 			return err
+		case err != nil:
+			p.fault(p.row, rowsDamaged)
+			return nil
+		case len(row.Key) != 10:
+			p.fault(p.row, "a sealed row after it has a key of another length")
+			return nil
 		}
-		if e.Kind == ledger.KindLinksFollowed {
-			if err := p.links(n, record); err != nil || p.wrong != "" {
+		p.row = ledger.Seq(binary.BigEndian.Uint64(row.Key[1:]))
+		for !p.ended && (p.entry == nil || p.n < p.row) {
+			if err := p.next(); err != nil || p.why != "" {
 				return err
 			}
 		}
-		n++
+		if p.ended {
+			p.fault(p.row, "a sealed row stands beyond the ledger's end")
+			return nil
+		}
+		if p.compare(int(row.Key[9]), row.Value); p.why != "" {
+			return nil
+		}
 	}
-	if p.more && p.wrong == "" {
-		p.fault(p.seq, "a sealed row stands beyond the ledger's end")
+	for !p.ended {
+		if err := p.next(); err != nil || p.why != "" {
+			return err
+		}
 	}
 	return nil
 }
 
-// entry checks the rows of one entry.
-func (p *rowPass) entry(n ledger.Seq, e *ledger.Entry) error {
-	commitments := e.Commitments
-	seen := int64(0)
-	for p.more && p.seq == n {
-		if p.place >= len(commitments) {
-			p.fault(n, "a sealed row stands beside it that it does not commit to")
-			return nil
-		}
-		if sha256.Sum256(p.row.Value) != commitments[p.place].Digest {
-			p.fault(n, "a sealed row beside it is not the one it commits to")
-			return nil
-		}
-		seen++
-		if err := p.advance(); err != nil || p.wrong != "" {
-			return err
-		}
+// compare holds a row against its entry.
+func (p *rowPass) compare(place int, value []byte) {
+	switch commitments := p.entry.Commitments; {
+	case place >= len(commitments):
+		p.fault(p.row, "a sealed row stands beside it that it does not commit to")
+	case sha256.Sum256(value) != commitments[place].Digest:
+		p.fault(p.row, "a sealed row beside it is not the one it commits to")
+	default:
+		p.seen++
+		p.rows++
 	}
-	p.rows += seen
-	p.erased += int64(len(commitments)) - seen
-	if e.Kind == ledger.KindEnrolmentLinked && seen == 0 && len(commitments) > 0 {
-		p.unlinked[n] = true
+}
+
+// next counts what is gone of the entry's rows, and goes on to the next entry.
+func (p *rowPass) next() error {
+	if e := p.entry; e != nil {
+		p.erased += int64(len(e.Commitments) - p.seen)
+		if e.Kind == ledger.KindEnrolmentLinked && p.seen == 0 && len(e.Commitments) > 0 {
+			p.unlinked[p.n] = true
+		}
+		p.n, p.seen = p.n+1, 0
+	}
+	record, ok := p.records.next()
+	if p.ended = !ok; !ok {
+		return nil
+	}
+	var err error
+	if p.entry, err = p.headers.ReadUnhashed(record); err != nil { // its hash is made elsewhere
+		return err
+	}
+	if p.entry.Kind == ledger.KindLinksFollowed {
+		return p.links(record)
 	}
 	return nil
 }
 
 // links wants nothing left in the store of links that were let go: what was
 // sealed of a child may not outlast the time that policy gives it.
-func (p *rowPass) links(n ledger.Seq, record []byte) error {
+func (p *rowPass) links(record []byte) error {
 	e, err := ledger.ParseEntry(record)
 	if err != nil {
-		return failing(ExitUnreadable, err)
+		return err
 	}
 	ev := e.Event.(*ledger.LinksFollowed)
 	if !ev.LetGo() {
@@ -133,7 +157,7 @@ func (p *rowPass) links(n ledger.Seq, record []byte) error {
 	slices.Sort(named)
 	for _, link := range slices.Compact(named) {
 		if !p.unlinked[link] {
-			p.fault(n, fmt.Sprintf("it lets links go, and what entry %d sealed of them is there", link))
+			p.fault(p.n, fmt.Sprintf("it lets links go, and what entry %d sealed of them is there", link))
 			return nil
 		}
 		delete(p.unlinked, link)
@@ -142,28 +166,4 @@ func (p *rowPass) links(n ledger.Seq, record []byte) error {
 	return nil
 }
 
-// advance reads the next row.
-func (p *rowPass) advance() error {
-	row, err, ok := p.next()
-	if p.more = ok; !ok {
-		return nil
-	}
-	if err != nil {
-		if isDisk(err) {
-			return failing(ExitUnreadable, err)
-		}
-		p.fault(p.seq, "sealed rows beside it or the next entries do not read: a block of them is damaged")
-		return nil
-	}
-	if len(row.Key) != 10 {
-		p.fault(p.seq, "a sealed row after it has a key of another length")
-		return nil
-	}
-	p.row, p.seq, p.place = row, ledger.Seq(binary.BigEndian.Uint64(row.Key[1:])), int(row.Key[9])
-	return nil
-}
-
-func (p *rowPass) fault(seq ledger.Seq, why string) {
-	p.wrong = fmt.Sprintf("entry %d: %s", seq, why)
-	p.v.bad(seq, why)
-}
+func (p *rowPass) fault(seq ledger.Seq, why string) { p.at, p.why = seq, why }

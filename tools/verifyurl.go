@@ -125,7 +125,8 @@ func (v *verification) records(n *source) error {
 	bar := v.a.progress(v.report.Size, "entries")
 	defer bar.done()
 	p := remotePass{v: v, n: n, s: s, notes: v.notes, tiles: tileCheck{stored: n.tile}, second: newSecondTree(v.notes), rules: newRulesPass(v), before: v.resume.was}
-	defer p.second.stop()
+	p.out = handOut(p.second.read)
+	defer p.out.stop()
 	if p.before.Size > 0 {
 		p.commands = p.before.Commands
 		if err := p.rules.restore(&p.before.Rules); err != nil {
@@ -149,7 +150,8 @@ func (v *verification) records(n *source) error {
 			return err
 		}
 	}
-	if other := p.second.end(p.checker.Tree()); other != "" && p.hashes == "" && !v.broken && !p.unknown {
+	p.out.stop()
+	if other := p.second.differs(p.checker.Tree()); other != "" && p.hashes == "" && !v.broken && !p.unknown {
 		p.hashes = other
 		v.wrong(other)
 	}
@@ -200,6 +202,7 @@ type remotePass struct {
 	group   []ledger.Entry
 	done    int64 // entries decided again
 	second  *secondTree
+	out     *handout // to it
 	rules   *rulesPass
 	hashes  string
 	links   string
@@ -212,7 +215,7 @@ type remotePass struct {
 
 func (p *remotePass) add(record []byte) error {
 	e, err := p.decoder.ParseEntry(record)
-	p.second.push(record)
+	p.out.push(record)
 	if p.n.files {
 		p.tiles.push(e.Hash())
 	}
