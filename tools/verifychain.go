@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"custos/ledger"
@@ -18,10 +19,20 @@ func (v *verification) chain() error {
 	started := time.Now()
 	rows := newRowPass(v.f.db)
 	p := &chainPass{v: v, tiles: tileCheck{stored: v.f.tile}, notes: v.notes, second: newSecondTree(v.notes)}
-	p.out = handOut(p.second.read, rows.read)
+	p.out = handOut(p.follow, p.second.read, rows.read)
 	defer p.out.stop()
 	err := guard(p.walk)
 	p.out.stop()
+	switch { // what follow found comes first: it is of an earlier entry
+	case p.err != nil:
+		err = p.err
+	case p.ended.Load():
+		err = nil
+	case err == nil:
+		err = guard(p.end)
+	default:
+		err = p.unreadable(err)
+	}
 	if p.damaged(err) {
 		err = p.unreadable(err)
 	}
@@ -64,42 +75,69 @@ type chainPass struct {
 	agreed  int
 	known   int64 // the greatest signed tree that agrees
 	second  *secondTree
-	out     *handout // to it, and to who holds the rows against the entries
+	out     *handout    // to follow, to it, and to who holds the rows against the entries
+	ended   atomic.Bool // follow came to an entry that is wrong, or does not go on
+	err     error       // of follow, from the disk
 	hashes  string
 	links   string
 }
 
-// walk ends early at the first entry that is wrong. Its error is the disk's.
+// walk reads the records. Its error is the reading's.
 func (p *chainPass) walk() error {
-	db := p.v.f.db
-	size := db.Head().Size
-	bar := p.v.a.progress(int64(size), "hashes")
-	defer bar.done()
-	for record, err := range db.Records(0, size) {
-		if err != nil {
-			return p.unreadable(err)
+	for record, err := range p.v.f.db.Records(0, p.v.f.db.Head().Size) {
+		if err != nil || p.ended.Load() {
+			return err
 		}
-		e, err := p.reader.Read(record)
-		p.tiles.push(e.Hash())
 		p.out.push(record)
-		if err == nil {
-			err = p.checker.AddEntry(e)
-		} else {
-			err = p.checker.Add(record) // says why, as a fault
-		}
-		if err != nil {
-			return p.fault(err)
-		}
-		p.n++
-		if err := p.signed(); err != nil {
-			return nil
-		}
-		if int64(p.n) == p.v.resume.was.Size && !p.v.resume.agree(p.checker.Tree()) {
-			p.hashes = p.v.changedSince()
-			return nil
-		}
-		bar.at(int64(p.n))
 	}
+	return nil
+}
+
+// follow ends early at the first entry that is wrong.
+func (p *chainPass) follow(from *recordReader) {
+	bar := p.v.a.progress(int64(p.v.f.db.Head().Size), "hashes")
+	defer bar.done()
+	p.err = guard(func() error {
+		for record, ok := from.next(); ok; record, ok = from.next() {
+			if more, err := p.add(record); !more {
+				p.ended.Store(true)
+				return err
+			}
+			bar.at(int64(p.n))
+		}
+		return nil
+	})
+	if p.err != nil {
+		p.ended.Store(true)
+	}
+}
+
+// add follows one record; more is false where none after it says anything.
+func (p *chainPass) add(record []byte) (more bool, err error) {
+	e, err := p.reader.Read(record)
+	p.tiles.push(e.Hash())
+	if err == nil {
+		err = p.checker.AddEntry(e)
+	} else {
+		err = p.checker.Add(record) // says why, as a fault
+	}
+	if err != nil {
+		return false, p.fault(err)
+	}
+	p.n++
+	if err := p.signed(); err != nil {
+		return false, nil
+	}
+	if int64(p.n) == p.v.resume.was.Size && !p.v.resume.agree(p.checker.Tree()) {
+		p.hashes = p.v.changedSince()
+		return false, nil
+	}
+	return true, nil
+}
+
+// end looks at how far the entries went.
+func (p *chainPass) end() error {
+	size := p.v.f.db.Head().Size
 	if p.n < size {
 		p.v.missing(fmt.Sprintf("the entries end at %d and the head says %d", p.n, size))
 	}
