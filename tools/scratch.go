@@ -1,7 +1,6 @@
 package tools
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
@@ -96,38 +95,4 @@ func (s *scratch) close() {
 	_ = s.txn.Discard() // thrown away with the folder
 	_ = s.db.Close()
 	_ = s.remove()
-}
-
-// groups walks the entries of a ledger command by command, decoded. An entry
-// that does not decode, or a group that is not whole, ends the walk with a
-// *ledger.Fault.
-func groups(db *store.DB, from, to ledger.Seq, each func(group []ledger.Entry) (more bool, err error)) error {
-	var group []ledger.Entry
-	var decoder ledger.Decoder
-	n := from
-	for record, err := range db.Records(from, to) {
-		if err != nil {
-			return err
-		}
-		e, err := decoder.ParseEntry(bytes.Clone(record))
-		if err != nil {
-			return &ledger.Fault{Seq: n, Level: ledger.LevelEncoding, Why: err}
-		}
-		if e.Nth != len(group) {
-			return &ledger.Fault{Seq: n, Level: ledger.LevelPlaces, Why: ledger.ErrGroup}
-		}
-		n++
-		if group = append(group, e); len(group) < e.Of {
-			continue
-		}
-		more, err := each(group)
-		if err != nil || !more {
-			return err
-		}
-		group = nil
-	}
-	if len(group) > 0 {
-		return &ledger.Fault{Seq: n, Level: ledger.LevelPlaces, Why: ledger.ErrGroup}
-	}
-	return nil
 }
