@@ -24,6 +24,17 @@ type PersonHead struct {
 // A record that would be longer than [MaxRecord] is an error of the program
 // (requests are bounded before), and stops the node.
 func Seal(h Head, c *Command, d Decision, people func(PersonRef) (PersonHead, error)) ([]Entry, Head, error) {
+	return seal(h, c, d, people, nil)
+}
+
+// Reseal is [Seal] of what was decided again, for whoever compares it with the
+// entries recorded: of those that are the same the hash is known.
+func Reseal(h Head, c *Command, d Decision, people func(PersonRef) (PersonHead, error), recorded []Entry) ([]Entry, error) {
+	entries, _, err := seal(h, c, d, people, recorded)
+	return entries, err
+}
+
+func seal(h Head, c *Command, d Decision, people func(PersonRef) (PersonHead, error), before []Entry) ([]Entry, Head, error) {
 	if len(d.Happened) == 0 {
 		return nil, h, nil
 	}
@@ -62,7 +73,11 @@ func Seal(h Head, c *Command, d Decision, people func(PersonRef) (PersonHead, er
 			}
 			e.Person = &PersonLink{Ref: happened.Person, N: ph.N + 1, Prev: ph.Last}
 		}
-		if err := e.encode(); err != nil {
+		var was *Entry
+		if i < len(before) {
+			was = &before[i]
+		}
+		if err := e.encodeAs(was); err != nil {
 			return nil, h, err
 		}
 		if e.Person != nil && len(d.Happened) > 1 {

@@ -82,7 +82,11 @@ var ErrRecord = errors.New("not a record of this format")
 var ErrUnknownKind = errors.New("unknown kind: a newer program wrote this")
 
 // encode writes the envelope and sets the record and its hash.
-func (e *Entry) encode() error {
+func (e *Entry) encode() error { return e.encodeAs(nil) }
+
+// encodeAs is encode of an entry that may have been recorded before, as this one:
+// the hash of the same bytes is not made again.
+func (e *Entry) encodeAs(before *Entry) error {
 	var known [256]byte
 	var body []byte
 	if f, ok := e.Event.(fielded); ok {
@@ -144,7 +148,12 @@ func (e *Entry) encode() error {
 	if len(b) > MaxRecord {
 		return fmt.Errorf("record of %d bytes is longer than %d", len(b), MaxRecord)
 	}
-	e.record, e.body, e.hash = b, b[at:at+len(body):at+len(body)], tlog.RecordHash(b)
+	e.record, e.body = b, b[at:at+len(body):at+len(body)]
+	if before != nil && bytes.Equal(before.record, b) {
+		e.hash = before.hash
+		return nil
+	}
+	e.hash = tlog.RecordHash(b)
 	return nil
 }
 

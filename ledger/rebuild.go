@@ -59,6 +59,8 @@ func Rebuild(entries []Entry) (Command, error) {
 			return Command{}, err
 		}
 		c.Request = whole
+	} else {
+		c.requestRaw = first.requestRaw // they were read as the one form of it
 	}
 	return c, nil
 }

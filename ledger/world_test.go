@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/tlog"
 	"pgregory.net/rapid"
 )
 
@@ -200,6 +202,7 @@ func (w *world) do(c *Command) (Decision, []Entry) {
 		w.kinds[group[i].Kind]++
 	}
 	require.NoError(w.t, w.check.End())
+	w.sealedAgain(d, group)
 	w.audit(d, group)
 	if len(group) > 0 {
 		require.Equal(w.t, after, w.check.Head())
@@ -304,4 +307,24 @@ func only[E Event](group []Entry) []E {
 		}
 	}
 	return out
+}
+
+// sealedAgain: what is sealed beside entries that may be the same has its own
+// hashes, also where the entries beside it are others.
+func (w *world) sealedAgain(d Decision, group []Entry) {
+	again, err := Reseal(w.head, d.As, d, w.personHead, group)
+	require.NoError(w.t, err)
+	altered := slices.Clone(group)
+	for i := range altered {
+		altered[i].record = append(bytes.Clone(altered[i].record), 0)
+		altered[i].hash = Hash{1}
+	}
+	beside, err := Reseal(w.head, d.As, d, w.personHead, altered)
+	require.NoError(w.t, err)
+	require.Len(w.t, again, len(group))
+	for i := range group {
+		require.Equal(w.t, group[i].Record(), again[i].Record())
+		require.Equal(w.t, tlog.RecordHash(group[i].Record()), again[i].Hash())
+		require.Equal(w.t, again[i].Hash(), beside[i].Hash())
+	}
 }

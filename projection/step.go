@@ -149,6 +149,5 @@ func Redecide(t *store.Txn, group []ledger.Entry) ([]ledger.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	again, _, err := ledger.Seal(t.Head(), d.As, d, v.PersonHead)
-	return again, err
+	return ledger.Reseal(t.Head(), d.As, d, v.PersonHead, group)
 }
