@@ -45,7 +45,7 @@ func (a *app) benchCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&b.fresh, "fresh-tokens", false, "every request has a token never seen before")
 	cmd.Flags().StringVar(&b.signingKey, "signing-key", "", "private key of the token issuer, PEM (DIR/secrets/tokens.pem)")
 	cmd.AddCommand(a.benchUploadCommand(&b), a.benchFHIRCommand(&b), a.benchCaseloadCommand(&b), a.benchVerifyCommand(), a.benchCPISCommand())
-	cmd.AddCommand(a.benchListenersCommand(&b), a.benchLettersCommand(&b), a.benchNationCommand(&b))
+	cmd.AddCommand(a.benchListenersCommand(&b), a.benchLettersCommand(&b), a.benchNationCommand(&b), a.benchMachineCommand())
 	return cmd
 }
 

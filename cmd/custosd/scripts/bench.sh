@@ -18,6 +18,7 @@ lookups() {
 }
 
 echo "$(nproc) cores, $(go version | cut -d' ' -f3), $(uname -sr), $time a run"
+bin/custos-tools bench machine
 
 say "CP-IS message 01 of 225,000 records, read"
 bin/custos-tools bench cpis --records 225000 -o json
@@ -118,3 +119,6 @@ done
 wait "$measured"
 stop
 rm -rf "$dir" "$dir.log"
+
+say "the machine once more: it may not be as fast as it was"
+bin/custos-tools bench machine
