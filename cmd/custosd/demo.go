@@ -77,6 +77,7 @@ type demo struct {
 	drift              time.Duration  // between the nodes' clocks, while history is made
 	kept               []net.Listener // addresses that are chosen and not used yet
 	provider           net.Listener   // where people sign in
+	mesh               *demoExchange  // nil: there is none
 	mailbox            string         // the page of the authority's MESH mailbox; empty: there is none
 }
 
@@ -363,6 +364,9 @@ func (d *demo) single(ctx context.Context) error {
 		err = d.waitReady(ctx)
 	}
 	if err == nil {
+		err = d.waitFirst(ctx)
+	}
+	if err == nil {
 		err = d.ready([]int{os.Getpid()})
 	}
 	if err != nil {
@@ -406,6 +410,9 @@ func (d *demo) cluster(ctx context.Context) error {
 		}()
 	}
 	err = d.waitReady(ctx)
+	if err == nil {
+		err = d.waitFirst(ctx)
+	}
 	if err == nil {
 		err = d.ready(pids)
 	}

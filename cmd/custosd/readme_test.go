@@ -46,6 +46,7 @@ func TestReadme(t *testing.T) {
 		return err == nil
 	}, time.Minute, 100*time.Millisecond, "the demo does not become ready: %s", &said)
 
+	demoTookTheFileIn(t, dir)
 	seen := script(t, dir, walk)
 	for _, want := range []string{
 		"1,recorded,,", "2,recorded,,", "3,rejected,nhs-number-check-digit,", // the upload
