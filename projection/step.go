@@ -19,6 +19,10 @@ type Result struct {
 // their sealed rows and keys, and folds them into the views, inside t. The
 // same command twice is decided once. An error means that the node must stop.
 func Step(t *store.Txn, c *ledger.Command) (Result, error) {
+	if _, file := c.Request.(*ledger.UploadChunk); file {
+		t.Passing(true)
+		defer t.Passing(false)
+	}
 	v := View{t}
 	d, err := ledger.Decide(v, t.Head(), c)
 	if err != nil {

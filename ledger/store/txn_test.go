@@ -66,7 +66,7 @@ func TestATransactionIsAMapOverAMap(t *testing.T) {
 		}
 		x := d.Begin()
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			switch rapid.IntRange(0, 13).Draw(t, "step") {
+			switch rapid.IntRange(0, 14).Draw(t, "step") {
 			case 0, 1, 2:
 				k, v := key(), rapid.StringN(0, 3, 3).Draw(t, "value")
 				must(t, x.Set(k, []byte(v)))
@@ -112,6 +112,8 @@ func TestATransactionIsAMapOverAMap(t *testing.T) {
 				k := key()
 				_, ok := mine[string(k)]
 				require.Equal(t, !ok, x.Lacks(k), "%q", k)
+			case 14: // what passes through is read and written as anything else
+				x.Passing(rapid.Bool().Draw(t, "passing"))
 			case 11:
 				must(t, x.Discard())
 				must(t, x.Discard()) // a second time does nothing

@@ -15,7 +15,7 @@ func (t *Txn) Get(key []byte) ([]byte, error) {
 	if r, ok := t.record(key); ok {
 		return r, nil
 	}
-	if c := t.d.rows.get(key); c != nil {
+	if c := t.cached(key); c != nil {
 		return c.value, nil
 	}
 	var v []byte
@@ -29,7 +29,7 @@ func (t *Txn) Get(key []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.d.rows.put(string(key), v, nil, 0)
+	t.keep(key, v)
 	return v, nil
 }
 
@@ -60,7 +60,7 @@ func (t *Txn) Memo(key []byte) any {
 	if w, written := t.rows[string(key)]; written {
 		return w.memo
 	}
-	if c := t.d.rows.get(key); c != nil {
+	if c := t.cached(key); c != nil {
 		return c.memo
 	}
 	return nil
@@ -74,7 +74,7 @@ func (t *Txn) SetMemo(key []byte, memo any) {
 		t.rows[string(key)] = w
 		return
 	}
-	if c := t.d.rows.get(key); c != nil {
+	if c := t.cached(key); c != nil {
 		c.memo = memo
 	}
 }
