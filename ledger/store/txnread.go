@@ -117,6 +117,11 @@ func (t *Txn) Scan(prefix []byte) iter.Seq2[Row, error] {
 	return t.overlay(scan(t.d.p, prefix, after(prefix)), prefix, prefix, nil, false)
 }
 
+// Own walks the rows that were written here, in order, and no committed ones.
+func (t *Txn) Own(prefix []byte) iter.Seq2[Row, error] {
+	return t.overlay(func(func(Row, error) bool) {}, prefix, prefix, nil, false)
+}
+
 // After implements [Reader].
 func (t *Txn) After(prefix, key []byte) iter.Seq2[Row, error] {
 	from := behind(prefix, key)
