@@ -270,7 +270,9 @@ func Marshal(v any) ([]byte, error) {
 	case fielded:
 		return appendFields(make([]byte, 0, 128), v), nil
 	case []Plan:
-		return appendPlans(v), nil
+		return appendList(v, leastPlan), nil
+	case []Days:
+		return appendList(v, leastRow), nil
 	}
 	return encMode.Marshal(v)
 }
@@ -282,11 +284,9 @@ func Unmarshal(b []byte, v any) error {
 	case fielded:
 		return readFields(b, v)
 	case *[]Plan:
-		out, err := readPlans(b)
-		if err == nil {
-			*v = out
-		}
-		return err
+		return readList(b, v, leastPlan)
+	case *[]Days:
+		return readList(b, v, leastRow)
 	}
 	return decMode.Unmarshal(b, v)
 }

@@ -31,6 +31,11 @@ var coded = []func() fielded{
 	func() fielded { return new(Enrol) },
 	func() fielded { return new(Enrolled) },
 	func() fielded { return new(EnrolmentNotKept) },
+	func() fielded { return new(Upload) },
+	func() fielded { return new(Stayed) },
+	func() fielded { return new(StayedAt) },
+	func() fielded { return new(Gap) },
+	func() fielded { return new(Days) },
 }
 
 // fill gives every exported field a value, often zero.
@@ -63,6 +68,14 @@ func fill(t *rapid.T, v reflect.Value) {
 				f.Set(reflect.ValueOf(rapid.SliceOf(rapid.String()).Draw(t, "texts")))
 			case []Seq:
 				f.Set(reflect.ValueOf(rapid.SliceOf(rapid.Custom(func(t *rapid.T) Seq { return Seq(rapid.Uint64().Draw(t, "seq")) })).Draw(t, "seqs")))
+			case []ActorID:
+				n := rapid.IntRange(0, 3).Draw(t, "actors")
+				f.Set(reflect.MakeSlice(f.Type(), n, n))
+				for i := range n {
+					for j := range f.Index(i).Len() {
+						f.Index(i).Index(j).SetUint(uint64(rapid.Byte().Draw(t, "byte")))
+					}
+				}
 			default:
 				if f.Type().Elem().Kind() != reflect.Struct {
 					t.Fatalf("a field of type %s is not filled", f.Type())
@@ -128,27 +141,10 @@ func TestCodecAgreesWithTheLibrary(t *testing.T) {
 	}
 }
 
-// The plans of one person are a list, and not a map.
+// The plans of one person are a list, and not a map; so are the days of a gap.
 func TestPlansAgreeWithTheLibrary(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		plans := make([]Plan, rapid.IntRange(0, 4).Draw(t, "plans"))
-		for i := range plans {
-			fill(t, reflect.ValueOf(&plans[i]).Elem())
-		}
-		want, err := encMode.Marshal(plans)
-		require.NoError(t, err)
-		b, err := Marshal(plans)
-		require.NoError(t, err)
-		require.Equal(t, want, b)
-		var read, byLibrary []Plan
-		require.NoError(t, Unmarshal(b, &read))
-		require.NoError(t, decMode.Unmarshal(b, &byLibrary))
-		require.Equal(t, byLibrary, read)
-		for n := range b {
-			require.Error(t, Unmarshal(b[:n], &read))
-		}
-		require.Error(t, Unmarshal(append(b, 0), &read))
-	})
+	rapid.Check(t, listAgrees[Plan])
+	rapid.Check(t, listAgrees[Days])
 	// A map of 24 pairs has a longer head than one of 23.
 	full := Plan{1, 2, "A", 3, 4, 5, 6, Tag{7}, Tag{8}, Tag{9}, true, 10, 11, 12, ID{13}, 14, ID{15}, 16, 17, 18, PersonRef{19}, Tag{20}, Tag{21}, 22}
 	for range 2 {
@@ -162,9 +158,35 @@ func TestPlansAgreeWithTheLibrary(t *testing.T) {
 		require.Equal(t, []Plan{full}, read)
 		full.Lost = 0
 	}
-	b, err := Marshal([]Plan(nil))
+	b, err := Marshal([]Plan{{}})
+	require.NoError(t, err)
+	require.Len(t, b, 1+leastPlan, "the least that a plan takes")
+	var read []Plan
+	require.NoError(t, Unmarshal(b, &read))
+	require.Equal(t, []Plan{{}}, read)
+	b, err = Marshal([]Plan(nil))
 	require.NoError(t, err)
 	require.Equal(t, []byte{0x80}, b)
+}
+
+func listAgrees[T any](t *rapid.T) {
+	list := make([]T, rapid.IntRange(0, 4).Draw(t, "length"))
+	for i := range list {
+		fill(t, reflect.ValueOf(&list[i]).Elem())
+	}
+	want, err := encMode.Marshal(list)
+	require.NoError(t, err)
+	b, err := Marshal(list)
+	require.NoError(t, err)
+	require.Equal(t, want, b)
+	var read, byLibrary []T
+	require.NoError(t, Unmarshal(b, &read))
+	require.NoError(t, decMode.Unmarshal(b, &byLibrary))
+	require.Equal(t, byLibrary, read)
+	for n := range b {
+		require.Error(t, Unmarshal(b[:n], &read))
+	}
+	require.Error(t, Unmarshal(append(b, 0), &read))
 }
 
 // FuzzCodec is the same for any bytes.

@@ -20,6 +20,20 @@ type Gap struct {
 	Spans     []Days `cbor:"2,keyasint"`
 }
 
+// Stayed is what is kept of a person to tell when nobody's caseload has them:
+// where they were ever enrolled, and the gaps as they follow from the facts.
+type Stayed struct {
+	Places []StayedAt `cbor:"1,keyasint,omitempty"`
+	Gaps   []Gap      `cbor:"2,keyasint,omitempty"`
+}
+
+// StayedAt is a place, and the number under which the person was enrolled there
+// if that is one which led to this.
+type StayedAt struct {
+	Place Place     `cbor:"1,keyasint"`
+	As    PersonRef `cbor:"2,keyasint,omitzero"`
+}
+
 // At reports whether one of the spans holds a day.
 func At(spans []Days, d Day) bool {
 	for _, s := range spans {

@@ -2,9 +2,14 @@ package ledger
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 
@@ -60,6 +65,34 @@ func TestTagsCompareWithinTheirScopeOnly(t *testing.T) {
 	require.True(t, k.Tag("birth", "p1", "").IsZero(), "what is not given has no tag")
 	require.Equal(t, k.Content("POST /v1/lookups", []byte("{}")), k.ContentSum("POST /v1/lookups", sha256.Sum256([]byte("{}"))))
 	require.NotEqual(t, k.Content("POST /v1/lookups", []byte("{}")), k.Content("POST /v1/trails", []byte("{}")))
+}
+
+// A tag is the HMAC of its parts, each after its length, whoever else makes tags
+// meanwhile and whatever was tagged before.
+func TestTagsAreHMACsOfTheirParts(t *testing.T) {
+	k := ring(t, nil)
+	var all sync.WaitGroup
+	for n := range 4 {
+		all.Go(func() {
+			for i := range 200 {
+				parts := []string{"row", fmt.Sprint("authority", n)}
+				for j := range 1 + i%7 {
+					parts = append(parts, strings.Repeat("x", (i*j)%90))
+				}
+				parts = append(parts, "end")
+				h := hmac.New(sha256.New, secrets().Person[1])
+				for _, p := range parts {
+					h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(p))))
+					h.Write([]byte(p))
+				}
+				want := h.Sum(nil)[:16]
+				if got := k.Tag(parts[0], parts[1], parts[2:]...); string(got[:]) != string(want) {
+					t.Errorf("tag %d of %d", i, n)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestASealedPayloadOpensInItsPlaceOnly(t *testing.T) {

@@ -14,7 +14,7 @@ func (c *codec) first(v fielded) {
 
 const (
 	leastRow  = 3  // the least length of a row in a list: a map of one number
-	leastPlan = 75 // of a plan: what it always has
+	leastPlan = 71 // of a plan: what it always has
 )
 
 // nestedList is a list of maps that is left out when empty.
@@ -133,22 +133,97 @@ func (p *Plan) fields(c *codec) {
 	integer(c, 24, &p.Lost, orZero)
 }
 
-// appendPlans writes the plans of one person, a row of a view.
-func appendPlans(plans []Plan) []byte {
+func (u *Upload) fields(c *codec) {
+	c.fixed(1, u.ID[:], always)
+	c.text(2, &u.Authority, always)
+	integer(c, 3, &u.Sequence, always)
+	c.fixed(4, u.Content[:], always)
+	number(c, 5, &u.Opened, always)
+	number(c, 6, &u.Closed, orZero)
+	integer(c, 7, &u.Accepted, orZero)
+	integer(c, 8, &u.Rejected, orZero)
+	integer(c, 9, &u.Chunks, orZero)
+	integer(c, 10, &u.At, always)
+	c.boolean(11, &u.Gap)
+	c.boolean(12, &u.Snapshot)
+	c.actors(13, &u.Hands)
+	integer(c, 14, &u.Nameless, orZero)
+	integer(c, 15, &u.Ended, orZero)
+	number(c, 16, &u.Held, orZero)
+	integer(c, 17, &u.HeldAt, orZero)
+	integer(c, 18, &u.Ends, orZero)
+	integer(c, 19, &u.Live, orZero)
+	number(c, 20, &u.Approved, orZero)
+	integer(c, 21, &u.Matched, orZero)
+	integer(c, 22, &u.Unmatched, orZero)
+}
+
+// actors is a list that is left out when empty.
+func (c *codec) actors(key uint64, v *[]ActorID) {
+	if !c.next(key, len(*v) == 0) {
+		return
+	}
+	if c.r == nil {
+		c.b = appendArray(c.b, len(*v))
+		for i := range *v {
+			c.b = appendBytes(c.b, (*v)[i][:])
+		}
+		return
+	}
+	*v = make([]ActorID, c.r.list(1+len(ActorID{})))
+	for i := range *v {
+		c.r.fixed((*v)[i][:])
+	}
+	c.needless(len(*v) == 0)
+}
+
+func (s *Stayed) fields(c *codec) {
+	nestedList(c, 1, &s.Places, leastRow)
+	nestedList(c, 2, &s.Gaps, leastRow)
+}
+
+func (s *StayedAt) fields(c *codec) {
+	c.text(1, (*string)(&s.Place), always)
+	c.fixed(2, s.As[:], orZero)
+}
+
+func (g *Gap) fields(c *codec) {
+	c.text(1, &g.Authority, always)
+	if c.next(2, false) {
+		listOf(c, &g.Spans, leastRow)
+	}
+}
+
+func (d *Days) fields(c *codec) {
+	integer(c, 1, &d.From, always)
+	integer(c, 2, &d.To, orZero)
+}
+
+// appendList writes a row of a view that is a list, as the plans of one person are.
+func appendList[T any, P interface {
+	*T
+	fielded
+}](list []T, least int) []byte {
 	var c codec
-	listOf(&c, &plans, leastPlan)
+	listOf[T, P](&c, &list, least)
 	return c.b
 }
 
-// readPlans reads what appendPlans wrote.
-func readPlans(b []byte) ([]Plan, error) {
+// readList reads what appendList wrote.
+func readList[T any, P interface {
+	*T
+	fielded
+}](b []byte, into *[]T, least int) error {
 	r := &reader{b: b}
-	var out []Plan
-	listOf(&codec{r: r}, &out, leastPlan)
+	var out []T
+	listOf[T, P](&codec{r: r}, &out, least)
 	if r.err == nil && len(r.b) > 0 {
 		r.fail(errTrailing)
 	}
-	return out, r.err
+	if r.err == nil {
+		*into = out
+	}
+	return r.err
 }
 
 func (r *EnrolmentRow) fields(c *codec) {

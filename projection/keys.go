@@ -64,7 +64,7 @@ const (
 	partHead      = 'c' // -> the end of the person's own chain, how many accesses its history has had
 	partEnrolment = 'e' // place -> []ledger.Enrolment
 	partLink      = 'l' // source -> ledger.Links; from rules version 4
-	partStayed    = 'g' // -> stayed; from rules version 3
+	partStayed    = 'g' // -> ledger.Stayed; from rules version 3
 	partFollowing = 'f' // the person of a number that leads to this one -> nothing; from rules version 2, as is the next
 	partAttending = 'm' // authority, attendance or zeros -> the newest notification of it; from rules version 3
 	partBirth     = 's' // of a baby -> ledger.Birth; from rules version 3, as is the next

@@ -15,13 +15,17 @@ func (v View) Links(p ledger.PersonRef, source string) (ledger.Links, error) {
 
 // linking lists the sources that have linked something of a person, under this very number.
 func (v View) linking(p ledger.PersonRef) ([]string, error) {
-	prefix := personKey(p, partLink)
+	rows, err := v.rowsOf(p, partLink)
+	if err != nil {
+		return nil, err
+	}
+	before := len(personKey(p, partLink))
 	var out []string
-	for row, err := range v.R.Scan(prefix) {
+	for row, err := range rows {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, string(row.Key[len(prefix):]))
+		out = append(out, string(row.Key[before:]))
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@ package projection
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 
 	"custos/ledger"
 	"custos/ledger/store"
@@ -99,6 +100,24 @@ func (v View) unwritten(p ledger.PersonRef, key []byte) (bool, error) {
 	return known.head.N == 0 || known.first > 0 && known.first >= t.Base(), nil
 }
 
+// rowsOf walks one part of a person's rows, of those that only an entry about the
+// person writes. Where the writer has seen the first of these entries come in this
+// transaction it has all such rows at hand: a file that names a new person twice is
+// spared a walk on the disk.
+func (v View) rowsOf(p ledger.PersonRef, part byte) (iter.Seq2[store.Row, error], error) {
+	prefix := personKey(p, part)
+	if t, writing := v.R.(*store.Txn); writing {
+		known, err := v.person(p)
+		if err != nil {
+			return nil, err
+		}
+		if known.first > 0 && known.first >= t.Base() {
+			return t.Own(prefix), nil
+		}
+	}
+	return v.R.Scan(prefix), nil
+}
+
 // foldPerson moves the end of the person's own chain and indexes the entry in
 // the person's trail. Entries of one command that stand together, as an access
 // and its notifications do, share one row of the trail.
@@ -130,8 +149,12 @@ func foldPerson(t *store.Txn, e *ledger.Entry) error {
 
 // ownTrail lists every entry about a person under this very number, in order.
 func (v View) ownTrail(p ledger.PersonRef) ([]ledger.Seq, error) {
+	rows, err := v.rowsOf(p, partTrail)
+	if err != nil {
+		return nil, err
+	}
 	var out []ledger.Seq
-	for row, err := range v.R.Scan(personKey(p, partTrail)) {
+	for row, err := range rows {
 		if err != nil {
 			return nil, err
 		}

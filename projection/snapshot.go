@@ -64,14 +64,14 @@ func foldSnapshot(t *store.Txn, e *ledger.Entry) error {
 			return err
 		}
 		u.Held, u.HeldAt, u.Ends, u.Live = e.Seq, e.Time, ev.Ends, ev.Live
-		return set(t, uploadKey(u.ID), u)
+		return setUpload(t, u.ID, u)
 	case *ledger.SnapshotApproved:
 		u, _, err := v.Upload(ev.Upload)
 		if err != nil {
 			return err
 		}
 		u.Approved, u.Ended = e.Seq, ev.Ended
-		return set(t, uploadKey(u.ID), u)
+		return setUpload(t, u.ID, u)
 	case *ledger.PlanLapsed:
 		if e.Person == nil {
 			return fmt.Errorf("entry %d: a plan of nobody", e.Seq)

@@ -19,6 +19,10 @@ type Result struct {
 // their sealed rows and keys, and folds them into the views, inside t. The
 // same command twice is decided once. An error means that the node must stop.
 func Step(t *store.Txn, c *ledger.Command) (Result, error) {
+	if _, file := c.Request.(*ledger.UploadChunk); file {
+		t.Passing(true)
+		defer t.Passing(false)
+	}
 	v := View{t}
 	d, err := ledger.Decide(v, t.Head(), c)
 	if err != nil {
@@ -59,42 +63,31 @@ func Step(t *store.Txn, c *ledger.Command) (Result, error) {
 }
 
 // keepKeys keeps the wrapped keys that recorded commitments name; a key of a
-// payload that was not recorded has no business here.
+// payload that was not recorded has no business here. Of whom these entries are
+// the first there is no key yet.
 func keepKeys(t *store.Txn, c *ledger.Command, entries []ledger.Entry) error {
+	if len(c.Keys) == 0 {
+		return nil
+	}
+	named := make(map[ledger.ID]bool, len(entries))
+	began := make(map[string]bool, len(entries))
+	for i := range entries {
+		for j := range entries[i].Commitments {
+			named[entries[i].Commitments[j].Key] = true
+		}
+		if p := entries[i].Person; p != nil && p.N == 1 {
+			began[string(p.Ref[:])] = true
+		}
+	}
 	for _, w := range c.Keys {
-		if !names(entries, w.Key) {
+		if !named[w.Key] {
 			continue
 		}
-		if err := t.PutKey(w, began(entries, w)); err != nil {
+		if err := t.PutKey(w, w.Holder == ledger.HolderPerson && began[string(w.ID)]); err != nil {
 			return fmt.Errorf("keep key: %w", err)
 		}
 	}
 	return nil
-}
-
-// began reports whether these entries are the first about a key's holder: such
-// a person has no key yet.
-func began(entries []ledger.Entry, w ledger.WrappedKey) bool {
-	if w.Holder != ledger.HolderPerson {
-		return false
-	}
-	for i := range entries {
-		if p := entries[i].Person; p != nil && p.N == 1 && string(p.Ref[:]) == string(w.ID) {
-			return true
-		}
-	}
-	return false
-}
-
-func names(entries []ledger.Entry, key ledger.ID) bool {
-	for i := range entries {
-		for j := range entries[i].Commitments {
-			if entries[i].Commitments[j].Key == key {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // Void records that a batch's proposer held another tree than this node and

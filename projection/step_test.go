@@ -1,12 +1,14 @@
 package projection
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"custos/ledger"
+	"custos/ledger/store"
 )
 
 func TestMainJob(t *testing.T) {
@@ -260,4 +262,31 @@ func TestCaseload(t *testing.T) {
 	w.now = w.now.Add(24 * time.Hour)
 	_, a = w.do(nurse, &ledger.ReadCaseload{Place: school})
 	require.Empty(t, a.People)
+}
+
+// A key is kept once something that it sealed is recorded, and then stays as it is.
+func TestOnlyKeysOfWhatIsRecordedAreKept(t *testing.T) {
+	w := newWorld(t)
+	up := w.actor("uploader-LA1", ledger.RoleUploader, "LA1")
+	child := w.keys.Person(nhsChild)
+	rows := []ledger.Row{w.row(1, nhsChild, ledger.ChildProtection, "2026-01-01", ""), w.row(2, nhsNobody, ledger.ChildProtection, "2026-01-01", "")}
+	w.plan("LA1", 1, rows...)
+	kept := w.held[string(child[:])].Wrapped
+	other, err := w.keys.NewKey(ledger.HolderPerson, child[:])
+	require.NoError(t, err)
+
+	upload := w.id()
+	w.must(up, &ledger.OpenUpload{Upload: upload, Content: ledger.Tag(upload), Format: 1, Sequence: 2})
+	rows[0].End, rows[0].Content = w.day("2026-02-01"), w.keys.Tag("row", "", "ended")
+	c := w.command(up, &ledger.UploadChunk{Upload: upload, Rows: rows[:1]})
+	w.seal(c, ledger.HolderPerson, child[:], ledger.PayloadPlan, 1, ledger.PlanDetails{NHSNumber: nhsChild})
+	altered := kept
+	altered.Wrapped = bytes.Repeat([]byte{7}, len(kept.Wrapped))
+	c.Keys = []ledger.WrappedKey{other.Wrapped, altered}
+	r, _ := w.step(c)
+	require.Equal(t, ledger.KindPlanRecorded, r.Entries[len(r.Entries)-1].Kind)
+
+	have, err := store.Keys(w.db, ledger.HolderPerson, child[:])
+	require.NoError(t, err)
+	require.Equal(t, []ledger.WrappedKey{kept}, have)
 }

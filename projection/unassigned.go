@@ -7,27 +7,17 @@ import (
 	"custos/ledger/store"
 )
 
-// stayed is what is kept of a person to tell when nobody's caseload has them:
-// where they were ever enrolled, and the gaps as they follow from the facts.
-type stayed struct {
-	Places []stayedAt   `cbor:"1,keyasint,omitempty"`
-	Gaps   []ledger.Gap `cbor:"2,keyasint,omitempty"`
-}
-
-// stayedAt is a place, and the number under which the person was enrolled there
-// if that is one which led to this.
-type stayedAt struct {
-	Place ledger.Place     `cbor:"1,keyasint"`
-	As    ledger.PersonRef `cbor:"2,keyasint,omitzero"`
-}
-
-func (v View) stayed(p ledger.PersonRef) (stayed, error) {
+func (v View) stayed(p ledger.PersonRef) (ledger.Stayed, error) {
 	key := stayedKey(p)
 	if none, err := v.unwritten(p, key); none || err != nil {
-		return stayed{}, err
+		return ledger.Stayed{}, err
 	}
-	out, _, err := read[stayed](v.R, key)
+	out, _, err := read[ledger.Stayed](v.R, key)
 	return out, err
+}
+
+func setStayed(t *store.Txn, p ledger.PersonRef, to ledger.Stayed) error {
+	return set(t, stayedKey(p), &to)
 }
 
 // Unassigned implements [ledger.View].
@@ -117,10 +107,10 @@ func foldGaps(t *store.Txn, p ledger.PersonRef, today ledger.Day) error {
 	if len(gaps) == 0 && len(have.Gaps) == 0 {
 		return nil
 	}
-	return set(t, stayedKey(p), stayed{have.Places, gaps})
+	return setStayed(t, p, ledger.Stayed{Places: have.Places, Gaps: gaps})
 }
 
-func (v View) stay(p ledger.PersonRef, at stayedAt) (s ledger.Stay, err error) {
+func (v View) stay(p ledger.PersonRef, at ledger.StayedAt) (s ledger.Stay, err error) {
 	if !at.As.IsZero() {
 		p = at.As
 	}
@@ -158,7 +148,7 @@ func noteStay(t *store.Txn, p ledger.PersonRef, at ledger.Place) (end ledger.Per
 		return p, err
 	}
 	for _, q := range leads {
-		if err := v.addStays(t, q, []stayedAt{{Place: at, As: p}}); err != nil {
+		if err := v.addStays(t, q, []ledger.StayedAt{{Place: at, As: p}}); err != nil {
 			return p, err
 		}
 	}
@@ -178,7 +168,7 @@ func (v View) leadsTo(p ledger.PersonRef) ([]ledger.PersonRef, error) {
 	}
 }
 
-func (v View) addStays(t *store.Txn, p ledger.PersonRef, more []stayedAt) error {
+func (v View) addStays(t *store.Txn, p ledger.PersonRef, more []ledger.StayedAt) error {
 	have, err := v.stayed(p)
 	if err != nil {
 		return err
@@ -195,7 +185,7 @@ func (v View) addStays(t *store.Txn, p ledger.PersonRef, more []stayedAt) error 
 	if len(places) == len(have.Places) {
 		return nil
 	}
-	return set(t, stayedKey(p), stayed{places, have.Gaps})
+	return setStayed(t, p, ledger.Stayed{Places: places, Gaps: have.Gaps})
 }
 
 // foldPlaceGaps does it for everybody who was ever enrolled at a place: whose
@@ -290,13 +280,13 @@ func foldNumberGaps(t *store.Txn, e *ledger.Entry) error {
 	return nil
 }
 
-func (v View) dropStays(t *store.Txn, p ledger.PersonRef, gone []stayedAt) error {
+func (v View) dropStays(t *store.Txn, p ledger.PersonRef, gone []ledger.StayedAt) error {
 	have, err := v.stayed(p)
 	if err != nil {
 		return err
 	}
-	rest := slices.DeleteFunc(slices.Clone(have.Places), func(at stayedAt) bool { return slices.Contains(gone, at) })
-	return set(t, stayedKey(p), stayed{rest, have.Gaps})
+	rest := slices.DeleteFunc(slices.Clone(have.Places), func(at ledger.StayedAt) bool { return slices.Contains(gone, at) })
+	return setStayed(t, p, ledger.Stayed{Places: rest, Gaps: have.Gaps})
 }
 
 // raiseGaps makes them for everybody there is.

@@ -27,6 +27,10 @@ func (v View) LastUpload(authority string) (ledger.LastUpload, error) {
 	return l, err
 }
 
+func setUpload(t *store.Txn, id ledger.ID, u ledger.Upload) error {
+	return set(t, uploadKey(id), &u)
+}
+
 // Uploads lists an authority's uploads, the highest number first, at most limit.
 func (v View) Uploads(authority string, limit int) ([]ledger.Upload, error) {
 	var ids []ledger.ID
@@ -96,7 +100,7 @@ func foldUpload(t *store.Txn, e, first *ledger.Entry) error {
 			u.Gap, u.Snapshot = ev.Gap, q.Snapshot
 		}
 		touch(&u, first)
-		if err := set(t, uploadKey(q.Upload), u); err != nil {
+		if err := setUpload(t, q.Upload, u); err != nil {
 			return err
 		}
 		if err := t.Set(uploadAtKey(authority, q.Sequence), q.Upload[:]); err != nil {
@@ -114,7 +118,7 @@ func foldUpload(t *store.Txn, e, first *ledger.Entry) error {
 		}
 		u.Chunks++
 		touch(&u, first)
-		if err := set(t, uploadKey(q.Upload), u); err != nil {
+		if err := setUpload(t, q.Upload, u); err != nil {
 			return err
 		}
 		return set(t, uploadSpanKey(q.Upload, q.No), ledger.Span{First: first.Seq, Of: first.Of})
@@ -132,7 +136,7 @@ func foldUpload(t *store.Txn, e, first *ledger.Entry) error {
 			u.Ended = ev.Ended
 		}
 		touch(&u, first)
-		return set(t, uploadKey(q.Upload), u)
+		return setUpload(t, q.Upload, u)
 	}
 	return nil
 }
@@ -185,5 +189,5 @@ func countRow(t *store.Txn, e, first *ledger.Entry, accepted bool) error {
 			u.Nameless++
 		}
 	}
-	return set(t, uploadKey(u.ID), u)
+	return setUpload(t, u.ID, u)
 }

@@ -19,8 +19,11 @@ var _ ledger.View = View{}
 // was decoded beside the row, so the result is shared: it must not be changed.
 func read[T any](r store.Reader, key []byte) (v T, ok bool, err error) {
 	if t, writing := r.(*store.Txn); writing {
-		if v, ok := t.Memo(key).(T); ok {
-			return v, true, nil
+		switch made := t.Memo(key).(type) {
+		case T:
+			return made, true, nil
+		case *T:
+			return *made, true, nil
 		}
 	}
 	return decode[T](r, key)
@@ -121,8 +124,8 @@ func (v View) index(prefix []byte) ([]ledger.Seq, error) {
 	return out, nil
 }
 
-// set writes one row of a view. What it is made from is read again by [read]
-// without decoding, so it must not be changed afterwards.
+// set writes one row of a view. What it is made from, or what that points to, is read
+// again by [read] without decoding, so it must not be changed afterwards.
 func set(t *store.Txn, key []byte, v any) error { return setAs(t, key, v, v) }
 
 // setAs is [set] of a row that is read again as made, where it is encoded by a pointer.

@@ -145,8 +145,15 @@ func (w *world) must(a ledger.Actor, q ledger.Request) Answer {
 }
 
 // check proves the whole ledger again: the chain, every decision repeated from
-// the entries alone, and the views as the fold of the entries.
+// the entries alone, and the views as the fold of the entries: each command in a
+// transaction of its own, and all of them in one, as a batch has several.
 func (w *world) check() {
+	w.t.Helper()
+	w.again(false)
+	w.again(true)
+}
+
+func (w *world) again(together bool) {
 	w.t.Helper()
 	o := store.Options{FS: vfs.NewMem(), Scratch: true}
 	require.NoError(w.t, store.Init("again", o))
@@ -154,6 +161,7 @@ func (w *world) check() {
 	require.NoError(w.t, err)
 	defer func() { require.NoError(w.t, again.Close()) }()
 	var group []ledger.Entry
+	txn := again.Begin()
 	for record, err := range w.db.Records(0, w.db.Head().Size) {
 		require.NoError(w.t, err)
 		e, err := ledger.ParseEntry(bytes.Clone(record))
@@ -162,7 +170,6 @@ func (w *world) check() {
 		if len(group) < e.Of {
 			continue
 		}
-		txn := again.Begin()
 		decided, err := Redecide(txn, group)
 		require.NoError(w.t, err)
 		require.Len(w.t, decided, len(group), "entry %d %s: decided again, it becomes another number of entries", e.Seq, e.Kind)
@@ -170,9 +177,13 @@ func (w *world) check() {
 			require.Equal(w.t, group[i].Record(), decided[i].Record(), "entry %d %s: decided again, it differs", group[i].Seq, group[i].Kind)
 		}
 		require.NoError(w.t, Replay(txn, group))
+		if group = nil; together {
+			continue
+		}
 		require.NoError(w.t, txn.Commit())
-		group = nil
+		txn = again.Begin()
 	}
+	require.NoError(w.t, txn.Commit())
 	require.Empty(w.t, group)
 	require.Equal(w.t, w.db.Tree(), again.Tree())
 	views := rows(w.t, w.db)

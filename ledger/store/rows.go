@@ -62,9 +62,10 @@ func (c *rowCache) keep(key string) {
 	}
 }
 
-func (c *rowCache) update(key string, value []byte) {
+// update puts a row in place of the one that is there, and nothing where none is.
+func (c *rowCache) update(key string, value []byte, memo any, beside int) {
 	if _, ok := c.rows[key]; ok {
-		c.put(key, value, nil, 0)
+		c.put(key, value, memo, beside)
 	}
 }
 

@@ -24,7 +24,7 @@ func TestTheOldestRowsGoFirst(t *testing.T) {
 		if n%3 == 0 {
 			c.put(key(n), make([]byte, n%20), n, 0) // another state of the same row
 		}
-		c.update(key(n-5), make([]byte, n%11))
+		c.update(key(n-5), make([]byte, n%11), nil, 0)
 		require.Equal(t, held(), c.bytes)
 		require.LessOrEqual(t, c.bytes, c.maximum)
 	}

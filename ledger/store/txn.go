@@ -18,13 +18,15 @@ type Txn struct {
 	d       *DB
 	head    ledger.Head
 	applied Applied
-	base    ledger.Seq          // the first entry appended here
-	records [][]byte            // entries appended here, in order
-	rows    map[string]write    // everything else written here, by key
-	begun   map[begins][]string // keys of rows by how they begin, once a walk wanted them
-	rising  map[string][]byte   // rows of rising views written here: see [Txn.SetRising]
-	bytes   int                 // what the batch will hold, about
-	pushed  bool                // leaves were appended: only Commit or a reload may follow
+	base    ledger.Seq            // the first entry appended here
+	records [][]byte              // entries appended here, in order
+	rows    map[string]write      // everything else written here, by key
+	begun   map[begins][]string   // keys of rows by how they begin, once a walk wanted them
+	rising  map[string][]byte     // rows of rising views written here: see [Txn.SetRising]
+	passing bool                  // what is read and written takes no place in the cache: see [Txn.Passing]
+	passed  map[string]*cachedRow // rows that were read so
+	bytes   int                   // what the batch will hold, about
+	pushed  bool                  // leaves were appended: only Commit or a reload may follow
 	done    bool
 }
 
@@ -155,7 +157,9 @@ func (t *Txn) finish() error {
 		switch {
 		case w.cold:
 		case k[0] == prefixSealed:
-			d.rows.update(k, w.value)
+			d.rows.update(k, w.value, nil, 0)
+		case w.passes:
+			d.rows.update(k, w.value, w.memo, w.beside)
 		default:
 			d.rows.put(k, w.value, w.memo, w.beside)
 			if w.kept {

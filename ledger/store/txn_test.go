@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -26,8 +27,9 @@ func TestATransactionIsAMapOverAMap(t *testing.T) {
 		defer func() { must(t, d.Close()) }()
 		committed := map[string]string{}
 		mine := map[string]string{}
+		own := map[string]bool{}
 		reset := func() {
-			mine = map[string]string{}
+			mine, own = map[string]string{}, map[string]bool{}
 			for k, v := range committed {
 				mine[k] = v
 			}
@@ -66,15 +68,16 @@ func TestATransactionIsAMapOverAMap(t *testing.T) {
 		}
 		x := d.Begin()
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			switch rapid.IntRange(0, 13).Draw(t, "step") {
+			switch rapid.IntRange(0, 14).Draw(t, "step") {
 			case 0, 1, 2:
 				k, v := key(), rapid.StringN(0, 3, 3).Draw(t, "value")
 				must(t, x.Set(k, []byte(v)))
-				mine[string(k)] = v
+				mine[string(k)], own[string(k)] = v, true
 			case 3, 4:
 				k := key()
 				must(t, x.Delete(k))
 				delete(mine, string(k))
+				delete(own, string(k))
 			case 5, 6, 7:
 				k := key()
 				read := x.Get
@@ -90,6 +93,16 @@ func TestATransactionIsAMapOverAMap(t *testing.T) {
 				same(mine, x, key())
 				same(mine, x, ViewKey('x'))
 				same(committed, d, ViewKey('x'))
+				var written []string
+				prefix := key()
+				for row, err := range x.Own(prefix) {
+					must(t, err)
+					require.Equal(t, mine[string(row.Key)], string(row.Value))
+					written = append(written, string(row.Key))
+				}
+				want := slices.Sorted(maps.Keys(own))
+				want = slices.DeleteFunc(want, func(k string) bool { return !strings.HasPrefix(k, string(prefix)) })
+				require.Equal(t, append([]string{}, want...), append([]string{}, written...))
 			case 9:
 				for row := range x.Scan(ViewKey('x')) { // a reader may stop early
 					_ = row
@@ -112,6 +125,8 @@ func TestATransactionIsAMapOverAMap(t *testing.T) {
 				k := key()
 				_, ok := mine[string(k)]
 				require.Equal(t, !ok, x.Lacks(k), "%q", k)
+			case 14: // what passes through is read and written as anything else
+				x.Passing(rapid.Bool().Draw(t, "passing"))
 			case 11:
 				must(t, x.Discard())
 				must(t, x.Discard()) // a second time does nothing

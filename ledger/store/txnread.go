@@ -15,7 +15,7 @@ func (t *Txn) Get(key []byte) ([]byte, error) {
 	if r, ok := t.record(key); ok {
 		return r, nil
 	}
-	if c := t.d.rows.get(key); c != nil {
+	if c := t.cached(key); c != nil {
 		return c.value, nil
 	}
 	var v []byte
@@ -29,7 +29,7 @@ func (t *Txn) Get(key []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.d.rows.put(string(key), v, nil, 0)
+	t.keep(key, v)
 	return v, nil
 }
 
@@ -60,7 +60,7 @@ func (t *Txn) Memo(key []byte) any {
 	if w, written := t.rows[string(key)]; written {
 		return w.memo
 	}
-	if c := t.d.rows.get(key); c != nil {
+	if c := t.cached(key); c != nil {
 		return c.memo
 	}
 	return nil
@@ -74,7 +74,7 @@ func (t *Txn) SetMemo(key []byte, memo any) {
 		t.rows[string(key)] = w
 		return
 	}
-	if c := t.d.rows.get(key); c != nil {
+	if c := t.cached(key); c != nil {
 		c.memo = memo
 	}
 }
@@ -115,6 +115,11 @@ func (t *Txn) GetOnce(key []byte) ([]byte, error) {
 // Scan implements [Reader]: committed rows with those written here laid over.
 func (t *Txn) Scan(prefix []byte) iter.Seq2[Row, error] {
 	return t.overlay(scan(t.d.p, prefix, after(prefix)), prefix, prefix, nil, false)
+}
+
+// Own walks the rows that were written here, in order, and no committed ones.
+func (t *Txn) Own(prefix []byte) iter.Seq2[Row, error] {
+	return t.overlay(func(func(Row, error) bool) {}, prefix, prefix, nil, false)
 }
 
 // After implements [Reader].

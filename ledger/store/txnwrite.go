@@ -12,12 +12,14 @@ type write struct {
 	fresh  int    // bytes at the value's end that were put behind what is committed; 0: the whole value is written
 	beside int    // bytes that the memo takes
 	kept   bool   // it stays in the cache
+	passes bool   // it is written through the cache, and does not enter it
 }
 
 func (t *Txn) set(key []byte, w write) error {
 	if w.value == nil {
 		w.value = []byte{}
 	}
+	w.passes = t.passing && !w.kept
 	t.put(key, w)
 	fresh := w.fresh
 	if fresh == 0 {
@@ -77,6 +79,7 @@ func (t *Txn) DeleteCold(key []byte) error {
 }
 
 func (t *Txn) remove(key []byte, w write) error {
+	w.passes = t.passing
 	t.put(key, w)
 	t.bytes += len(key) + 16
 	return nil
