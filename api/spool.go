@@ -16,6 +16,9 @@ import (
 // only this call holds.
 const spoolMemory = 1 << 20
 
+// spoolPiece is how much of it is encrypted at once.
+const spoolPiece = 64 << 10
+
 // spooled is a file that was read whole, with its digest.
 type spooled struct {
 	size  int64
@@ -65,13 +68,22 @@ func (s *spooled) spill(in io.Reader) error {
 	if err := os.Remove(s.file.Name()); err != nil {
 		return err
 	}
-	out := bufio.NewWriterSize(s.file, 1<<20)
-	n, err := io.Copy(cipher.StreamWriter{S: cipher.NewCTR(s.block, s.iv[:]), W: out}, in)
-	if err != nil {
-		return err
+	// Encrypted where it lies: cipher.StreamWriter would take memory for each piece anew.
+	stream, out, buf := cipher.NewCTR(s.block, s.iv[:]), bufio.NewWriterSize(s.file, 1<<20), make([]byte, spoolPiece)
+	for {
+		n, err := in.Read(buf)
+		stream.XORKeyStream(buf[:n], buf[:n])
+		if _, err := out.Write(buf[:n]); err != nil {
+			return err
+		}
+		s.size += int64(n)
+		if err == io.EOF {
+			return out.Flush()
+		}
+		if err != nil { // the body broke off, perhaps: what came is not the file
+			return err
+		}
 	}
-	s.size += n
-	return out.Flush()
 }
 
 // reader reads the file from its beginning.

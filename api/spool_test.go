@@ -77,9 +77,11 @@ func TestSpool(t *testing.T) {
 
 func TestSpoolPassesErrorsOn(t *testing.T) {
 	broken := errors.New("the connection broke")
-	for _, size := range []int{10, spoolMemory + 10} {
-		_, err := spool(io.MultiReader(bytes.NewReader(telltale(size)), iotest.ErrReader(broken)))
-		require.ErrorIs(t, err, broken)
+	for _, size := range []int{10, spoolMemory + 10, spoolMemory + spoolPiece} {
+		for _, end := range []error{broken, io.ErrUnexpectedEOF} { // the second is a body that is shorter than it said
+			_, err := spool(io.MultiReader(bytes.NewReader(telltale(size)), iotest.ErrReader(end)))
+			require.ErrorIs(t, err, end)
+		}
 	}
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	_, err := spool(bytes.NewReader(telltale(spoolMemory + 10)))

@@ -82,7 +82,7 @@ func seal(h Head, c *Command, d Decision, people func(PersonRef) (PersonHead, er
 		}
 		if e.Person != nil && len(d.Happened) > 1 {
 			if within == nil {
-				within = make(map[PersonRef]PersonHead)
+				within = make(map[PersonRef]PersonHead, len(d.Happened))
 			}
 			within[e.Person.Ref] = PersonHead{N: e.Person.N, Last: e.hash}
 		}

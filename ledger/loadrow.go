@@ -54,7 +54,9 @@ func (d *decider) keepRow(e Event, opened, seq Seq) {
 	switch e := e.(type) {
 	case *PlanRecorded:
 		p := e.Row.Person
-		d.plans[p] = NamePlan(RecordPlan(d.plans[p], e, e.Authority, seq, d.now), seq, opened)
+		plans := RecordPlan(d.plans[p], e, e.Authority, seq, d.now)
+		NamePlanIn(plans, seq, opened)
+		d.plans[p] = plans
 	case *PlanUnchanged:
 		p := e.Row.Person
 		d.plans[p] = NamePlan(d.plans[p], e.Of, opened)
@@ -72,12 +74,17 @@ func (d *decider) keepRow(e Event, opened, seq Seq) {
 // NamePlan notes in a person's plans that an upload's file named one of them.
 func NamePlan(plans []Plan, seq, opened Seq) []Plan {
 	out := append([]Plan(nil), plans...)
-	for i := range out {
-		if out[i].Seq == seq {
-			out[i].Named = opened
+	NamePlanIn(out, seq, opened)
+	return out
+}
+
+// NamePlanIn is [NamePlan] of plans that nobody else has, as [RecordPlan] has just made them.
+func NamePlanIn(plans []Plan, seq, opened Seq) {
+	for i := range plans {
+		if plans[i].Seq == seq {
+			plans[i].Named = opened
 		}
 	}
-	return out
 }
 
 // plansNow returns a person's plans with what this command has already changed.

@@ -217,3 +217,22 @@ func drawRows(t *rapid.T, today Day) []Row {
 	}
 	return out
 }
+
+// What is made of a person's plans when another is recorded belongs to whoever asked
+// for it: it is named in place, and what others read stays as it was.
+func TestRecordedPlansAreNobodyElses(t *testing.T) {
+	have := append(make([]Plan, 0, 8), Plan{Seq: 1}, Plan{Seq: 2})
+	for _, e := range []*PlanRecorded{{Change: PlanNew}, {Change: PlanCorrected, Of: 1}, {Change: PlanEnded, Of: 2}} {
+		plans := RecordPlan(have, e, "LA1", 3, 4)
+		NamePlanIn(plans, 2, 9)
+		NamePlanIn(plans, 3, 9)
+		require.Equal(t, []Plan{{Seq: 1}, {Seq: 2}, {}}, have[:3])
+		named := 0
+		for i := range plans {
+			if plans[i].Named == 9 {
+				named++
+			}
+		}
+		require.NotZero(t, named)
+	}
+}

@@ -13,8 +13,9 @@ func (c *codec) first(v fielded) {
 }
 
 const (
-	leastRow  = 3  // the least length of a row in a list: a map of one number
-	leastPlan = 71 // of a plan: what it always has
+	leastRow  = 3   // the least length of a row in a list: a map of one number
+	usualRow  = 200 // what a row of an upload mostly takes
+	leastPlan = 71  // of a plan: what it always has
 )
 
 // nestedList is a list of maps that is left out when empty.
@@ -70,6 +71,9 @@ func (r *Row) fields(c *codec) {
 func (q *UploadChunk) fields(c *codec) {
 	c.fixed(1, q.Upload[:], always)
 	integer(c, 2, &q.No, always)
+	if c.r == nil {
+		c.b = slices.Grow(c.b, usualRow*len(q.Rows))
+	}
 	nestedList(c, 3, &q.Rows, leastRow)
 }
 

@@ -314,7 +314,7 @@ func (q *UploadChunk) decide(d *decider) error {
 		return nil
 	}
 	d.record(&ChunkRecorded{Rows: len(q.Rows), Profile: d.profile}, PersonRef{})
-	d.plans = make(map[PersonRef][]Plan)
+	d.plans = make(map[PersonRef][]Plan, len(q.Rows))
 	if d.two() {
 		return d.loadRows(q.Rows, &u)
 	}

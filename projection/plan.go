@@ -95,7 +95,7 @@ func foldRecorded(t *store.Txn, e, first *ledger.Entry, ev *ledger.PlanRecorded)
 		if err != nil {
 			return err
 		}
-		plans = ledger.NamePlan(plans, e.Seq, u.Opened)
+		ledger.NamePlanIn(plans, e.Seq, u.Opened)
 		known := e.Person.N > 1 // or the plan's own entry is the first about the person, and no number leads here
 		if e.Rules >= 3 && known && ev.Change == ledger.PlanNew {
 			if err := foldWanted(t, p, e.Rules); err != nil {
