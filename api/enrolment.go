@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -127,11 +128,33 @@ func (s *Server) takeEnrolments(w http.ResponseWriter, r *http.Request, who *Ide
 		return err
 	}
 	var became enrolmentResults
-	for done := false; !done; {
+	if err := inOrder(func(put func(part func() error) error) error {
+		return s.enrol(r.Context(), who, enrolling{key: key, content: content, links: links, next: next, became: &became}, put)
+	}); err != nil {
+		return err
+	}
+	if became.rows.len() == 0 {
+		return problem("body-empty")
+	}
+	cite(w, became.last)
+	return sendLong(w, jsonType[0], became.writeJSON)
+}
+
+// enrolling is a file of enrolments on its way into the ledger.
+type enrolling struct {
+	key     ledger.ID // the request's
+	content ledger.Tag
+	links   bool // rows of people without a plan are kept, sealed
+	next    func() (enrolmentRow, error)
+	became  *enrolmentResults
+}
+
+// enrol makes one command of so many rows after another ready.
+func (s *Server) enrol(ctx context.Context, who *Identity, x enrolling, put func(part func() error) error) error {
+	for count, done := 0, false; !done; {
 		q := &ledger.Enrol{}
-		first := became.rows.len()
 		for len(q.Rows) < uploadChunk && !done {
-			row, err := next()
+			row, err := x.next()
 			switch {
 			case errors.Is(err, io.EOF):
 				done = true
@@ -139,38 +162,37 @@ func (s *Server) takeEnrolments(w http.ResponseWriter, r *http.Request, who *Ide
 			case err != nil:
 				return bodyProblem(err)
 			}
-			q.Rows = append(q.Rows, s.readEnrolment(&row, first+len(q.Rows)+1))
+			q.Rows = append(q.Rows, s.readEnrolment(&row, count+len(q.Rows)+1))
 		}
 		if len(q.Rows) == 0 {
 			break
 		}
-		d, err := s.draftAs(ledger.DeriveID("enrol", key[:], []byte(strconv.Itoa(first))), who, content)
+		d, err := s.draftAs(ledger.DeriveID("enrol", x.key[:], []byte(strconv.Itoa(count))), who, x.content)
 		if err != nil {
 			return err
 		}
+		count += len(q.Rows)
 		d.command.Bulk = true
 		for i := range q.Rows {
-			if !links {
+			if !x.links {
 				break
 			}
 			if err := d.link(&q.Rows[i]); err != nil {
 				return err
 			}
 		}
-		out, err := d.propose(r.Context(), q)
-		if err != nil {
+		if err := put(func() error {
+			out, err := d.propose(ctx, q)
+			if err != nil {
+				return err
+			}
+			x.became.last, x.became.receipt = out.Answer.Seq, out.Receipt()
+			return x.became.add(out.Answer.Records)
+		}); err != nil {
 			return err
 		}
-		if err := became.add(out.Answer.Records); err != nil {
-			return err
-		}
-		became.last, became.receipt = out.Answer.Seq, out.Receipt()
 	}
-	if became.rows.len() == 0 {
-		return problem("body-empty")
-	}
-	cite(w, became.last)
-	return sendLong(w, jsonType[0], became.writeJSON)
+	return nil
 }
 
 func enrolmentSource(file *spooled, asCSV bool) (func() (enrolmentRow, error), error) {

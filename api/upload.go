@@ -294,20 +294,30 @@ func (u *upload) load() (*acknowledgement, error) {
 	}
 	u.noticeGap(out)
 	closed := out.Answer.Upload.Closed
-	chunks, err := u.chunks(func(no int, rows []planRow) error {
-		d, err := u.command("chunk", no)
-		if err != nil {
-			return err
-		}
-		q := &ledger.UploadChunk{Upload: u.id, No: no}
-		if q.Rows, err = u.rows(d, rows); err != nil {
-			return err
-		}
-		out, err := d.propose(u.ctx, q)
-		if err != nil {
-			return err
-		}
-		return u.keep(out, rows)
+	chunks := 0
+	err = inOrder(func(put func(part func() error) error) (err error) {
+		chunks, err = u.chunks(func(no int, rows []planRow) error {
+			d, err := u.command("chunk", no)
+			if err != nil {
+				return err
+			}
+			q := &ledger.UploadChunk{Upload: u.id, No: no}
+			if q.Rows, err = u.rows(d, rows); err != nil {
+				return err
+			}
+			numbers := make([]int, len(rows))
+			for i := range rows {
+				numbers[i] = rows[i].n
+			}
+			return put(func() error {
+				out, err := d.propose(u.ctx, q)
+				if err != nil {
+					return err
+				}
+				return u.keep(out, numbers)
+			})
+		})
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -423,8 +433,8 @@ func (u *upload) rows(d *draft, rows []planRow) ([]ledger.Row, error) {
 	return out, nil
 }
 
-// keep notes what became of a chunk's rows, in their order.
-func (u *upload) keep(out *consensus.Outcome, rows []planRow) error {
+// keep notes what became of a chunk's rows, by their numbers in the file.
+func (u *upload) keep(out *consensus.Outcome, rows []int) error {
 	n := 0
 	for _, b := range out.Answer.Records {
 		e, err := ledger.ParseEntry(b)
@@ -435,7 +445,7 @@ func (u *upload) keep(out *consensus.Outcome, rows []planRow) error {
 			if n == len(rows) {
 				return fmt.Errorf("a chunk of %d rows has more outcomes", len(rows))
 			}
-			u.became(rows[n].n, status, code)
+			u.became(rows[n], status, code)
 			n++
 		}
 	}
