@@ -35,7 +35,6 @@ type demoState struct {
 	Verifier string            `json:"verifier"`
 	Nodes    []string          `json:"nodes"`
 	Today    ledger.Day        `json:"today"`
-	NextSeq  int               `json:"nextSeq"`
 	Known    map[string]string `json:"known"`
 	People   []persona         `json:"people"`
 	Bench    []string          `json:"bench"`
@@ -363,7 +362,7 @@ func (d *demo) single(ctx context.Context) error {
 		err = d.waitReady(ctx)
 	}
 	if err == nil {
-		err = d.ready([]int{os.Getpid()})
+		err = d.ready(ctx, []int{os.Getpid()})
 	}
 	if err != nil {
 		return errors.Join(err, closeAll(nodes))
@@ -407,7 +406,7 @@ func (d *demo) cluster(ctx context.Context) error {
 	}
 	err = d.waitReady(ctx)
 	if err == nil {
-		err = d.ready(pids)
+		err = d.ready(ctx, pids)
 	}
 	left := len(children)
 	for err == nil && left > 0 {
