@@ -29,7 +29,9 @@ func TestARewrittenRowIsFoundByItsHash(t *testing.T) {
 	}
 	altered := bytes.Clone(w.record(ledger.Seq(seq)))
 	altered[len(altered)/2] ^= 1
-	w.tamper(func(b *pebble.Batch, _ func([]byte) []byte) { require.NoError(t, b.Set(rowKey('e', ledger.Seq(seq)), altered, nil)) })
+	w.tamper(func(b *pebble.Batch, _ func([]byte) []byte) {
+		require.NoError(t, b.Set(rowKey('e', ledger.Seq(seq)), altered, nil))
+	})
 	require.Equal(t, altered, w.record(ledger.Seq(seq)), "the store reads it without a word")
 	if dir != "" {
 		return
