@@ -48,11 +48,11 @@ demo-clean: ## forget the demos, their data and keys
 	rm -rf $(DEMO) .demo-*
 
 .PHONY: demo-cluster
-demo-cluster: build ## three processes; kill the leader and watch nothing get lost
+demo-cluster: build ## three processes; kill the leader and watch no answer get lost
 	cmd/custosd/scripts/demo-cluster.sh
 
 .PHONY: demo-tamper
-demo-tamper: build ## flip one byte in a copy and watch verification name the entry
+demo-tamper: build ## flip a byte in a copy, rewrite an entry in another, and watch verification name it
 	cmd/custosd/scripts/demo-tamper.sh
 
 .PHONY: test

@@ -71,10 +71,21 @@ func (s *Server) docsDowntime(w http.ResponseWriter, _ *http.Request) {
 		"<li>When the service is back, look the child up: the authority is then told.</li></ol>")
 }
 
+// pageStyle is the look of /docs, for pages that are small.
+const pageStyle = `*{box-sizing:border-box}html{scroll-padding-top:1rem}
+body{margin:0;color:#212b32;background:#fff;font:1rem/1.5 Arial,Helvetica,sans-serif;overflow-wrap:anywhere}
+nav{padding:1rem 1.5rem;background:#f0f4f5;border-bottom:1px solid #d8dde0;font-size:.875rem}
+nav a{display:inline-block;margin-right:1.25rem}a{color:#005eb8}a:focus{outline:3px solid #ffeb3b;outline-offset:1px}
+main{max-width:52rem;padding:1.5rem 1.5rem 4rem}h1{font-size:1.9rem;margin:0 0 .75rem}
+code{font-family:Consolas,Menlo,"DejaVu Sans Mono",monospace;font-size:.875rem}
+li{margin:.6rem 0}dt{margin-top:1rem;padding-top:.6rem;border-top:1px solid #d8dde0}dt code{font-weight:bold}dd{margin:.15rem 0 0}dt:target{background:#ffeb3b}
+@media print{nav{display:none}}`
+
 // page writes a small page without script. Its style is its own.
 func page(w http.ResponseWriter, title, body string) {
-	text := "<!doctype html><html lang=en-GB><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>" + html.EscapeString(title) +
-		"</title><style>body{font:1rem/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}td,th{text-align:left;padding:.25rem .75rem .25rem 0;vertical-align:top}dt{margin-top:.75rem}</style>" + body
+	text := "<!doctype html><html lang=en-GB><meta charset=utf-8><meta name=viewport content=\"width=device-width, initial-scale=1\"><title>" + html.EscapeString(title) +
+		"</title><style>" + pageStyle + "</style><nav aria-label=Pages><a href=/docs>The interface</a><a href=/docs/problems>Error codes</a>" +
+		"<a href=/docs/downtime>Downtime procedure</a></nav><main>" + body + "</main>"
 	sendPage(w, []byte(text))
 }
 

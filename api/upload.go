@@ -290,7 +290,7 @@ func (u *upload) load() (*acknowledgement, error) {
 	out, err := opening.propose(u.ctx, &ledger.OpenUpload{Upload: u.id, Sequence: u.ask.sequence, Content: u.content,
 		Format: u.ask.form, Snapshot: u.ask.snapshot})
 	if err != nil {
-		return nil, err
+		return nil, u.numbered(err)
 	}
 	u.noticeGap(out)
 	closed := out.Answer.Upload.Closed
@@ -338,6 +338,25 @@ func (u *upload) load() (*acknowledgement, error) {
 		return a, u.s.closing(u.ctx, a)
 	}
 	return a, nil
+}
+
+// numbered adds to the refusal of a file for its number which number the
+// authority's next file has: its own, and never the one that was sent. The
+// refusal is recorded before what is read here, so that no copy behind the
+// leader's says a number that is taken.
+func (u *upload) numbered(err error) error {
+	var p *Problem
+	if !errors.As(err, &p) || p.Seq == nil || (p.Code != ledger.RefusedSequenceLower && p.Code != ledger.RefusedSequenceContent) {
+		return err
+	}
+	if _, late := u.s.receipt(u.ctx, ledger.Seq(*p.Seq)); late != nil {
+		return err // the refusal stands without it
+	}
+	last, unread := u.s.node.View().LastUpload(u.who.Organisation)
+	if unread != nil {
+		return err
+	}
+	return p.with("Your authority's next file is number " + strconv.FormatInt(last.Sequence+1, 10) + ".")
 }
 
 // closing adds to an acknowledgement what the entry that closed the upload says.

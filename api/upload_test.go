@@ -198,11 +198,13 @@ func TestUploadRepeats(t *testing.T) {
 	require.Equal(t, size, w.size())
 
 	// Other content with the number, and a lower number, are refused, and that is recorded.
+	w.uploadJSON(uploader2, "?sequence=40", asJSON(ann(nil))).recorded(200)
 	for n, code := range map[int]string{7: "sequence-content", 6: "sequence-lower"} {
 		before := w.size()
 		r := w.upload(uploader, n, ann(nil))
 		p := r.problem(code)
 		require.Equal(t, 409, r.status)
+		require.Equal(t, "Your authority's next file is number 8.", p.Detail, "its own, whatever another has sent")
 		require.Equal(t, ledger.KindUploadRefused, w.entry(ledger.Seq(*p.Seq)).Kind)
 		w.proves(p.Receipt, ledger.Seq(*p.Seq))
 		require.Equal(t, map[ledger.Kind]int{ledger.KindUploadRefused: 1}, w.kinds(before))

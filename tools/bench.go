@@ -22,6 +22,7 @@ type benchFlags struct {
 	clients, rate    int
 	fresh            bool
 	signingKey       string
+	receipts         string
 }
 
 func (a *app) benchCommand() *cobra.Command {
@@ -44,6 +45,7 @@ func (a *app) benchCommand() *cobra.Command {
 	f.IntVar(&b.rate, "rate", 0, "so many lookups a second, each timed from when it was due (0: a closed loop)")
 	cmd.Flags().BoolVar(&b.fresh, "fresh-tokens", false, "every request has a token never seen before")
 	cmd.Flags().StringVar(&b.signingKey, "signing-key", "", "private key of the token issuer, PEM (DIR/secrets/tokens.pem)")
+	cmd.Flags().StringVar(&b.receipts, "receipts", "", "file to write each counted answer's entry to: its number and hash, from the receipt")
 	cmd.AddCommand(a.benchUploadCommand(&b), a.benchFHIRCommand(&b), a.benchCaseloadCommand(&b), a.benchVerifyCommand(), a.benchCPISCommand())
 	cmd.AddCommand(a.benchListenersCommand(&b), a.benchLettersCommand(&b), a.benchNationCommand(&b), a.benchMachineCommand())
 	return cmd
@@ -69,7 +71,14 @@ func (a *app) bench(b benchFlags) error {
 	if err != nil {
 		return err
 	}
+	var kept benchReceipts
+	if b.receipts != "" {
+		l.check = kept.of(l.check)
+	}
 	r, err := b.measure(l, pids)
+	if err == nil && b.receipts != "" {
+		err = kept.write(b.receipts)
+	}
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"custos/api/cpis"
+	"custos/ledger"
 )
 
 // run runs the tools as a shell would.
@@ -138,6 +139,43 @@ func TestBenchAtARateKeepsIdleClients(t *testing.T) {
 	// One that is ended at the moment at which it is first used loses its request: on a busy machine that may happen now and then.
 	require.Less(t, int64(r.Errors), (dialled.Load()-8)/2, "%v", r.ErrorKinds)
 	require.InDelta(t, 100, r.Lookups, 30)
+}
+
+// What counted is kept with its entry's number and hash, and nothing else is; a receipt that says no hash
+// proves no entry.
+func TestBenchKeepsTheEntriesOfItsReceipts(t *testing.T) {
+	var mu sync.Mutex
+	given := map[string]bool{}
+	leaf := true
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		r := ledger.Receipt{Seq: ledger.Seq(len(given)), Checkpoint: []byte("custos.test\n1\n\n\n")}
+		if leaf {
+			r.Leaf = ledger.Hash(sha256.Sum256([]byte{byte(r.Seq), byte(r.Seq >> 8)}))
+		}
+		given[fmt.Sprintf("%d %x", r.Seq, r.Leaf[:])] = r.Seq%3 != 0
+		b, err := json.Marshal(map[string]any{"outcome": map[bool]string{true: "found", false: "not-found"}[r.Seq%3 != 0], "receipt": string(r.Format())})
+		if err == nil {
+			_, _ = w.Write(b)
+		}
+	}))
+	defer s.Close()
+	file := filepath.Join(t.TempDir(), "entries")
+	args := []string{"bench", "--dir", demoFolder(t, s.URL, "a"), "--duration", "100ms", "--warmup", "0s", "--clients", "4", "-o", "json", "--receipts", file}
+	code, out, errs := run(t, args...)
+	require.Equal(t, 0, code, errs)
+	var r benchResult
+	require.NoError(t, json.Unmarshal([]byte(out), &r))
+	kept, err := readLines(file)
+	require.NoError(t, err)
+	require.Equal(t, r.Lookups, len(kept)) // Len would print them all
+	for _, line := range kept {
+		require.True(t, given[line], line)
+	}
+	leaf = false
+	code, _, errs = run(t, args...)
+	require.Equal(t, ExitIntegrity, code, errs)
 }
 
 func TestBenchWithoutServer(t *testing.T) {

@@ -211,6 +211,37 @@ func TestMESHIsDown(t *testing.T) {
 	require.Zero(t, value(t, s.stats.queued))
 }
 
+// What has waited while nobody led, or before there was a mailbox, is sent by the
+// first pass: that is no alarm. A MESH that keeps this pass waiting is one.
+func TestALeaderTriesBeforeItAlarms(t *testing.T) {
+	for _, hangs := range []bool{false, true} {
+		w := newWorld(t, 1)
+		w.plan(authority1, child, false)
+		w.look("doc-1", child)
+		w.forward(5 * 24 * time.Hour)
+		w.look("doc-2", child) // the ledger's clock goes with ours
+		s := w.leader().service
+		if hangs {
+			w.mesh.Break(meshtest.Fault{Times: -1, Do: meshtest.Hang})
+		} else {
+			s.cfg.Look = time.Hour // the first look is the only one
+		}
+		s.stats.queued.Set(-1) // until it has looked
+		ctx, end := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		all.Go(func() { s.Run(ctx) })
+		require.Eventually(t, func() bool { return value(t, s.stats.queued) >= 0 }, 20*time.Second, time.Millisecond)
+		end()
+		all.Wait()
+		if hangs {
+			require.Equal(t, 1, w.logged("notifications do not reach an authority"))
+			continue
+		}
+		require.Equal(t, []string{"delivered", "delivered"}, w.states(authority1))
+		require.Zero(t, w.logged("notifications do not reach an authority"))
+	}
+}
+
 // What MESH refuses has failed, on the record, and is tried anew as another
 // message, later and later; what comes after it does not wait.
 func TestWhatMESHRefusesIsTriedAnew(t *testing.T) {

@@ -66,12 +66,29 @@ func whileLeading(ctx context.Context, n Node, idle func(), act func(context.Con
 	}
 }
 
-// lead receives, sends and watches: also while MESH is slow.
+// lead receives, sends and watches: also while MESH is slow. What a leader finds
+// waiting it has not tried to send yet, however old it is, so it watches from the
+// end of its first pass on, or where MESH keeps that one waiting, a look later.
 func (s *Service) lead(ctx context.Context) {
+	tried := make(chan struct{})
+	first := sync.OnceFunc(func() { close(tried) })
 	var all sync.WaitGroup
 	all.Go(func() { _ = s.cfg.MESH.Poll(ctx, s.handle, s.polled) })
-	all.Go(func() { repeat(ctx, s.cfg.Look, s.pass) })
-	all.Go(func() { repeat(ctx, s.cfg.Look, func(context.Context) { s.watch() }) })
+	all.Go(func() {
+		repeat(ctx, s.cfg.Look, func(ctx context.Context) {
+			s.pass(ctx)
+			first()
+		})
+	})
+	all.Go(func() {
+		select {
+		case <-tried:
+		case <-ctx.Done():
+			return
+		case <-time.After(s.cfg.Look):
+		}
+		repeat(ctx, s.cfg.Look, func(context.Context) { s.watch() })
+	})
 	all.Wait()
 }
 

@@ -215,6 +215,19 @@ func TestSignInInABrowser(t *testing.T) {
 	p.picture("5-too-weak")
 
 	p.open(url + "/signin/start/staff?to=/")
+	p.press("Nina Demo")
+	p.shows("Nina Demo, School Nurse")
+	p.press("Show the people")
+	p.shows("whose plans have ended")
+	for _, width := range []int64{wide, narrow} {
+		p.sized(width)
+		p.picture("8-caseload-" + strconv.FormatInt(width, 10))
+		p.fits()
+		p.unbroken()
+	}
+	p.documentsFit(url)
+
+	p.open(url + "/signin/start/staff?to=/")
 	p.press("Sam Demo")
 	p.shows("Sam Demo, Social Worker")
 	p.press("List the newest")

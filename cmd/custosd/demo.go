@@ -35,7 +35,6 @@ type demoState struct {
 	Verifier string            `json:"verifier"`
 	Nodes    []string          `json:"nodes"`
 	Today    ledger.Day        `json:"today"`
-	NextSeq  int               `json:"nextSeq"`
 	Known    map[string]string `json:"known"`
 	People   []persona         `json:"people"`
 	Bench    []string          `json:"bench"`
@@ -77,7 +76,6 @@ type demo struct {
 	drift              time.Duration  // between the nodes' clocks, while history is made
 	kept               []net.Listener // addresses that are chosen and not used yet
 	provider           net.Listener   // where people sign in
-	mesh               *demoExchange  // nil: there is none
 	mailbox            string         // the page of the authority's MESH mailbox; empty: there is none
 }
 
@@ -364,10 +362,7 @@ func (d *demo) single(ctx context.Context) error {
 		err = d.waitReady(ctx)
 	}
 	if err == nil {
-		err = d.waitFirst(ctx)
-	}
-	if err == nil {
-		err = d.ready([]int{os.Getpid()})
+		err = d.ready(ctx, []int{os.Getpid()})
 	}
 	if err != nil {
 		return errors.Join(err, closeAll(nodes))
@@ -411,10 +406,7 @@ func (d *demo) cluster(ctx context.Context) error {
 	}
 	err = d.waitReady(ctx)
 	if err == nil {
-		err = d.waitFirst(ctx)
-	}
-	if err == nil {
-		err = d.ready(pids)
+		err = d.ready(ctx, pids)
 	}
 	left := len(children)
 	for err == nil && left > 0 {

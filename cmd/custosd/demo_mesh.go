@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -92,7 +91,7 @@ func (d *demo) exchange(ctx context.Context) (end func() error, err error) {
 	if x.page, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return end, errors.Join(err, stop())
 	}
-	d.mailbox, d.mesh = "http://"+x.page.Addr().String(), x
+	d.mailbox = "http://" + x.page.Addr().String()
 	pages := &http.Server{Handler: x.routes(x.page.Addr().String()), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute}
 	ended := make(chan error, 1)
 	go func() { ended <- pages.Serve(x.page) }()
@@ -137,31 +136,6 @@ func (d *demo) sendFirst(ctx context.Context, x *demoExchange) error {
 	}
 	_, err = x.send(ctx, file)
 	return err
-}
-
-// waitFirst waits until the authority has its acknowledgement: whoever is told that
-// the demo is ready looks its child up, and must find it. Without it the rest works.
-func (d *demo) waitFirst(ctx context.Context) error {
-	if d.mesh == nil {
-		return nil
-	}
-	for late := time.Now().Add(30 * time.Second); time.Now().Before(late); {
-		if d.mesh.acknowledged() {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-	d.say("The file that %s sent over MESH is not acknowledged yet: until it is, its child is not found.", d.state.MESH.Name)
-	return nil
-}
-
-// acknowledged reports whether the authority's mailbox was sent an acknowledgement.
-func (x *demoExchange) acknowledged() bool {
-	return slices.ContainsFunc(x.server.Messages(), func(m meshtest.Message) bool { return m.Workflow == demoWorkflows.Acknowledgement })
 }
 
 // demoUpload is message 01 about one child with a plan.

@@ -65,7 +65,7 @@ func demoMailboxShows(t *testing.T, dir string) {
 		t.Helper()
 		require.Eventually(t, func() bool { return holding(kind, texts...) }, 30*time.Second, 50*time.Millisecond, "no message %s with %q", kind, texts)
 	}
-	require.True(t, holding("02", "CPR06", "Successful Record Upload"))
+	sees("02", "CPR06", "Successful Record Upload")
 	sees("05", demoMESHChild, "Dr Ada Demo", "<CP-ISAccessToServiceNotification ")
 
 	status, id := ask("POST", "/messages", "<File/>", "application/xml", "")
@@ -85,23 +85,4 @@ func demoMailboxShows(t *testing.T, dir string) {
 	require.Equal(t, http.StatusMisdirectedRequest, status)
 	status, _ = ask("GET", "/messages/none", "", "", "")
 	require.Equal(t, http.StatusNotFound, status)
-}
-
-// demoTookTheFileIn: a demo that says it is ready has acknowledged the authority's
-// file, so that the lookup it tells a newcomer to do finds the child.
-func demoTookTheFileIn(t *testing.T, dir string) {
-	t.Helper()
-	env, err := os.ReadFile(filepath.Join(dir, ".demo", "env"))
-	require.NoError(t, err)
-	_, url, ok := strings.Cut(string(env), "\nMESH_URL=")
-	require.True(t, ok)
-	url, _, _ = strings.Cut(url, "\n")
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/messages", nil)
-	require.NoError(t, err)
-	answer, err := http.DefaultClient.Do(r)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, answer.Body.Close()) }()
-	b, err := io.ReadAll(answer.Body)
-	require.NoError(t, err)
-	require.Contains(t, string(b), "02 acknowledgement of a file")
 }

@@ -57,12 +57,19 @@ func (d *demo) leader() string {
 }
 
 // ready writes the environment file and says what there is to try.
-func (d *demo) ready(pids []int) error {
+func (d *demo) ready(ctx context.Context, pids []int) error {
 	tokens, err := newTokenMaker(d.dir)
 	if err != nil {
 		return err
 	}
 	leader := d.leader()
+	last, err := d.lastUpload(ctx, leader, tokens, d.state.Known["LA_ODS"])
+	if err == nil && d.mailbox != "" {
+		err = d.waitFile(ctx, leader, tokens)
+	}
+	if err != nil {
+		return err
+	}
 	admin := ""
 	var urls, data, ids []string
 	for i, c := range d.configs {
@@ -73,7 +80,7 @@ func (d *demo) ready(pids []int) error {
 	}
 	env := [][2]string{{"CUSTOS_URL", leader}, {"CUSTOS_URLS", strings.Join(urls, ",")}, {"CUSTOS_ADMIN_URL", admin},
 		{"CUSTOS_DATA", strings.Join(data, ",")}, {"CUSTOS_PIDS", strings.Join(ids, ",")}, {"CUSTOS_KEYS", d.path("keys")},
-		{"CUSTOS_VKEY", d.state.Verifier}, {"LA_NEXT_SEQ", strconv.Itoa(d.state.NextSeq)}}
+		{"CUSTOS_VKEY", d.state.Verifier}, {"LA_NEXT_SEQ", strconv.FormatInt(last.Sequence+1, 10)}}
 	for _, name := range []string{"LA_ODS", "NHS_CPP", "NHS_LAC", "NHS_UCPP", "NHS_ENDED", "NHS_EXPIRED", "NHS_NONE", "SCHOOL_URN", "AREA_CODE"} {
 		env = append(env, [2]string{name, d.state.Known[name]})
 	}

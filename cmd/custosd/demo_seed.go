@@ -349,7 +349,6 @@ func (s *seeder) remember() {
 		"NHS_CPP": data.People[k.CPP].NHSNumber, "NHS_LAC": data.People[k.LAC].NHSNumber, "NHS_UCPP": data.People[k.UCPP].NHSNumber,
 		"NHS_ENDED": data.People[k.Ended].NHSNumber, "NHS_EXPIRED": data.People[k.Expired].NHSNumber, "NHS_NONE": k.None,
 	}
-	s.d.state.NextSeq = s.next[0] + 1
 	s.byMESH(len(data.Authorities) - 1)
 	s.d.state.Seeded = fmt.Sprintf("%d local authorities, %d schools, %d people with %d plans, %d uploads, %d lookups over %d days",
 		len(data.Authorities), data.Config.Schools, len(data.People), plans, s.counts["uploads"], s.counts["lookups"], data.Config.Days)

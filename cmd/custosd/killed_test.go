@@ -106,11 +106,12 @@ func TestAProcessKilledInTheMiddleOfAMessage(t *testing.T) {
 	file, err := os.ReadFile(filepath.Join(dir, "upload-"+d.state.Known["LA_ODS"]+".xml"))
 	require.NoError(t, err)
 
-	// The number after the demo's own; the generator's files begin at 1.
-	file = bytes.Replace(file, []byte(`extension="1"`), []byte(`extension="`+strconv.Itoa(d.state.NextSeq)+`"`), 1)
-
 	s := &server{t: t, d: d, binary: binary}
 	s.start()
+	// The number after the demo's own; the generator's files begin at 1.
+	last, err := d.lastUpload(ctx, d.configs[0].PublicURL, tokens, d.state.Known["LA_ODS"])
+	require.NoError(t, err)
+	file = bytes.Replace(file, []byte(`extension="1"`), []byte(`extension="`+strconv.FormatInt(last.Sequence+1, 10)+`"`), 1)
 	begun := s.size()
 	for round := range 3 {
 		before := s.size()

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,19 +35,8 @@ func TestReadme(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	demo := exec.CommandContext(ctx, "bin/custosd", "demo", "--dir", ".demo", "--listen", "127.0.0.1:0")
-	demo.Dir = dir
-	var said bytes.Buffer
-	demo.Stdout, demo.Stderr = &said, &said
-	require.NoError(t, demo.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- demo.Wait() }()
-	require.Eventually(t, func() bool {
-		_, err := os.Stat(filepath.Join(dir, ".demo", "env"))
-		return err == nil
-	}, time.Minute, 100*time.Millisecond, "the demo does not become ready: %s", &said)
-
-	demoTookTheFileIn(t, dir)
+	stop := runDemo(t, ctx, dir)
+	first := walk
 	seen := script(t, dir, walk)
 	for _, want := range []string{
 		"1,recorded,,", "2,recorded,,", "3,rejected,nhs-number-check-digit,", // the upload
@@ -70,20 +60,51 @@ func TestReadme(t *testing.T) {
 	require.Regexp(t, `(?s)^dry run, entry .*accepted 2 .*file 15, upload .*accepted 2 \(unchanged 2\), of them unmatched 0; rejected 0`, seen)
 	require.Regexp(t, `(?s)same 2, differs 0, only here 0, only there \d+, unmatched 0, rejected 0;.*\nexit 7\n$`, seen)
 
-	require.NoError(t, demo.Process.Signal(syscall.SIGINT))
-	select {
-	case err := <-ended:
-		require.NoError(t, err, "%s", &said)
-	case <-ctx.Done():
-		t.Fatal("the demo does not stop")
-	}
+	stop()
 	require.Contains(t, script(t, dir, after), "VERIFIED")
+
+	// Started again, the demo knows which numbers were used, and the walk's file is taken once more.
+	stop = runDemo(t, ctx, dir)
+	first, _, ok = strings.Cut(first, "An emergency department")
+	require.True(t, ok)
+	require.Contains(t, script(t, dir, first+"```sh\necho $LA_NEXT_SEQ\n```"), "\n2,unchanged,,,CASE-2\n3,rejected,nhs-number-check-digit,the NHS number's check digit is wrong,CASE-3\n16\n")
+	stop()
+
 	clear := []string{"Sampleton", "9997000013", "999 700 0013", "2019-05-14", "the family asked"}
 	searchClear(t, filepath.Join(dir, ".demo", "n1"), clear)
 	log, err := os.ReadFile(filepath.Join(dir, ".demo", "n1.log"))
 	require.NoError(t, err)
 	for _, c := range clear {
 		require.NotContains(t, string(log), c)
+	}
+}
+
+// runDemo starts the demo in its folder below dir, waits until it is ready, and gives what ends it as Ctrl-C does.
+func runDemo(t *testing.T, ctx context.Context, dir string) (stop func()) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(dir, ".demo", "env")); !errors.Is(err, os.ErrNotExist) {
+		require.NoError(t, err, "an earlier run's")
+	}
+	demo := exec.CommandContext(ctx, "bin/custosd", "demo", "--dir", ".demo", "--listen", "127.0.0.1:0")
+	demo.Dir = dir
+	var said bytes.Buffer
+	demo.Stdout, demo.Stderr = &said, &said
+	require.NoError(t, demo.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- demo.Wait() }()
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(filepath.Join(dir, ".demo", "env"))
+		return err == nil
+	}, time.Minute, 100*time.Millisecond, "the demo does not become ready: %s", &said)
+	return func() {
+		t.Helper()
+		require.NoError(t, demo.Process.Signal(syscall.SIGINT))
+		select {
+		case err := <-ended:
+			require.NoError(t, err, "%s", &said)
+		case <-ctx.Done():
+			t.Fatal("the demo does not stop")
+		}
 	}
 }
 

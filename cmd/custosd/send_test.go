@@ -198,7 +198,7 @@ $`, out)
 func sendRefused(t *testing.T, o *office) {
 	file := o.path("good.csv")
 	_, errs := o.cpis(2, "send", o.path("sample.csv"), "--sequence", "15", "--out", o.path("never"))
-	require.Equal(t, "custos-tools: the service answered 409 sequence-content: The sequence number was used for another file\n", errs)
+	require.Equal(t, "custos-tools: the service answered 409 sequence-content: The sequence number was used for another file: Your authority's next file is number 16\n", errs)
 	left, err := filepath.Glob(o.path("*never*"))
 	require.NoError(t, err)
 	require.Empty(t, left, "nothing is kept of an answer that is none")
@@ -236,7 +236,7 @@ func sendRepeats(t *testing.T, o *office) {
 	require.Equal(t, o.read("first"), o.read("second"), "the same file under the same number: the same acknowledgement")
 	o.cpis(0, "send", file, "--sequence", "18")
 	_, errs := o.cpis(2, "send", o.path("good.csv"), "--sequence", "17")
-	require.Equal(t, "custos-tools: the service answered 409 sequence-lower: The sequence number is not higher than the last upload's\n", errs)
+	require.Equal(t, "custos-tools: the service answered 409 sequence-lower: The sequence number is not higher than the last upload's: Your authority's next file is number 19\n", errs)
 	t.Setenv("CUSTOS_TOKEN", strings.TrimSpace(o.read("T_LA_UPLOADER")))
 	o.token = ""
 	defer func() { o.token = o.path("T_LA_UPLOADER") }()

@@ -19,7 +19,7 @@ a=$(((at + 1) % 3))
 b=$(((at + 2) % 3))
 
 say "16 clients keep looking people up through a follower; the leader, node $((at + 1)), is killed"
-bin/custos-tools bench --dir "$dir" --url "${urls[$a]}" --duration 8s --clients 16 -o json >"$dir/load.json" 2>"$dir/load.err" &
+bin/custos-tools bench --dir "$dir" --url "${urls[$a]}" --duration 8s --warmup 0s --clients 16 --receipts "$dir/load.entries" -o json >"$dir/load.json" 2>"$dir/load.err" &
 load=$!
 answered=()
 killed=
@@ -53,12 +53,20 @@ for seq in "${answered[@]}"; do
 done
 echo "${#answered[@]} of ${#answered[@]}"
 
-say "stopped; the survivors' ledgers verify"
+say "stopped; the survivors' ledgers verify, and hold each entry whose receipt the load was given, with its hash"
 stop
+LC_ALL=C sort -u "$dir/load.entries" >"$dir/load.sorted"
+lookups=$(sed -n 's/.*"lookups": *\([0-9]*\).*/\1/p' "$dir/load.json")
+[ "$(wc -l <"$dir/load.sorted")" = "$lookups" ] || die "$lookups answers have not as many entries"
 for i in "$a" "$b"; do
   out=$(verify "${data[$i]}")
   echo "$out"
   [ "$(tail -n 1 <<<"$out")" = "exit 0" ] || die "node $((i + 1)) does not verify"
+  bin/custos-tools export --data "${data[$i]}" --out "$dir/entries.ndjson"
+  sed 's/^{"seq":\([0-9]*\),"hash":"\([0-9a-f]*\)".*/\1 \2/' "$dir/entries.ndjson" | LC_ALL=C sort -u >"$dir/entries"
+  lost=$(LC_ALL=C comm -23 "$dir/load.sorted" "$dir/entries" | wc -l)
+  [ "$lost" = 0 ] || die "node $((i + 1)) lacks $lost entries of the load's answers"
+  echo "$lookups of $lookups"
 done
 
 say "nothing that was answered was lost"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Flips one byte in a copy of a ledger and watches verification name the entry;
-# then cuts the end off another copy, which verification calls incomplete.
+# Flips one byte in a copy of a ledger, and rewrites an entry of another through
+# the database, and watches verification name the entry; then cuts the end off a
+# third copy, which verification calls incomplete.
 . "$(dirname "$0")/lib.sh"
 
 dir=.demo-tamper-$$
@@ -17,7 +18,7 @@ stop
 say "the ledger as it is"
 out=$(verify "$CUSTOS_DATA"); echo "$out"; expect 0 "$out"
 
-say "one byte of entry $seq flipped in a copy"
+say "one byte of entry $seq flipped in a copy: the store's checksum finds it"
 cp -r "$CUSTOS_DATA" "$dir/flipped"
 # Some bytes from the middle of the record: its salt and hashes stand nowhere else. grep goes by lines, so a
 # stretch without a line end is looked for.
@@ -35,6 +36,16 @@ printf "$(printf '\\x%02x' $((byte ^ 1)))" | dd of="$file" bs=1 seek="$at" conv=
 echo "byte $at of $(basename "$file"): $((byte)) is now $((byte ^ 1))"
 out=$(verify "$dir/flipped"); echo "$out"; expect 1 "$out"
 grep -qw "$seq" <<<"$out" || die "the verdict does not name entry $seq"
+grep -q "is damaged" <<<"$out" || die "the verdict does not say that the entry is damaged"
+
+say "entry $seq rewritten in a copy through the database, its checksum right: the hashes find it"
+cp -r "$CUSTOS_DATA" "$dir/rewritten"
+# The attacker is a test: no program that is delivered can rewrite an entry.
+CUSTOS_REWRITE="$PWD/$dir/rewritten" CUSTOS_REWRITE_ENTRY="$seq" \
+  "${GO:-go}" test -buildvcs=false -count=1 -run '^TestARewrittenRowIsFoundByItsHash$' ./tools >"$dir/rewrite.log" || { cat "$dir/rewrite.log" >&2; die "the copy was not rewritten"; }
+out=$(verify "$dir/rewritten"); echo "$out"; expect 1 "$out"
+grep -qw "$seq" <<<"$out" || die "the verdict does not name entry $seq"
+! grep -q "is damaged" <<<"$out" || die "a checksum found it, and not a hash"
 
 say "a copy that lost its end: killed, and the newest part of its write-ahead log gone"
 start "$dir"

@@ -13,6 +13,9 @@ function node(tag, text, attrs) {
   return n;
 }
 
+// whole is a number to ring or to compare, or a day: it is read on one line.
+const whole = /^[0-9][0-9 -]+$/;
+
 function table(caption, heads, rows) {
   const t = node("table");
   t.append(node("caption", caption));
@@ -24,7 +27,7 @@ function table(caption, heads, rows) {
   rows.forEach((r) => {
     const line = node("tr");
     r.forEach((c) => {
-      const td = node("td");
+      const td = node("td", null, whole.test(c) ? { class: "whole" } : {});
       td.append(c instanceof Node ? c : document.createTextNode(c === undefined || c === null ? "" : String(c)));
       line.append(td);
     });
