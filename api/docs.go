@@ -1,7 +1,7 @@
 package api
 
 import (
-	_ "embed" // the description
+	_ "embed" // the description, and how small pages look
 	"fmt"
 	"html"
 	"net/http"
@@ -72,14 +72,9 @@ func (s *Server) docsDowntime(w http.ResponseWriter, _ *http.Request) {
 }
 
 // pageStyle is the look of /docs, for pages that are small.
-const pageStyle = `*{box-sizing:border-box}html{scroll-padding-top:1rem}
-body{margin:0;color:#212b32;background:#fff;font:1rem/1.5 Arial,Helvetica,sans-serif;overflow-wrap:anywhere}
-nav{padding:1rem 1.5rem;background:#f0f4f5;border-bottom:1px solid #d8dde0;font-size:.875rem}
-nav a{display:inline-block;margin-right:1.25rem}a{color:#005eb8}a:focus{outline:3px solid #ffeb3b;outline-offset:1px}
-main{max-width:52rem;padding:1.5rem 1.5rem 4rem}h1{font-size:1.9rem;margin:0 0 .75rem}
-code{font-family:Consolas,Menlo,"DejaVu Sans Mono",monospace;font-size:.875rem}
-li{margin:.6rem 0}dt{margin-top:1rem;padding-top:.6rem;border-top:1px solid #d8dde0}dt code{font-weight:bold}dd{margin:.15rem 0 0}dt:target{background:#ffeb3b}
-@media print{nav{display:none}}`
+//
+//go:embed page.css
+var pageStyle string
 
 // page writes a small page without script. Its style is its own.
 func page(w http.ResponseWriter, title, body string) {

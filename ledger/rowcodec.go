@@ -198,9 +198,9 @@ func (g *Gap) fields(c *codec) {
 	}
 }
 
-func (d *Days) fields(c *codec) {
-	integer(c, 1, &d.From, always)
-	integer(c, 2, &d.To, orZero)
+func (s *Days) fields(c *codec) {
+	integer(c, 1, &s.From, always)
+	integer(c, 2, &s.To, orZero)
 }
 
 // appendList writes a row of a view that is a list, as the plans of one person are.

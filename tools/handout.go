@@ -53,7 +53,7 @@ func (h *handout) push(record []byte) {
 }
 
 func (h *handout) send() {
-	h.batch.left.Store(int32(len(h.readers))) //nolint:gosec // two or three
+	h.batch.left.Store(int32(len(h.readers)))
 	for _, r := range h.readers {
 		r.from <- h.batch
 	}
