@@ -30,16 +30,18 @@ func inOrder(prepare func(put func(part func() error) error) error) error {
 			}
 		}
 	})
-	err := prepare(func(part func() error) error {
-		select {
-		case next <- part:
-			return nil
-		case <-ended:
-			return errEnded
-		}
-	})
-	close(next)
-	doing.Wait()
+	err := func() error {
+		defer doing.Wait()
+		defer close(next) // also where preparing falls
+		return prepare(func(part func() error) error {
+			select {
+			case next <- part:
+				return nil
+			case <-ended:
+				return errEnded
+			}
+		})
+	}()
 	switch {
 	case panicked != nil: // whoever deals with panics is the caller's
 		panic(panicked)

@@ -84,3 +84,17 @@ func TestAPanicOfAPartOfAFile(t *testing.T) {
 		})
 	})
 }
+
+// Whoever falls while a part is made ready leaves nobody behind who waits for it.
+func TestAPanicWhileAPartIsMadeReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		done := 0
+		require.PanicsWithValue(t, "fallen", func() {
+			_ = inOrder(func(put func(func() error) error) error {
+				require.NoError(t, put(func() error { done++; return nil }))
+				panic("fallen")
+			})
+		})
+		require.Equal(t, 1, done)
+	})
+}
