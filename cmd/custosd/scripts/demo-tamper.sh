@@ -41,6 +41,7 @@ grep -q "is damaged" <<<"$out" || die "the verdict does not say that the entry i
 say "entry $seq rewritten in a copy through the database, its checksum right: the hashes find it"
 cp -r "$CUSTOS_DATA" "$dir/rewritten"
 # The attacker is a test: no program that is delivered can rewrite an entry.
+echo "building the test that rewrites it (with empty caches a minute or two)"
 CUSTOS_REWRITE="$PWD/$dir/rewritten" CUSTOS_REWRITE_ENTRY="$seq" \
   "${GO:-go}" test -buildvcs=false -count=1 -run '^TestARewrittenRowIsFoundByItsHash$' ./tools >"$dir/rewrite.log" || { cat "$dir/rewrite.log" >&2; die "the copy was not rewritten"; }
 out=$(verify "$dir/rewritten"); echo "$out"; expect 1 "$out"
