@@ -1,11 +1,9 @@
 package projection
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -292,9 +290,13 @@ func indexValue(h ledger.PersonHead) ledger.Hash {
 // changedPeople are the leaves of everybody whose chain has grown, in order of
 // keys, and of those whom an unfinished index now takes in.
 func (v View) changedPeople(x, next *tracker) ([]leaf, error) {
-	all := slices.Clone(x.changed)
+	newest := make(map[ledger.PersonRef]ledger.PersonHead, len(x.changed))
+	for i := range x.changed {
+		if c := &x.changed[i]; x.below == 0 || slice(c.ref) < x.below {
+			newest[c.ref] = c.head
+		}
+	}
 	if x.below > 0 {
-		all = slices.DeleteFunc(all, func(c changedPerson) bool { return slice(c.ref) >= x.below })
 		more, below, err := v.peopleFrom(x.below)
 		if err != nil {
 			return nil, err
@@ -304,22 +306,16 @@ func (v View) changedPeople(x, next *tracker) ([]leaf, error) {
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, changedPerson{p, h})
+			newest[p] = h
 		}
 		next.below = below
 	}
-	slices.SortStableFunc(all, func(a, b changedPerson) int { return bytes.Compare(a.ref[:], b.ref[:]) })
-	out := make([]leaf, 0, len(all))
-	for i := range all {
-		if i+1 == len(all) || all[i+1].ref != all[i].ref {
-			out = append(out, leaf{indexKey(all[i].ref), indexValue(all[i].head)})
-		}
+	out := make([]leaf, 0, len(newest))
+	for p, h := range newest {
+		out = append(out, leaf{indexKey(p), indexValue(h)})
 	}
-	slices.SortFunc(out, byKey)
-	return out, nil
+	return sortLeaves(out), nil
 }
-
-func byKey(a, b leaf) int { return bytes.Compare(a.key, b.key) }
 
 // slice is the part of people that an index being made takes in at once.
 func slice(p ledger.PersonRef) uint32 { return uint32(p[0])<<8 | uint32(p[1]) }
@@ -361,8 +357,7 @@ func (x *tracker) changedOutbox() []leaf {
 	for id, entry := range newest {
 		out = append(out, leaf{u64(uint64(id)), entry})
 	}
-	slices.SortFunc(out, byKey)
-	return out
+	return sortLeaves(out)
 }
 
 // learn finds what was in memory again in the entries since the last state entry.

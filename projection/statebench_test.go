@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,7 +25,7 @@ func BenchmarkIndex(b *testing.B) {
 			defer func() { require.NoError(b, db.Close()) }()
 			key := func(n int) []byte { s := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(n))); return s[:] }
 			change := func(leaves []leaf) {
-				slices.SortFunc(leaves, byKey)
+				leaves = sortLeaves(leaves)
 				txn := db.Begin()
 				out := pages{}
 				_, err := (&trie{r: txn, view: viewIndexTree, size: 32, appends: true}).apply(leaves, out)

@@ -2,7 +2,9 @@ package projection
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"slices"
 
 	"custos/ledger"
@@ -44,6 +46,30 @@ type leaf struct {
 func (l *leaf) hash() ledger.Hash {
 	b := append(make([]byte, 0, 65), 0)
 	return sha256.Sum256(append(append(b, l.key...), l.value[:]...))
+}
+
+// sortLeaves returns leaves in the order of their keys, which are of eight bytes at least. It
+// compares these first: nearly always they differ, and a number is compared at once.
+func sortLeaves(leaves []leaf) []leaf {
+	type place struct {
+		first uint64
+		at    int
+	}
+	places := make([]place, len(leaves))
+	for i := range leaves {
+		places[i] = place{binary.BigEndian.Uint64(leaves[i].key), i}
+	}
+	slices.SortFunc(places, func(a, b place) int {
+		if a.first != b.first {
+			return cmp.Compare(a.first, b.first)
+		}
+		return bytes.Compare(leaves[a.at].key, leaves[b.at].key)
+	})
+	out := make([]leaf, len(leaves))
+	for i, p := range places {
+		out[i] = leaves[p.at]
+	}
+	return out
 }
 
 // node is the root of a subtree, and whether it has no leaf, one, or more.

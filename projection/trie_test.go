@@ -131,3 +131,5 @@ func TestTreesFollowFromTheirLeaves(t *testing.T) {
 		})
 	}
 }
+
+func byKey(a, b leaf) int { return bytes.Compare(a.key, b.key) }

@@ -158,7 +158,10 @@ func (o Options) pebble() *pebble.Options {
 		// they take, Pebble takes from the block cache: it must be several times as large,
 		// or tables' filters are read anew for each row that is looked for.
 		MemTableSize: 8 << 20, MemTableStopWritesThreshold: 4, L0CompactionThreshold: 10, L0StopWritesThreshold: 60,
-		Logger: pebbleLogger{o.Logger, o.Fatal},
+		// A write-ahead log is synced where the next one begins, and whoever commits then waits for
+		// it: what it has is to be on its way to the disk by then, and not all of it still in memory.
+		WALBytesPerSync: 256 << 10,
+		Logger:          pebbleLogger{o.Logger, o.Fatal},
 		// Puts bytes behind a row's. Its name stands in the files of every ledger: it was always this one.
 		Merger: pebble.DefaultMerger,
 	}
