@@ -145,21 +145,34 @@ func (l *Letters) Collectors() []prometheus.Collector { return l.stats.all() }
 func (l *Letters) Run(ctx context.Context) { whileLeading(ctx, l.cfg.Node, l.stats.idle, l.lead) }
 
 // lead serves every address by itself: one that is slow keeps no other waiting.
+// What a leader finds waiting it has not tried to send yet, so it watches once each
+// address was tried, or where one keeps it waiting, a look later.
 func (l *Letters) lead(ctx context.Context) {
-	var all sync.WaitGroup
+	var all, first sync.WaitGroup
 	for i := range l.cfg.Addresses {
-		all.Go(func() { l.serve(ctx, &l.cfg.Addresses[i]) })
+		first.Add(1)
+		all.Go(func() {
+			tried := sync.OnceFunc(first.Done)
+			defer tried()
+			l.serve(ctx, &l.cfg.Addresses[i], tried)
+		})
 	}
-	all.Go(func() { repeat(ctx, l.cfg.Look, func(context.Context) { l.watch() }) })
+	tried := make(chan struct{})
+	all.Go(func() {
+		first.Wait()
+		close(tried)
+	})
+	all.Go(func() { watchOnce(ctx, tried, l.cfg.Look, l.watch) })
 	all.Wait()
 }
 
 // serve sends what is due at one address, when something was recorded and when a
-// pause is over.
-func (l *Letters) serve(ctx context.Context, a *Address) {
+// pause is over. It says when it has tried what was due at first.
+func (l *Letters) serve(ctx context.Context, a *Address, tried func()) {
 	for ctx.Err() == nil {
 		grown := l.cfg.Node.Grown()
 		wait, err := l.pass(ctx, a)
+		tried()
 		if err != nil && ctx.Err() == nil {
 			l.cfg.Logger.Warn("letters go on later", "authority", a.Authority, "way", a.Way.String(), "error", err)
 			wait = time.Second

@@ -235,6 +235,41 @@ func TestAReceiverThatFailsForADay(t *testing.T) {
 	require.Zero(t, value(t, l.stats.waiting))
 }
 
+// A leader that finds old notifications tries to send them before it says that they
+// do not arrive. One that hangs keeps nobody from being told of it.
+func TestLettersAreTriedBeforeTheAlarm(t *testing.T) {
+	for _, hangs := range []bool{false, true} {
+		w := newWorld(t, 1)
+		w.plan(authority1, child, false)
+		w.look("doc-1", child)
+		w.forward(24 * time.Hour)
+		w.look("doc-2", child) // the ledger's clock goes with ours
+		h, held := w.hook(), make(chan struct{})
+		look := time.Hour // the first look is the only one
+		if hangs {
+			look = 10 * time.Millisecond
+			h.answers(func(rw http.ResponseWriter, r *http.Request, k taken) { <-held; accept(rw, r, k) })
+		}
+		l := w.letters(w.leader(), func(c *LettersConfig) { c.Look = look }, h.address(authority1))
+		l.stats.waiting.Set(-1) // until it has looked
+		ctx, end := context.WithCancel(t.Context())
+		var one sync.WaitGroup
+		one.Go(func() { l.Run(ctx) })
+		require.Eventually(t, func() bool { return value(t, l.stats.waiting) >= 0 }, 20*time.Second, time.Millisecond)
+		if hangs {
+			require.EqualValues(t, 2, value(t, l.stats.waiting))
+			w.forward(16 * time.Minute)
+			require.Eventually(t, func() bool { return w.logged("letters do not reach an authority") == 1 }, 20*time.Second, time.Millisecond)
+		} else {
+			require.Zero(t, value(t, l.stats.waiting))
+			require.Zero(t, w.logged("letters do not reach an authority"))
+		}
+		close(held)
+		end()
+		one.Wait()
+	}
+}
+
 // What is not taken for three days is given up, on the record, and stands among
 // the dead letters until somebody asks for it.
 func TestALetterIsGivenUp(t *testing.T) {

@@ -80,16 +80,20 @@ func (s *Service) lead(ctx context.Context) {
 			first()
 		})
 	})
-	all.Go(func() {
-		select {
-		case <-tried:
-		case <-ctx.Done():
-			return
-		case <-time.After(s.cfg.Look):
-		}
-		repeat(ctx, s.cfg.Look, func(context.Context) { s.watch() })
-	})
+	all.Go(func() { watchOnce(ctx, tried, s.cfg.Look, s.watch) })
 	all.Wait()
+}
+
+// watchOnce watches at each look once what waited was tried, or from the second
+// look on.
+func watchOnce(ctx context.Context, tried <-chan struct{}, every time.Duration, watch func()) {
+	select {
+	case <-tried:
+	case <-ctx.Done():
+		return
+	case <-time.After(every):
+	}
+	repeat(ctx, every, func(context.Context) { watch() })
 }
 
 // repeat does something now and at each look, until ctx ends.

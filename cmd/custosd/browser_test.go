@@ -207,6 +207,8 @@ func TestSignInInABrowser(t *testing.T) {
 	p.press("Dr Ada Demo")
 	p.shows(d.state.People[0].OrganisationName + " (AAL3)") // the page that is left has the level alone
 
+	p.emergency(d, url)
+
 	p.open(url + "/signin/start/staff?to=/")
 	p.press("a password alone (AAL1)")
 	p.press("Sam Demo")

@@ -80,13 +80,22 @@ const nameOf = (p) => (p ? p.familyName + ", " + p.givenNames + " (" + p.dateOfB
 async function lookup() {
   const body = { nhsNumber: $("number").value };
   if ($("birth").value) body.dateOfBirth = $("birth").value;
-  const a = await call("POST", "/v1/lookups", body);
+  answered(await call("POST", "/v1/lookups", body));
+}
+
+async function emergency() {
+  answered(await call("POST", "/v1/emergency-lookups", { nhsNumber: $("emergency-number").value, reason: $("emergency-reason").value }));
+}
+
+function answered(a) {
   const box = node("div", null, { class: a.outcome === "found" ? "callout" : "callout quiet" });
   const live = a.plans.some((p) => p.status === "active");
   if (a.outcome === "found") box.append(node("strong", nameOf(a.person) + (live ? " has a plan." : " had a plan, which has ended.")));
   if (a.outcome === "not-found") box.append(node("strong", "No plan is recorded here."));
   if (a.outcome === "mismatch") box.append(node("strong", "The date of birth differs."));
   for (const said of [a.notice, a.caution]) if (said) box.append(node("p", said));
+  const broken = a.breakGlass;
+  if (broken) box.append(node("p", "It took an emergency: policy would have denied it (" + broken.insteadOf.replaceAll("-", " ") + "). A second person reviews it by " + when(broken.reviewBy) + ": review " + broken.review + "."));
   show("Answer", box,
     a.plans.length && planTable(a.plans),
     a.notified.length && table("Told", ["Authority", "State", "At"], a.notified.map((n) => [n.name, n.state, when(n.at)])),
@@ -133,6 +142,33 @@ async function trail() {
     a.entries.slice().reverse().map((e) => [e.seq, when(e.at), e.kind.replaceAll("-", " "), e.name || "", e.role || "", e.organisation || e.authority || "", (e.outcome || e.code || "") + (e.inError ? " (in error)" : "")])), record(a));
 }
 
+async function reviews() {
+  const a = await call("GET", "/v1/reviews");
+  show("Emergency accesses", a.reviews.length ? table("To be reviewed, and reviewed", ["Review", "State", "When", "Where", "Policy", "Review by", ""], a.reviews.map((r) => {
+    const waits = r.state === "open" || r.state === "overdue";
+    const b = node("button", "Open", { class: "small", type: "button", "aria-label": "Open review " + r.id });
+    b.addEventListener("click", () => attempt(() => openReview(r.id)));
+    return [r.id, r.state.replaceAll("-", " ") + (r.late ? " (late)" : ""), when(r.at), r.organisation.name, r.insteadOf.replaceAll("-", " "), when(r.reviewBy), waits ? b : when(r.reviewedAt)];
+  })) : node("p", "There are none."));
+}
+
+async function openReview(id) {
+  const a = await call("POST", "/v1/reviews/" + id + "/open", {});
+  if (a.restricted) return show("Review " + id, node("p", "It is of a restricted child: the national IG officer reviews it."), record(a));
+  const finding = node("select", null, { id: "finding" });
+  finding.append(node("option", "It was justified", { value: "justified" }), node("option", "It was not justified", { value: "not-justified" }));
+  const note = node("input", null, { id: "note", autocomplete: "off", required: "" });
+  const form = node("form");
+  form.append(node("label", "Finding", { for: "finding" }), finding, node("label", "Note", { for: "note" }), note, node("button", "Conclude the review"));
+  form.addEventListener("submit", (e) => { e.preventDefault(); attempt(async () => {
+    const b = await call("POST", "/v1/reviews/" + id, { finding: finding.value, note: note.value });
+    show("Reviewed", node("p", "Review " + id + " is concluded: " + b.state.replaceAll("-", " ") + "."), record(b));
+  }); });
+  show("Review " + id, node("p", "NHS number " + a.nhsNumber + ", outcome " + a.outcome.replaceAll("-", " ") + "."),
+    node("p", "Looked up " + when(a.visit.at) + " at " + a.visit.organisation + " by " + a.visit.name + ", " + a.visit.role + "."),
+    node("p", "Reason given: " + a.reason), node("p", "Policy would have denied it (" + a.insteadOf.replaceAll("-", " ") + "). To be reviewed by " + when(a.reviewBy) + "."), form, record(a));
+}
+
 async function attempt(f) {
   try {
     await f();
@@ -159,6 +195,7 @@ function signedIn() {
     any = any || !f.hidden;
   });
   $("none").hidden = any;
+  $("stronger").hidden = me.assurance === "AAL3";
   $("place").value = me.role === "health-visitor" ? known.AREA_CODE : known.SCHOOL_URN;
 }
 
@@ -167,8 +204,8 @@ async function begin() {
   const labels = { NHS_CPP: "child protection plan", NHS_LAC: "looked after", NHS_UCPP: "unborn child's plan", NHS_ENDED: "ended 100 days ago", NHS_EXPIRED: "ended 400 days ago", NHS_NONE: "no plan" };
   for (const k in labels) $("known").append(node("option", labels[k], { value: known[k] }));
   $("number").value = known.NHS_CPP;
-  $("trail-number").value = known.NHS_CPP;
-  [["lookup", lookup], ["notifications", notifications], ["caseload", caseload], ["trail", trail]].forEach(([id, f]) =>
+  $("emergency-number").value = $("trail-number").value = known.NHS_CPP;
+  [["lookup", lookup], ["emergency", emergency], ["reviews", reviews], ["notifications", notifications], ["caseload", caseload], ["trail", trail]].forEach(([id, f]) =>
     $(id).addEventListener("submit", (e) => { e.preventDefault(); attempt(f); }));
   const r = await fetch("/signin/session", { cache: "no-store" });
   if (!r.ok) return signedOut();
