@@ -93,6 +93,7 @@ func TestBenchCountsOnlyAnswersWithPlansAndReceipt(t *testing.T) {
 	require.InDelta(t, r.Lookups, r.Errors, float64(r.Lookups)/5+20)
 	require.NotNil(t, r.CPUPerLookup)
 	require.GreaterOrEqual(t, r.P99Ms, r.P50Ms)
+	s.Close() // what was under way at the end is answered
 	require.Len(t, seen, 6, "every token meets every person")
 	require.Contains(t, seen, `Bearer a {"nhsNumber":"9990000018"}`)
 }
