@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -36,7 +37,7 @@ var dpiaReference = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9 ./:#-]{1,79}$`)
 func (s *Server) putPolicy(w http.ResponseWriter, r *http.Request, who *Identity) error {
 	place := pathVar(r, "ods")
 	if !isCode(place) {
-		return problem("not-found")
+		return unknownPlace()
 	}
 	var in policyBody
 	content, err := s.body(r, "policies/"+place, &in)
@@ -51,6 +52,10 @@ func (s *Server) putPolicy(w http.ResponseWriter, r *http.Request, who *Identity
 		return err
 	}
 	out, err := s.reasoned(w, r, who, content, in.Reason, q)
+	var refused *Problem
+	if errors.As(err, &refused) && refused.Code == "not-found" {
+		return refused.with(noPlace)
+	}
 	if err != nil {
 		return err
 	}
@@ -61,6 +66,12 @@ func (s *Server) putPolicy(w http.ResponseWriter, r *http.Request, who *Identity
 	j.finish(w, out, http.StatusOK)
 	return nil
 }
+
+// noPlace says what is not there: a code that was mistyped is told from an address
+// that is.
+const noPlace = "No organisation is recorded under this code. An operator records one with PUT /v1/organisations/{ods}."
+
+func unknownPlace() *Problem { return problem("not-found").with(noPlace) }
 
 func (in *policyBody) policy() (ledger.Policy, error) {
 	var p ledger.Policy
@@ -240,7 +251,7 @@ type policySource struct {
 func (s *Server) getPolicy(w http.ResponseWriter, r *http.Request, _ *Identity) error {
 	place := pathVar(r, "ods")
 	if !isCode(place) {
-		return problem("not-found")
+		return unknownPlace()
 	}
 	on := s.moment().Day()
 	for name, values := range r.URL.Query() {
@@ -258,7 +269,7 @@ func (s *Server) getPolicy(w http.ResponseWriter, r *http.Request, _ *Identity) 
 	case err != nil:
 		return err
 	case !ok && place != ledger.Nation:
-		return problem("not-found")
+		return unknownPlace()
 	}
 	h, err := ledger.PolicyOn(view, place, on)
 	if err != nil {

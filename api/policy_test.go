@@ -259,8 +259,13 @@ func TestPoliciesThatAreWrong(t *testing.T) {
 		require.Equal(t, c.pointer, r.problem(c.code).Pointer, "%v", c.change)
 	}
 	for _, place := range []string{"NOWHERE", "x", nhs(1)} {
-		w.call(operator, http.MethodPut, "/v1/policies/"+place, good(nil)).problem("not-found")
-		w.call(operator, http.MethodGet, "/v1/policies/"+place, nil).problem("not-found")
+		for _, method := range []string{http.MethodPut, http.MethodGet} {
+			body := any(nil)
+			if method == http.MethodPut {
+				body = good(nil)
+			}
+			require.Contains(t, w.call(operator, method, "/v1/policies/"+place, body).problem("not-found").Detail, "PUT /v1/organisations/")
+		}
 	}
 	for _, query := range []string{"?on=today", "?on=2026-02-30", "?at=2026-02-03", "?on=2026-03-03&on=2026-03-04", "?on="} {
 		w.call(operator, http.MethodGet, "/v1/policies/"+emergency+query, nil).problem("query-parameter")

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
@@ -116,6 +117,10 @@ type realCluster struct {
 	change  func(*Config)
 }
 
+// quietAddress is one that no system we know lends to connections, which begin at
+// 32768: nobody takes it while its node is down.
+func quietAddress() string { return fmt.Sprintf("127.0.0.1:%d", 20_000+mathrand.IntN(12_000)) }
+
 func newRealCluster(t testing.TB, size int, change func(*Config)) *realCluster {
 	t.Helper()
 	ca := mustCA(t)
@@ -124,7 +129,10 @@ func newRealCluster(t testing.TB, size int, change func(*Config)) *realCluster {
 	for i := range size {
 		name := fmt.Sprintf("n%d", i+1)
 		c.creds = append(c.creds, mustIssue(t, ca, testLog, name))
-		p, err := Listen(ListenConfig{Address: "127.0.0.1:0", Credentials: c.creds[i]})
+		p, err := Listen(ListenConfig{Address: quietAddress(), Credentials: c.creds[i]})
+		for tries := 0; err != nil && tries < 100; tries++ {
+			p, err = Listen(ListenConfig{Address: quietAddress(), Credentials: c.creds[i]})
+		}
 		require.NoError(t, err)
 		ports = append(ports, p)
 		c.members = append(c.members, Member{name, p.Address()})
