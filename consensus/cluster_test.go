@@ -129,11 +129,12 @@ func newRealCluster(t testing.TB, size int, change func(*Config)) *realCluster {
 	for i := range size {
 		name := fmt.Sprintf("n%d", i+1)
 		c.creds = append(c.creds, mustIssue(t, ca, testLog, name))
-		p, err := Listen(ListenConfig{Address: quietAddress(), Credentials: c.creds[i]})
-		for tries := 0; err != nil && tries < 100; tries++ {
+		var p *TLS
+		require.Eventually(t, func() (free bool) {
+			var err error
 			p, err = Listen(ListenConfig{Address: quietAddress(), Credentials: c.creds[i]})
-		}
-		require.NoError(t, err)
+			return err == nil
+		}, 10*time.Second, time.Millisecond, "a port that is free")
 		ports = append(ports, p)
 		c.members = append(c.members, Member{name, p.Address()})
 		c.dirs = append(c.dirs, filepath.Join(t.TempDir(), name))

@@ -162,7 +162,7 @@ func (l *Letters) lead(ctx context.Context) {
 		first.Wait()
 		close(tried)
 	})
-	all.Go(func() { watchOnce(ctx, tried, l.cfg.Look, l.watch) })
+	all.Go(func() { watchAfter(ctx, tried, l.cfg.Look, l.watch) })
 	all.Wait()
 }
 

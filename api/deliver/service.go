@@ -80,13 +80,13 @@ func (s *Service) lead(ctx context.Context) {
 			first()
 		})
 	})
-	all.Go(func() { watchOnce(ctx, tried, s.cfg.Look, s.watch) })
+	all.Go(func() { watchAfter(ctx, tried, s.cfg.Look, s.watch) })
 	all.Wait()
 }
 
-// watchOnce watches at each look once what waited was tried, or from the second
-// look on.
-func watchOnce(ctx context.Context, tried <-chan struct{}, every time.Duration, watch func()) {
+// watchAfter watches at each look: once what waited was tried, and a look later
+// where that takes longer.
+func watchAfter(ctx context.Context, tried <-chan struct{}, every time.Duration, watch func()) {
 	select {
 	case <-tried:
 	case <-ctx.Done():
